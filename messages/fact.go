@@ -1,0 +1,128 @@
+package messages
+
+// FactType says what a fact's body holds. Tags are on disk and on the wire and
+// are never used again (SPEC 3.6).
+type FactType uint16
+
+// The fact types. Those at or above FactApplication belong to the host.
+const (
+	FactContextFounded     FactType = 1
+	FactDescriptor         FactType = 2
+	FactChannelEstablished FactType = 3
+	FactDescriptorRevoked  FactType = 4
+	FactMemberAdded        FactType = 5
+	FactApplication        FactType = 0x4000
+)
+
+// RendezvousFact is the body of a fact that Waymeet itself understands
+// (SPEC 3.6).
+type RendezvousFact interface{ FactType() FactType }
+
+// HistoryRule says whether later members may read what was said before them
+// (SPEC 2.3).
+type HistoryRule uint8
+
+// HistoryFull lets every member read the whole history.
+const HistoryFull HistoryRule = 1
+
+// FinalityRule says what makes an epoch op final (SPEC 2.2).
+type FinalityRule uint8
+
+// FinalityFounder: an epoch op is final by the founder's signature alone.
+const FinalityFounder FinalityRule = 1
+
+// Role is what a member does in a context (SPEC 2.1).
+type Role uint8
+
+const (
+	// RoleParticipant offers and uses services, votes, and forwards facts.
+	RoleParticipant Role = 1
+	// RoleWitness votes and forwards facts, but offers no services.
+	RoleWitness Role = 2
+)
+
+// ContextFounded founds a context and opens its epoch 0. Its canonical bytes
+// are what the ContextID hashes (SPEC 1.3, 2.2).
+type ContextFounded struct {
+	Founder    PublicKey    `cbor:"1,keyasint"`
+	Random     [32]byte     `cbor:"2,keyasint"`
+	History    HistoryRule  `cbor:"3,keyasint"`
+	Finality   FinalityRule `cbor:"4,keyasint"`
+	SecretHash [32]byte     `cbor:"5,keyasint"`
+}
+
+// Context is the id of the context that the op founds.
+func (f ContextFounded) Context() ContextID { return ContextID(Hash(LabelContext, Encode(f))) }
+
+// CutEntry is one author's last fact inside a closed epoch (SPEC 3.4).
+type CutEntry struct {
+	Author AuthorityID `cbor:"1,keyasint"`
+	Seq    Seq         `cbor:"2,keyasint"`
+	Fact   FactID      `cbor:"3,keyasint"`
+}
+
+// SecretWrap is an epoch secret wrapped with HPKE for one member (SPEC 2.3).
+type SecretWrap struct {
+	Member AuthorityID `cbor:"1,keyasint"`
+	Sealed []byte      `cbor:"2,keyasint"`
+}
+
+// EpochChange is what every op that advances the epoch carries (SPEC 2.2–2.4,
+// 3.4): the new epoch's number, the id of the epoch that it closes, the hash
+// of the new secret, the cut, and, outside the EpochID, the wraps and the
+// previous payload key sealed under the new one.
+type EpochChange struct {
+	Epoch       Epoch        `cbor:"1,keyasint"`
+	Closes      EpochID      `cbor:"2,keyasint"`
+	SecretHash  [32]byte     `cbor:"3,keyasint"`
+	Cut         []CutEntry   `cbor:"4,keyasint"`
+	Wraps       []SecretWrap `cbor:"5,keyasint"`
+	PreviousKey []byte       `cbor:"6,keyasint"`
+}
+
+// MemberAdded adds a member and advances the epoch by one.
+type MemberAdded struct {
+	Member PublicKey   `cbor:"1,keyasint"`
+	Role   Role        `cbor:"2,keyasint"`
+	Change EpochChange `cbor:"3,keyasint"`
+}
+
+// ChannelEstablished says that two authorities hold a channel (SPEC 3.6, 9.6).
+type ChannelEstablished struct {
+	Initiator  AuthorityID `cbor:"1,keyasint"`
+	Responder  AuthorityID `cbor:"2,keyasint"`
+	Channel    ChannelID   `cbor:"3,keyasint"`
+	Epoch      Epoch       `cbor:"4,keyasint"`
+	Transcript [32]byte    `cbor:"5,keyasint"`
+}
+
+// DescriptorRevoked takes back the descriptor with that nonce, for ever
+// (SPEC 4.2).
+type DescriptorRevoked struct {
+	Authority AuthorityID `cbor:"1,keyasint"`
+	Nonce     Nonce       `cbor:"2,keyasint"`
+}
+
+// ApplicationFact is an opaque body of a type that the host chose.
+type ApplicationFact struct {
+	Type FactType
+	Body []byte
+}
+
+// FactType implements RendezvousFact.
+func (ContextFounded) FactType() FactType { return FactContextFounded }
+
+// FactType implements RendezvousFact.
+func (MemberAdded) FactType() FactType { return FactMemberAdded }
+
+// FactType implements RendezvousFact.
+func (RendezvousDescriptor) FactType() FactType { return FactDescriptor }
+
+// FactType implements RendezvousFact.
+func (ChannelEstablished) FactType() FactType { return FactChannelEstablished }
+
+// FactType implements RendezvousFact.
+func (DescriptorRevoked) FactType() FactType { return FactDescriptorRevoked }
+
+// FactType is the type that the host chose.
+func (a ApplicationFact) FactType() FactType { return a.Type }
