@@ -1,0 +1,81 @@
+package membership
+
+import (
+	"slices"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// labelRoster separates the hash of a roster.
+const labelRoster messages.Label = "waymeet/1 roster"
+
+// Member is one authority of a context (SPEC 2.1).
+type Member struct {
+	PublicKey messages.PublicKey `cbor:"1,keyasint"`
+	Role      messages.Role      `cbor:"2,keyasint"`
+}
+
+// Authority is the member's id.
+func (m Member) Authority() messages.AuthorityID { return m.PublicKey.Authority() }
+
+// Roster is the set of members of a context in one epoch. It is an immutable
+// value: With gives a new one. The zero Roster is empty.
+//
+// Invariant: entries are sorted by id and distinct, so that equal sets are
+// equal rosters with equal hashes.
+type Roster struct{ entries []rosterEntry }
+
+type rosterEntry struct {
+	id     messages.AuthorityID
+	member Member
+}
+
+// Member is the member with that id, if there is one.
+func (r Roster) Member(id messages.AuthorityID) (Member, bool) {
+	at, found := r.find(id)
+	if !found {
+		return Member{}, false
+	}
+	return r.entries[at].member, true
+}
+
+// Has reports whether the authority is a member.
+func (r Roster) Has(id messages.AuthorityID) bool {
+	_, found := r.find(id)
+	return found
+}
+
+// Members are all members, sorted by id. The slice is the caller's.
+func (r Roster) Members() []Member {
+	members := make([]Member, len(r.entries))
+	for at, entry := range r.entries {
+		members[at] = entry.member
+	}
+	return members
+}
+
+// Len is how many members there are.
+func (r Roster) Len() int { return len(r.entries) }
+
+// With is the roster with the member in it; a member who is in it already
+// takes the role that is given.
+func (r Roster) With(member Member) Roster {
+	entry := rosterEntry{id: member.Authority(), member: member}
+	at, found := r.find(entry.id)
+	entries := slices.Clone(r.entries)
+	if found {
+		entries[at] = entry
+	} else {
+		entries = slices.Insert(entries, at, entry)
+	}
+	return Roster{entries: entries}
+}
+
+// Hash is the hash of the canonical list of members.
+func (r Roster) Hash() [32]byte { return messages.Hash(labelRoster, messages.Encode(r.Members())) }
+
+func (r Roster) find(id messages.AuthorityID) (int, bool) {
+	return slices.BinarySearchFunc(r.entries, id, func(entry rosterEntry, id messages.AuthorityID) int {
+		return entry.id.Compare(id)
+	})
+}
