@@ -30,21 +30,6 @@ const (
 	CostHold          FlowCost = 1
 )
 
-// FlowLimit is the default flow budget per (context, peer), per epoch and per
-// 24 h (SPEC 5.5).
-const FlowLimit FlowCost = 1024
-
-// Leakage counts what an operation tells to whom (SPEC 5.6).
-type Leakage struct {
-	External uint32 `cbor:"1,keyasint"`
-	Neighbor uint32 `cbor:"2,keyasint"`
-	InGroup  uint32 `cbor:"3,keyasint"`
-}
-
-// LeakageLimit is the default leakage budget of a context per rolling 24 h
-// (SPEC 5.6).
-var LeakageLimit = Leakage{External: 1000, Neighbor: 500, InGroup: 100}
-
 // GuardSnapshot is all that a guard may look at: a copy, made for one decision
 // (SPEC 5.2).
 type GuardSnapshot struct {
@@ -113,7 +98,9 @@ type EffectCommand interface{ effectCommand() }
 // JournalAppend appends a fact of ours to the context's journal.
 type JournalAppend struct{ Fact RendezvousFact }
 
-// ChargeFlowBudget takes Cost from the budget toward Peer.
+// ChargeFlowBudget takes Cost from the budget toward Peer, and Leak from the
+// context's leakage budget. What an authority publishes is charged to its own
+// entry: Peer is then the authority itself (SPEC 5.3).
 type ChargeFlowBudget struct {
 	Peer AuthorityID
 	Cost FlowCost
@@ -142,3 +129,51 @@ func (SendHandshake) effectCommand()         {}
 func (SendHandshakeResponse) effectCommand() {}
 func (SendRelay) effectCommand()             {}
 func (RecordReceipt) effectCommand()         {}
+
+// Commit is the durable part of an outcome: one message to the store, one
+// transaction (SPEC 6.2). The store compares and charges inside it, and does
+// nothing when it has seen the operation before (SPEC 5.5).
+type Commit struct {
+	Operation OperationID
+	Charges   []ChargeFlowBudget
+	Facts     []RendezvousFact
+}
+
+// Commit gathers the durable effects of an allowed outcome.
+func (o GuardOutcome) Commit(operation OperationID) Commit {
+	c := Commit{Operation: operation}
+	for _, effect := range o.Effects {
+		switch e := effect.(type) {
+		case ChargeFlowBudget:
+			c.Charges = append(c.Charges, e)
+		case JournalAppend:
+			c.Facts = append(c.Facts, e.Fact)
+		}
+	}
+	return c
+}
+
+// Sends are the effects that leave the node. They follow Journaled, never go
+// before it (SPEC 6.2).
+func (o GuardOutcome) Sends() []EffectCommand {
+	var sends []EffectCommand
+	for _, effect := range o.Effects {
+		switch effect.(type) {
+		case SendHandshake, SendHandshakeResponse, SendRelay:
+			sends = append(sends, effect)
+		}
+	}
+	return sends
+}
+
+// Journaled tells a machine that the commit of an operation is on disk; its
+// sends may go.
+type Journaled struct{ Operation OperationID }
+
+// JournalRefused tells a machine that the store would not commit an operation:
+// a budget ran out since the snapshot, or the journal has stopped. Nothing was
+// charged and nothing appended.
+type JournalRefused struct {
+	Operation OperationID
+	Reason    string
+}

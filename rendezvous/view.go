@@ -1,0 +1,55 @@
+package rendezvous
+
+import (
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/membership"
+)
+
+// DescriptorRecord is the descriptor that a view takes for one authority, with
+// what the rules need to know of the fact that carried it.
+type DescriptorRecord struct {
+	Descriptor messages.RendezvousDescriptor
+	Fact       messages.FactID
+	// Epoch is the epoch of the fact; the PSK commitment is checked under its
+	// psk root (SPEC 6.2).
+	Epoch   messages.Epoch
+	Seq     messages.Seq
+	Revoked bool
+}
+
+// View is an immutable snapshot of what one context's journal says. It is made
+// by journal.Reduce, shared freely, and never changed.
+type View struct {
+	Context messages.ContextID
+	// Self is the local authority; the view's keys are those that it holds.
+	Self     messages.AuthorityID
+	Epoch    messages.Epoch
+	EpochID  messages.EpochID
+	Finality messages.FinalityRule
+	Founder  messages.AuthorityID
+	// Roster is the last finalized roster.
+	Roster membership.Roster
+	// Keys holds the derived keys of the epochs whose secret this node holds.
+	Keys map[messages.Epoch]membership.Keys
+	// Descriptors holds, per authority, the admitted descriptor with the
+	// highest (sequence, fact seq), whatever its window (SPEC 4.2).
+	Descriptors map[messages.AuthorityID]DescriptorRecord
+	// Older holds, by nonce, the admitted descriptors of all authorities that
+	// a newer one has replaced and that are not revoked: hellos may still name
+	// them (SPEC 7.2).
+	Older map[messages.Nonce]DescriptorRecord
+	// Covered holds, per peer, the last fact of Self's chain that the peer is
+	// known to hold: from its facts' parents and from its sync frontiers. No
+	// entry: unknown.
+	Covered map[messages.AuthorityID]messages.Seq
+	// Ledger is what Self has spent in this context (SPEC 5.5, 5.6).
+	Ledger messages.Ledger
+	// Frontier is, per author, the last fact of the contiguous chain held.
+	Frontier map[messages.AuthorityID]messages.CutEntry
+	// Count and Fingerprint describe the set of admitted facts (SPEC 3.4).
+	Count       uint64
+	Fingerprint [32]byte
+	// Established holds, per peer of Self, the channel that both ends' facts
+	// agree on (SPEC 9.6), if any.
+	Established map[messages.AuthorityID]messages.ChannelEstablished
+}
