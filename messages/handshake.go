@@ -23,6 +23,28 @@ const (
 	HelloResponse HelloKind = 2
 )
 
+// Prologue is what both ends of a handshake under an epoch's keys must agree
+// on: both mix it in, and where it differs Noise fails (SPEC 7.1).
+//
+// It is a CBOR array in the order of the fields.
+type Prologue struct {
+	_ struct{} `cbor:",toarray"`
+
+	Major uint16
+	// Minor is the lower of both ends' (SPEC 7.7).
+	Minor                uint16
+	Suite                Suite
+	Context              ContextID
+	Epoch                Epoch
+	Initiator, Responder AuthorityID
+	// InitiatorFact and ResponderFact are the facts of the two descriptors
+	// used.
+	InitiatorFact, ResponderFact FactID
+}
+
+// Append writes the canonical bytes of the prologue after b.
+func (p Prologue) Append(b []byte) []byte { return append(b, Encode(p)...) }
+
 // KeyIndex is chosen by the receiver of datagrams and stands at their head, so
 // that it finds the key at once (SPEC 7.2).
 type KeyIndex uint32
