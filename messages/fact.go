@@ -1,5 +1,11 @@
 package messages
 
+import (
+	"errors"
+	"fmt"
+	"strconv"
+)
+
 // FactType says what a fact's body holds. Tags are on disk and on the wire and
 // are never used again (SPEC 3.6).
 type FactType uint16
@@ -13,6 +19,69 @@ const (
 	FactMemberAdded        FactType = 5
 	FactApplication        FactType = 0x4000
 )
+
+// factRow is one row of the fact table.
+type factRow struct {
+	name string
+	// schema is the newest version of the body that this module reads.
+	schema uint16
+	decode func(plaintext []byte) (RendezvousFact, error)
+}
+
+// factTable is the one place that knows every type of fact (SPEC 3.6: "Adding
+// a fact type touches one table").
+var factTable = map[FactType]factRow{
+	FactContextFounded:     {"context-founded", 1, decodeBody[ContextFounded]},
+	FactDescriptor:         {"descriptor", 1, decodeBody[RendezvousDescriptor]},
+	FactChannelEstablished: {"channel-established", 1, decodeBody[ChannelEstablished]},
+	FactDescriptorRevoked:  {"descriptor-revoked", 1, decodeBody[DescriptorRevoked]},
+	FactMemberAdded:        {"member-added", 1, decodeBody[MemberAdded]},
+}
+
+// ErrUnknownFact reports a type or a schema newer than this module. Such facts
+// are stored and synced, not reduced (SPEC 3.4); nobody is to blame.
+var ErrUnknownFact = errors.New("fact of a type or schema that this version does not know")
+
+// IsApplication reports whether the type belongs to the host.
+func (t FactType) IsApplication() bool { return t >= FactApplication }
+
+// String is the name of the type, for example "member-added".
+func (t FactType) String() string {
+	if kind, known := factTable[t]; known {
+		return kind.name
+	}
+	if t.IsApplication() {
+		return "application " + strconv.Itoa(int(t))
+	}
+	return "fact type " + strconv.Itoa(int(t))
+}
+
+// Schema is the schema version that this module writes for the type.
+func (t FactType) Schema() uint16 { return max(factTable[t].schema, 1) }
+
+// DecodeFact reads the plaintext of a fact's body.
+func DecodeFact(t FactType, schema uint16, plaintext []byte) (RendezvousFact, error) {
+	if t.IsApplication() {
+		return ApplicationFact{Type: t, Body: plaintext}, nil
+	}
+	kind, known := factTable[t]
+	if !known || schema > kind.schema {
+		return nil, fmt.Errorf("%w: %s, schema %d", ErrUnknownFact, t, schema)
+	}
+	return kind.decode(plaintext)
+}
+
+// EncodeFact is the plaintext of a fact's body.
+func EncodeFact(fact RendezvousFact) []byte {
+	if application, ok := fact.(ApplicationFact); ok {
+		return application.Body
+	}
+	return Encode(fact)
+}
+
+func decodeBody[T RendezvousFact](plaintext []byte) (RendezvousFact, error) {
+	return Decode[T](plaintext)
+}
 
 // RendezvousFact is the body of a fact that Waymeet itself understands
 // (SPEC 3.6).

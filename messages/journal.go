@@ -1,0 +1,94 @@
+package messages
+
+// Bucket names a table of a database on disk.
+type Bucket string
+
+// The buckets of a context's journal (DESIGN: "Store format").
+const (
+	// BucketFacts maps FactID to the bytes of the fact.
+	BucketFacts Bucket = "facts"
+	// BucketKeys holds the op that founded the context and the epochs' keys.
+	BucketKeys Bucket = "keys"
+	// BucketCharges holds what was spent: flow and leakage (SPEC 5.5, 5.6).
+	BucketCharges Bucket = "charges"
+	// BucketOperations holds the results of the operations of the last days.
+	BucketOperations Bucket = "operations"
+)
+
+// Record is one entry of a database. A nil Value deletes the key.
+type Record struct {
+	Bucket Bucket
+	Key    []byte
+	Value  []byte
+}
+
+// Batch numbers the transactions that a journal asks for, from 1 in every
+// incarnation.
+type Batch uint64
+
+// SyncSession names one sync session of one context, from 1; the shell numbers
+// them. 0 is none: the journal itself.
+type SyncSession uint64
+
+// JournalMessage is the inbox of a context's journal, its only writer.
+type JournalMessage interface{ journalMessage() }
+
+// AddMember asks the journal to make a member of the authority: it alone knows
+// the head of its chain and the cut, so it builds the epoch op. Asking again
+// for a member gives the welcome again and changes nothing.
+type AddMember struct {
+	Operation OperationID
+	Member    PublicKey
+	Role      Role
+}
+
+// OfferFacts hands over facts that a peer sent. It is answered with
+// FactsOffered once they are on disk, or at once if none was new.
+type OfferFacts struct {
+	Session SyncSession
+	From    AuthorityID
+	Facts   [][]byte
+}
+
+// ReadRanges asks for facts of some chains, in HLC order, for a sync session.
+type ReadRanges struct {
+	Session SyncSession
+	Ranges  []FactRange
+	// MaxFacts and MaxBytes bound the answer; at least one fact is given.
+	MaxFacts int
+	MaxBytes int
+}
+
+// FactRange is a piece of one author's facts: those that come after (After,
+// AfterFact) in the order (seq, id), up to seq To.
+type FactRange struct {
+	Author    AuthorityID
+	After     Seq
+	AfterFact FactID
+	To        Seq
+}
+
+// PeerHolds tells the journal how much of its own chain a peer showed, and
+// that a sync session with the peer got as far as that (SPEC 3.1).
+type PeerHolds struct {
+	Peer AuthorityID
+	// Own is the last seq of our chain that the peer holds.
+	Own Seq
+	// Done reports that the session ended with equal sets.
+	Done bool
+}
+
+// Written tells the journal how a Write went. An empty Failure: it is on disk.
+type Written struct {
+	Batch   Batch
+	Failure string
+}
+
+func (Commit) journalMessage()     {}
+func (AddMember) journalMessage()  {}
+func (OfferFacts) journalMessage() {}
+func (ReadRanges) journalMessage() {}
+func (PeerHolds) journalMessage()  {}
+func (FactsRead) journalMessage()  {}
+func (Written) journalMessage()    {}
+func (Tick) journalMessage()       {}

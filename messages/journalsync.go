@@ -1,0 +1,114 @@
+package messages
+
+import (
+	"fmt"
+	"log/slog"
+)
+
+// JournalSyncMessage is the inbox of the JournalSyncActor of one context
+// (SPEC 13).
+type JournalSyncMessage interface{ journalSyncMessage() }
+
+// SyncPeerUp says that a channel to a member can carry a sync session.
+type SyncPeerUp struct {
+	Peer    AuthorityID
+	Channel ChannelID
+}
+
+// SyncPeerDown says that no channel to the member is left.
+type SyncPeerDown struct{ Peer AuthorityID }
+
+// SyncOpened says that a stream for a session is open. Initiator: we asked.
+type SyncOpened struct {
+	Session   SyncSession
+	Peer      AuthorityID
+	Initiator bool
+}
+
+// SyncOpenFailed says that the stream that we asked for could not be opened.
+type SyncOpenFailed struct {
+	Peer   AuthorityID
+	Reason string
+}
+
+// SyncFrame is one frame that the peer sent.
+type SyncFrame struct {
+	Session SyncSession
+	Frame   []byte
+}
+
+// SyncClosed says that a session's stream has ended, at either side's wish.
+type SyncClosed struct {
+	Session SyncSession
+	Reason  string
+}
+
+// FactsRead answers a read of the store. Facts may be fewer than asked for; a
+// Failure says why there are none.
+type FactsRead struct {
+	Session SyncSession
+	Facts   [][]byte
+	Failure string
+}
+
+// FactsOffered answers OfferFacts: the new ones among the facts are on disk.
+type FactsOffered struct {
+	Session SyncSession
+	// Admitted is how many were new and admitted, Waiting how many wait for
+	// their epoch or their hour.
+	Admitted int
+	Waiting  int
+	// Fault is the first fact that no honest member sends; empty: none.
+	Fault string
+}
+
+// JournalState is what the journal holds, as a sync session needs to know it:
+// a copy, made after every durable change, shared freely and never changed.
+type JournalState struct {
+	Context ContextID
+	Self    AuthorityID
+	Epoch   Epoch
+	// Count and Fingerprint describe the set of admitted facts (SPEC 3.4).
+	Count       uint64
+	Fingerprint [32]byte
+	// Authors are sorted by id.
+	Authors []AuthorState
+	// Tags are the sync tag keys of the epochs that we hold.
+	Tags map[Epoch]SyncTagKey
+}
+
+// AuthorState is what the journal holds of one author.
+type AuthorState struct {
+	Author AuthorityID
+	// Head is the last fact of the contiguous chain, Last the greatest seq
+	// held: they differ when facts are missing between.
+	Head CutEntry
+	Last Seq
+	// Count and Sum describe the set of the author's admitted facts.
+	Count uint64
+	Sum   uint64
+}
+
+// SyncTagKey makes the tags by which the two ends of a session prove to each
+// other that they mean the same context (SPEC 13.1). It prints as "[secret]".
+type SyncTagKey [32]byte
+
+// Format writes "[secret]", whatever the verb.
+func (SyncTagKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, "[secret]") }
+
+// LogValue implements slog.LogValuer.
+func (SyncTagKey) LogValue() slog.Value { return slog.StringValue("[secret]") }
+
+// MarshalText keeps the key out of text encodings.
+func (SyncTagKey) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
+
+func (SyncPeerUp) journalSyncMessage()     {}
+func (SyncPeerDown) journalSyncMessage()   {}
+func (SyncOpened) journalSyncMessage()     {}
+func (SyncOpenFailed) journalSyncMessage() {}
+func (SyncFrame) journalSyncMessage()      {}
+func (SyncClosed) journalSyncMessage()     {}
+func (FactsRead) journalSyncMessage()      {}
+func (FactsOffered) journalSyncMessage()   {}
+func (JournalState) journalSyncMessage()   {}
+func (Tick) journalSyncMessage()           {}
