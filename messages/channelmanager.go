@@ -34,7 +34,6 @@ type HelloReceived struct {
 	// Hash is over the whole datagram.
 	Hash HelloHash
 	Via  Via
-	Path PathKind
 }
 
 // HandshakeComplete says that an attempt has a transport that is up, with the
