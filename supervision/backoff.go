@@ -1,0 +1,25 @@
+package supervision
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	backoffBase   = 100 * time.Millisecond // wait before the second restart in a row
+	backoffCap    = 10 * time.Second
+	backoffHealth = 10 * time.Second // a life this long makes the next crash a first one
+)
+
+// restartDelay is the wait before restart number n in a row, counted from 0:
+// nothing, then 100 ms, 200 ms, 400 ms … 10 s, each ± 25 % drawn from rng.
+func restartDelay(n int, rng *rand.Rand) time.Duration {
+	if n <= 0 {
+		return 0
+	}
+	d := backoffCap
+	if shift := n - 1; shift < 7 {
+		d = min(backoffBase<<shift, backoffCap)
+	}
+	return d*3/4 + time.Duration(rng.Int64N(int64(d/2)))
+}

@@ -1,0 +1,98 @@
+package supervision
+
+// Phase is what a worker is doing. It is the place of a crash, and the place at
+// which the chaos hook may ask for one.
+type Phase int
+
+const (
+	Starting      Phase = iota // begins with the constructor, before Start
+	Acknowledging              // Start has returned nil, the supervisor does not know yet
+	BeforeMessage              // begins before Receive
+	AfterMessage               // Receive has returned
+	BeforeEffect               // begins before Host.Perform
+	AfterEffect                // Host.Perform has returned
+	Stopping                   // begins before Stop
+	Idle                       // between messages, or in a task; the hook is not asked
+)
+
+var phaseNames = [...]string{
+	Starting: "starting", Acknowledging: "acknowledging",
+	BeforeMessage: "before message", AfterMessage: "after message",
+	BeforeEffect: "before effect", AfterEffect: "after effect",
+	Stopping: "stopping", Idle: "idle",
+}
+
+// String is the phase in words.
+func (p Phase) String() string { return phaseNames[p] }
+
+// Point is one place in the run of a worker at which it may be killed.
+// Supervisors have no points; Tree.Kill reaches them.
+type Point struct {
+	Path        string
+	Incarnation Incarnation
+	Phase       Phase
+	Message     string // type of the message or effect at hand
+	Seq         uint64 // counts the points of this actor from 1, through all its lives
+}
+
+// killed is the panic value of an actor that dies on purpose.
+type killed struct{}
+
+func (killed) Error() string { return "killed" }
+
+// Kill ends the lives of all actors whose path matches pattern, as a panic of
+// their own would: now if idle, else before the next message. It returns how
+// many were alive. In a pattern '*' is any run of characters, '/' included, and
+// '?' is any one character. A supervisor that is killed first stops its
+// children in reverse order. The root is never killed.
+func (t *Tree) Kill(pattern string) int {
+	count := 0
+	for _, c := range t.snapshot() {
+		n := c.current()
+		if c.parent == parent(t) || n == 0 || !matches(pattern, c.path) {
+			continue
+		}
+		c.box.post(killLife{n})
+		count++
+	}
+	return count
+}
+
+// matches reports whether the whole of path matches the pattern of Tree.Kill.
+// It goes back to the last '*' on a mismatch, so it is bounded by the product
+// of the lengths.
+func matches(pattern, path string) bool {
+	p, star, from := 0, -1, 0
+	for i := 0; i < len(path); {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, from = p, i
+			p++
+		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == path[i]):
+			p++
+			i++
+		case star >= 0:
+			from++
+			p, i = star+1, from
+		default:
+			return false
+		}
+	}
+	for p < len(pattern) && pattern[p] == '*' {
+		p++
+	}
+	return p == len(pattern)
+}
+
+// point is passed at every Point: it notes the phase for a crash report and
+// lets the chaos hook kill.
+func (c *cell) point(l *life, phase Phase, subject any) {
+	c.phase = phase
+	if c.tree.config.Kill == nil {
+		return
+	}
+	c.points++
+	if c.tree.config.Kill(Point{Path: c.path, Incarnation: l.number, Phase: phase, Message: typeName(subject), Seq: c.points}) {
+		panic(killed{})
+	}
+}

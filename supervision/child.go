@@ -1,0 +1,122 @@
+package supervision
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+const (
+	defaultStartWithin = 60 * time.Second
+	defaultStopWithin  = 5 * time.Second
+	defaultMailbox     = 1024 // messages
+)
+
+// WorkerSpec describes a child that runs an Actor with inbox type M. Only Name
+// and New are needed.
+type WorkerSpec[M any] struct {
+	Name        string          // last element of the path: not empty, without '/'
+	New         func() Actor[M] // called for every life; see Host.Actor
+	Restart     Restart         // zero: Permanent
+	Intensity   Intensity       // of this child; zero: that of its supervisor
+	StartWithin time.Duration   // for the acknowledgement; zero: 60 s
+	StopWithin  time.Duration   // for a clean stop, tasks included; zero: 5 s
+	Mailbox     int             // bound of the user lane in messages; zero: 1024
+}
+
+// Child makes the specification ready for a supervisor.
+func (w WorkerSpec[M]) Child() Child {
+	c := Child{
+		name:        w.Name,
+		restart:     w.Restart,
+		intensity:   w.Intensity,
+		startWithin: or(w.StartWithin, defaultStartWithin),
+		stopWithin:  or(w.StopWithin, defaultStopWithin),
+		mailbox:     or(w.Mailbox, defaultMailbox),
+	}
+	if w.New != nil {
+		c.body = func(c *cell) body { return newWorker(c, w.New) }
+	}
+	return c
+}
+
+// SupervisorSpec describes a supervisor, nested or the root of a tree.
+type SupervisorSpec struct {
+	Name      string // as of a worker; the root has none
+	Strategy  Strategy
+	Intensity Intensity // of its children together; zero: 3 in 60 s
+	Restart   Restart   // of the supervisor itself
+	Children  []Child   // in the order of start; none under Dynamic
+}
+
+// Child makes the specification ready for the supervisor above it. It has no
+// deadlines of its own: its children have.
+func (s SupervisorSpec) Child() Child {
+	s.Intensity = s.Intensity.or(Intensity{Restarts: defaultRestarts, Within: defaultWithin})
+	return Child{
+		name:    s.Name,
+		restart: s.Restart,
+		spec:    &s,
+		body:    func(c *cell) body { return newSupervisor(c, s) },
+	}
+}
+
+// Child is what a supervisor supervises: a worker or another supervisor. Make
+// one with WorkerSpec.Child or SupervisorSpec.Child.
+type Child struct {
+	name        string
+	restart     Restart
+	intensity   Intensity
+	startWithin time.Duration // zero: no deadline
+	stopWithin  time.Duration // zero: no deadline
+	mailbox     int
+	spec        *SupervisorSpec // nil for a worker
+	body        func(*cell) body
+}
+
+// check refuses what could never run. at is the path of the supervisor.
+func (c Child) check(at string) error {
+	path := join(at, c.name)
+	switch {
+	case c.name == "" || strings.Contains(c.name, "/"):
+		return fmt.Errorf("supervision: child of %s: %q is no name", at, c.name)
+	case c.body == nil:
+		return fmt.Errorf("supervision: %s has no constructor", path)
+	case c.spec != nil:
+		return c.spec.check(path)
+	}
+	return nil
+}
+
+func (s *SupervisorSpec) check(path string) error {
+	if s.Strategy == Dynamic && len(s.Children) > 0 {
+		return fmt.Errorf("supervision: %s is dynamic and must begin without children", path)
+	}
+	seen := make(map[string]bool, len(s.Children))
+	for _, c := range s.Children {
+		if seen[c.name] {
+			return fmt.Errorf("supervision: %s has two children named %q", path, c.name)
+		}
+		seen[c.name] = true
+		if err := c.check(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// join appends a name to the path of a supervisor; the root's path is "/".
+func join(path, name string) string {
+	if path == "/" {
+		return path + name
+	}
+	return path + "/" + name
+}
+
+// or returns v, or d where v is not positive.
+func or[T int | time.Duration](v, d T) T {
+	if v > 0 {
+		return v
+	}
+	return d
+}

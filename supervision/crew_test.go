@@ -1,0 +1,418 @@
+package supervision
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// crewRig drives a crew without actors. Its verbs are those of the scripts
+// below; what the crew orders comes back as words.
+type crewRig struct {
+	crew *crew
+	now  time.Time
+	next Incarnation
+	life map[string]Incarnation // last life ordered
+}
+
+var epoch0 = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func newRig(strategy Strategy, limit Intensity, children ...Child) *crewRig {
+	r := &crewRig{now: epoch0, life: map[string]Incarnation{}}
+	spec := SupervisorSpec{Strategy: strategy, Intensity: limit, Children: children}.Child().spec
+	r.crew = newCrew("/s", 1, *spec, rand.New(rand.NewPCG(1, 2)), func() Incarnation { r.next++; return r.next })
+	return r
+}
+
+func member(name string, restart Restart) Child {
+	return Child{name: name, restart: restart, startWithin: time.Minute, stopWithin: 5 * time.Second}
+}
+
+func members(names string) []Child {
+	var all []Child
+	for _, n := range strings.Fields(names) {
+		all = append(all, member(n, Permanent))
+	}
+	return all
+}
+
+// do runs one verb: open, up X, crash X, end X, gone X (a clean stop), hire X,
+// fire X, close, wait D.
+func (r *crewRig) do(verb string) string {
+	word, arg, _ := strings.Cut(verb, " ")
+	var event crewEvent
+	switch word {
+	case "open":
+		event = crewOpen{}
+	case "up":
+		event = childUp{arg, r.life[arg]}
+	case "crash":
+		event = r.exit(arg, ReasonCrash)
+	case "end":
+		event = r.exit(arg, ReasonNormal)
+	case "gone":
+		event = r.exit(arg, ReasonShutdown)
+	case "hire":
+		event = hire{member(arg, Permanent)}
+	case "fire":
+		event = dismiss{arg}
+	case "close":
+		event = crewClose{&Exit{Path: "/s", Reason: ReasonShutdown}}
+	case "wait":
+		d, err := time.ParseDuration(arg)
+		if err != nil {
+			panic(err)
+		}
+		r.now, event = r.now.Add(d), crewTick{}
+	default:
+		panic("unknown verb " + verb)
+	}
+	return r.words(r.crew.Step(r.now, event))
+}
+
+func (r *crewRig) exit(name string, reason Reason) childExit {
+	return childExit{name, r.life[name], &Exit{Path: "/s/" + name, Incarnation: r.life[name], Reason: reason}}
+}
+
+// words renders the orders that matter to the strategies.
+func (r *crewRig) words(orders []order) string {
+	var out []string
+	for _, o := range orders {
+		switch o := o.(type) {
+		case startChild:
+			r.life[o.child.name] = o.life
+			out = append(out, "start "+o.child.name)
+		case stopChild:
+			out = append(out, "stop "+o.name)
+		case abandonChild:
+			out = append(out, "abandon "+o.name)
+		case forgetChild:
+			out = append(out, "forget "+o.name)
+		case mournChild, report:
+		case acknowledge:
+			out = append(out, "ready")
+		case resign:
+			out = append(out, "resign: "+o.exit.Error())
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+func TestCrewStrategies(t *testing.T) {
+	tests := map[string]struct {
+		strategy Strategy
+		limit    Intensity
+		children []Child
+		script   [][2]string // verb, orders
+	}{
+		"children start in order, each after the acknowledgement before": {
+			children: members("a b c"),
+			script: [][2]string{
+				{"open", "start a"}, {"up a", "start b"}, {"up b", "start c"}, {"up c", "ready"},
+			},
+		},
+		"close stops in reverse, each after the end of the one behind": {
+			children: members("a b c"),
+			script: [][2]string{
+				{"open", "start a"}, {"up a", "start b"}, {"up b", "start c"}, {"up c", "ready"},
+				{"close", "stop c"}, {"gone c", "stop b"}, {"gone b", "stop a"}, {"gone a", "resign: /s was stopped"},
+			},
+		},
+		"a child that cannot start rolls the others back": {
+			children: members("a b c"),
+			script: [][2]string{
+				{"open", "start a"}, {"up a", "start b"},
+				{"crash b", "stop a"}, {"gone a", "resign: /s could not start: /s/b crashed"},
+			},
+		},
+		"one_for_one restarts the child alone": {
+			children: members("a b c"),
+			script: [][2]string{
+				{"open", "start a"}, {"up a", "start b"}, {"up b", "start c"}, {"up c", "ready"},
+				{"crash b", "start b"}, {"up b", ""},
+			},
+		},
+		"rest_for_one takes those after it, in reverse, and starts in order": {
+			strategy: RestForOne, children: members("a b c d"),
+			script: [][2]string{
+				{"open", "start a"}, {"up a", "start b"}, {"up b", "start c"}, {"up c", "start d"}, {"up d", "ready"},
+				{"crash b", "stop d"}, {"gone d", "stop c"}, {"gone c", "start b"},
+				{"up b", "start c"}, {"up c", "start d"}, {"up d", ""},
+			},
+		},
+		"all_for_one takes everyone": {
+			strategy: AllForOne, children: members("a b c"),
+			script: [][2]string{
+				{"open", "start a"}, {"up a", "start b"}, {"up b", "start c"}, {"up c", "ready"},
+				{"crash b", "stop c"}, {"gone c", "stop a"}, {"gone a", "start a"},
+				{"up a", "start b"}, {"up b", "start c"}, {"up c", ""},
+			},
+		},
+		"all_for_one waits for the delay before it starts anyone": {
+			strategy: AllForOne, children: members("a b"),
+			script: [][2]string{
+				{"open", "start a"}, {"up a", "start b"}, {"up b", "ready"},
+				{"crash b", "stop a"}, {"gone a", "start a"}, {"up a", "start b"}, {"up b", ""},
+				{"crash b", "stop a"}, {"gone a", ""}, {"wait 50ms", ""}, {"wait 100ms", "start a"},
+			},
+		},
+		"a second crash while siblings are stopping is one more restart, not a second round": {
+			strategy: RestForOne, children: members("a b c"),
+			script: [][2]string{
+				{"open", "start a"}, {"up a", "start b"}, {"up b", "start c"}, {"up c", "ready"},
+				{"crash b", "stop c"}, {"crash a", ""}, {"crash c", "start a"},
+				{"up a", "start b"}, {"up b", "start c"}, {"up c", ""},
+			},
+		},
+		"transient ends normally for good, and comes back after a crash": {
+			children: []Child{member("a", Transient), member("b", Permanent)},
+			script: [][2]string{
+				{"open", "start a"}, {"up a", "start b"}, {"up b", "ready"},
+				{"crash a", "start a"}, {"up a", ""}, {"end a", "forget a"}, {"crash b", "start b"},
+			},
+		},
+		"temporary never comes back, not even with the others": {
+			strategy: AllForOne, children: []Child{member("a", Temporary), member("b", Permanent), member("c", Temporary)},
+			script: [][2]string{
+				{"open", "start a"}, {"up a", "start b"}, {"up b", "start c"}, {"up c", "ready"},
+				{"crash a", "forget a"}, {"crash b", "stop c"}, {"gone c", "forget c, start b"}, {"up b", ""},
+			},
+		},
+		"permanent comes back after a normal end": {
+			children: members("a"),
+			script:   [][2]string{{"open", "start a"}, {"up a", "ready"}, {"end a", "start a"}},
+		},
+		"dynamic is ready at once, and its children are independent": {
+			strategy: Dynamic,
+			script: [][2]string{
+				{"open", "ready"}, {"hire a", "start a"}, {"hire b", "start b"}, {"up b", ""},
+				{"crash b", "start b"}, {"up a", ""}, {"fire a", "stop a"}, {"gone a", "forget a"}, {"hire a", "start a"},
+			},
+		},
+		"dynamic stops all at once": {
+			strategy: Dynamic,
+			script: [][2]string{
+				{"open", "ready"}, {"hire a", "start a"}, {"hire b", "start b"}, {"up b", ""},
+				{"close", "stop a, stop b"}, {"hire c", "forget c"},
+				{"gone a", "forget a"}, {"gone b", "forget b, resign: /s was stopped"},
+			},
+		},
+		"dynamic gives one child up alone": {
+			strategy: Dynamic, limit: Intensity{1, time.Minute},
+			script: [][2]string{
+				{"open", "ready"}, {"hire a", "start a"}, {"hire b", "start b"},
+				{"crash a", "start a"}, {"crash a", "forget a"}, {"crash b", "start b"},
+			},
+		},
+		"dynamic gives up itself after too many": {
+			strategy: Dynamic, limit: Intensity{1, time.Minute},
+			script: [][2]string{
+				{"open", "ready"}, {"hire a", "start a"}, {"hire b", "start b"}, {"hire c", "start c"},
+				{"crash a", "start a"}, {"crash a", "forget a"}, {"crash b", "start b"},
+				{"crash b", "forget b, stop c"},
+				{"gone c", "forget c, resign: /s gave up (more children given up than 1 restarts in 1m0s): /s/b gave up (more than 1 restarts in 1m0s): /s/b crashed"},
+			},
+		},
+		"a start without acknowledgement is abandoned": {
+			children: members("a b"),
+			script: [][2]string{
+				{"open", "start a"}, {"up a", "start b"}, {"wait 60s", "abandon b, stop a"},
+				{"gone a", "resign: /s could not start: /s/b could not start (no acknowledgement within 1m0s)"},
+			},
+		},
+		"a stop without end is abandoned and does not hold up the others": {
+			children: members("a b"),
+			script: [][2]string{
+				{"open", "start a"}, {"up a", "start b"}, {"up b", "ready"},
+				{"close", "stop b"}, {"wait 4999ms", ""}, {"wait 1ms", "abandon b, stop a"},
+				{"gone b", ""}, {"gone a", "resign: /s was stopped"},
+			},
+		},
+		"news of an earlier life changes nothing": {
+			children: members("a"),
+			script: [][2]string{
+				{"open", "start a"}, {"up a", "ready"}, {"up a", ""}, {"crash a", "start a"}, {"up a", ""},
+			},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			rig := newRig(test.strategy, test.limit, test.children...)
+			for i, line := range test.script {
+				if got := rig.do(line[0]); got != line[1] {
+					t.Fatalf("line %d: %q\n got %q\nwant %q", i, line[0], got, line[1])
+				}
+			}
+		})
+	}
+}
+
+func TestCrewIgnoresEarlierLives(t *testing.T) {
+	rig := newRig(OneForOne, Intensity{}, members("a")...)
+	rig.do("open")
+	old := rig.life["a"]
+	rig.do("up a")
+	rig.do("crash a")
+	for _, stale := range []crewEvent{childUp{"a", old}, childExit{"a", old, &Exit{Reason: ReasonCrash}}, childUp{"b", 7}} {
+		if got := rig.words(rig.crew.Step(rig.now, stale)); got != "" {
+			t.Errorf("%T of an earlier life ordered %q", stale, got)
+		}
+	}
+	if s := rig.crew.byName["a"]; s.state != starting {
+		t.Errorf("state %v, want starting", s.state)
+	}
+}
+
+// A crash loop is restarted as often as the intensity allows, then escalates:
+// the same for the supervisor's limit and for the child's own.
+func TestCrewIntensity(t *testing.T) {
+	tight := member("a", Permanent)
+	tight.intensity = Intensity{2, time.Minute}
+	tests := map[string]struct {
+		limit Intensity
+		child Child
+		want  int
+	}{
+		"default":         {child: member("a", Permanent), want: 3},
+		"of supervisor":   {limit: Intensity{5, time.Minute}, child: member("a", Permanent), want: 5},
+		"of child":        {limit: Intensity{5, time.Minute}, child: tight, want: 2},
+		"none allowed":    {limit: Intensity{0, time.Minute}, child: member("a", Permanent), want: 0},
+		"spread over":     {limit: Intensity{3, time.Millisecond}, child: member("a", Permanent), want: 20},
+		"temporary child": {child: member("a", Temporary), want: 0},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			rig := newRig(OneForOne, test.limit, test.child)
+			rig.do("open")
+			rig.do("up a")
+			restarts, ended := 0, ""
+			for range 20 {
+				ended = rig.do("crash a")
+				if !strings.Contains(ended, "start a") {
+					ended += rig.do("wait 13s")
+				}
+				if !strings.Contains(ended, "start a") {
+					break
+				}
+				restarts++
+				rig.do("up a")
+			}
+			if restarts != test.want {
+				t.Errorf("%d restarts, want %d", restarts, test.want)
+			}
+			if gaveUp := strings.Contains(ended, "resign: /s gave up"); gaveUp != (test.child.restart == Permanent && test.want < 20) {
+				t.Errorf("last orders %q", ended)
+			}
+		})
+	}
+}
+
+// Whatever happens in whatever order, a crew that is closed resigns once every
+// child has ended, keeps its invariants on the way, and orders nothing after.
+func TestCrewProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		strategy := Strategy(rapid.IntRange(0, 3).Draw(t, "strategy"))
+		var children []Child
+		if strategy != Dynamic {
+			for i := range rapid.IntRange(1, 5).Draw(t, "children") {
+				children = append(children, member(string(rune('a'+i)), Restart(rapid.IntRange(0, 2).Draw(t, "restart"))))
+			}
+		}
+		rig := newRig(strategy, Intensity{}, children...)
+		alive := map[string]bool{}
+		resigned := 0
+		note := func(orders string) {
+			if resigned > 0 && orders != "" {
+				t.Fatalf("orders after resigning: %q", orders)
+			}
+			for _, o := range strings.Split(orders, ", ") {
+				verb, name, _ := strings.Cut(o, " ")
+				switch verb {
+				case "start":
+					if alive[name] {
+						t.Fatalf("%s started while alive", name)
+					}
+					alive[name] = true
+				case "abandon":
+					delete(alive, name)
+				case "resign:":
+					resigned++
+					if len(alive) > 0 {
+						t.Fatalf("resigned while %v live", alive)
+					}
+				}
+			}
+		}
+		note(rig.do("open"))
+		for range rapid.IntRange(0, 60).Draw(t, "steps") {
+			verbs := []string{"wait 100ms", "wait 10s", "hire a", "hire b", "hire c", "fire a", "fire b"}
+			if strategy != Dynamic {
+				verbs = verbs[:2]
+			}
+			for name := range alive {
+				for _, v := range []string{"up ", "crash ", "end ", "gone "} {
+					verbs = append(verbs, v+name)
+				}
+			}
+			slices.Sort(verbs)
+			v := rapid.SampledFrom(verbs).Draw(t, "verb")
+			if word, name, _ := strings.Cut(v, " "); word == "crash" || word == "end" || word == "gone" {
+				delete(alive, name)
+			}
+			note(rig.do(v))
+			checkInvariants(t, rig.crew)
+		}
+		note(rig.do("close"))
+		for range 200 {
+			if resigned > 0 {
+				break
+			}
+			note(rig.do("wait 60s"))
+			for name := range alive {
+				if s := rig.crew.byName[name]; s != nil && s.state == stopping {
+					delete(alive, name)
+					note(rig.do("gone " + name))
+				}
+			}
+		}
+		if resigned != 1 {
+			t.Fatalf("resigned %d times", resigned)
+		}
+	})
+}
+
+func checkInvariants(t *rapid.T, c *crew) {
+	moving := 0
+	for i, s := range c.seats {
+		if s.state == starting || s.state == stopping {
+			moving++
+		}
+		if s.state != starting || !c.spec.Strategy.ordered() {
+			continue
+		}
+		for _, before := range c.seats[:i] {
+			if before.state != up && before.state != done && before.state != waiting {
+				t.Fatalf("%s starts before %s is up", s.child.name, before.child.name)
+			}
+		}
+	}
+	if moving > 1 && c.spec.Strategy.ordered() && c.phase < closing {
+		t.Fatalf("%d ordered children start or stop at once", moving)
+	}
+	for i, s := range c.agenda.heap {
+		if s.slot != i || s.due.IsZero() {
+			t.Fatal("agenda and seats disagree")
+		}
+	}
+}
+
+func ExampleExit() {
+	crash := &Exit{Path: "/store", Reason: ReasonCrash, Crash: &Crash{Text: "disk on fire"}}
+	fmt.Println(&Exit{Path: "/", Reason: ReasonIntensity, Detail: "more than 3 restarts in 1m0s", Cause: crash})
+	// Output: / gave up (more than 3 restarts in 1m0s): /store crashed: disk on fire
+}

@@ -1,0 +1,93 @@
+package supervision
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Event is something that happened in the tree, for Config.Events.
+type Event interface {
+	isEvent()
+	// log returns the line for Config.Logger.
+	log() (slog.Level, string, []slog.Attr)
+}
+
+type (
+	// Started: a life has acknowledged. Restarts counts earlier lives at this
+	// place in the tree.
+	Started struct {
+		Path        string
+		Incarnation Incarnation
+		Restarts    uint64
+	}
+	// Stopped: a life ended cleanly, by StopSelf or because it was asked to.
+	Stopped struct{ Exit *Exit }
+	// Crashed: a life ended by a crash, or by an error of Start.
+	Crashed struct{ Crash *Crash }
+	// Restarting: another life will begin after Delay. Incarnation is the one
+	// that ended. Those that go with it by the strategy are not reported.
+	Restarting struct {
+		Path        string
+		Incarnation Incarnation
+		Delay       time.Duration
+		Exit        *Exit
+	}
+	// Escalated: restarts exceeded an intensity. Exit.Path is the supervisor
+	// that ends itself, or the dynamic child that is given up.
+	Escalated struct{ Exit *Exit }
+	// Stuck: an actor did not react within Waited and was abandoned. Tasks
+	// names those of its tasks that still run.
+	Stuck struct {
+		Path        string
+		Incarnation Incarnation
+		Waited      time.Duration
+		Tasks       []string
+	}
+)
+
+func (Started) isEvent()    {}
+func (Stopped) isEvent()    {}
+func (Crashed) isEvent()    {}
+func (Restarting) isEvent() {}
+func (Escalated) isEvent()  {}
+func (Stuck) isEvent()      {}
+
+func (e Started) log() (slog.Level, string, []slog.Attr) {
+	return slog.LevelDebug, "actor started", []slog.Attr{
+		slog.String("actor", e.Path), slog.Uint64("incarnation", uint64(e.Incarnation)), slog.Uint64("restarts", e.Restarts),
+	}
+}
+
+func (e Stopped) log() (slog.Level, string, []slog.Attr) {
+	return slog.LevelDebug, "actor stopped", []slog.Attr{
+		slog.String("actor", e.Exit.Path), slog.Uint64("incarnation", uint64(e.Exit.Incarnation)),
+	}
+}
+
+func (e Crashed) log() (slog.Level, string, []slog.Attr) {
+	c := e.Crash
+	return slog.LevelError, "actor crashed", []slog.Attr{
+		slog.String("actor", c.Path), slog.Uint64("incarnation", uint64(c.Incarnation)),
+		slog.String("phase", c.Phase.String()), slog.String("message", c.Message), slog.Int("mailbox", c.Depth),
+		slog.Bool("killed", c.Killed), slog.String("reason", c.Text), slog.String("stack", c.Stack),
+	}
+}
+
+func (e Restarting) log() (slog.Level, string, []slog.Attr) {
+	return slog.LevelWarn, "actor restarts", []slog.Attr{
+		slog.String("actor", e.Path), slog.Duration("delay", e.Delay), slog.String("reason", e.Exit.Error()),
+	}
+}
+
+func (e Escalated) log() (slog.Level, string, []slog.Attr) {
+	return slog.LevelError, "restart intensity exceeded", []slog.Attr{
+		slog.String("actor", e.Exit.Path), slog.String("reason", e.Exit.Error()),
+	}
+}
+
+func (e Stuck) log() (slog.Level, string, []slog.Attr) {
+	return slog.LevelError, "actor is stuck and was abandoned", []slog.Attr{
+		slog.String("actor", e.Path), slog.Uint64("incarnation", uint64(e.Incarnation)),
+		slog.Duration("waited", e.Waited), slog.Any("tasks", e.Tasks),
+	}
+}

@@ -1,0 +1,132 @@
+package supervision
+
+import (
+	"fmt"
+	"reflect"
+	"runtime/debug"
+	"time"
+)
+
+// Incarnation numbers the lives of actors. It grows over the whole tree: a
+// later life has the greater number, also when the path was removed and spawned
+// again. Zero is no life.
+type Incarnation uint64
+
+// After reports whether n is a later life than m.
+func (n Incarnation) After(m Incarnation) bool { return n > m }
+
+// Reason says why a life ended.
+type Reason int
+
+const (
+	// ReasonNormal: the actor ended itself by StopSelf.
+	ReasonNormal Reason = iota
+	// ReasonShutdown: it was asked to stop, by its supervisor or through the tree.
+	ReasonShutdown
+	// ReasonCrash: a panic, a Goexit, a panic in a task, or a kill.
+	ReasonCrash
+	// ReasonStart: Start returned an error, or no acknowledgement came in time.
+	ReasonStart
+	// ReasonIntensity: a supervisor had more restarts than its intensity allows.
+	ReasonIntensity
+	// ReasonStuck: it did not stop within its deadline and was abandoned.
+	ReasonStuck
+	// ReasonNoActor: nothing lives at the path (only in answer to Monitor).
+	ReasonNoActor
+)
+
+var reasonNames = [...]string{
+	ReasonNormal:    "ended",
+	ReasonShutdown:  "was stopped",
+	ReasonCrash:     "crashed",
+	ReasonStart:     "could not start",
+	ReasonIntensity: "gave up",
+	ReasonStuck:     "did not stop",
+	ReasonNoActor:   "does not exist",
+}
+
+// String is the reason as the verb of a sentence about the actor.
+func (r Reason) String() string { return reasonNames[r] }
+
+// Failure reports whether a transient child is restarted after this reason.
+func (r Reason) Failure() bool { return r != ReasonNormal && r != ReasonShutdown }
+
+// Exit tells how a life ended, and by its Cause what led to it: the chain runs
+// from the supervisor that gave up down to the actor that crashed first. It is
+// an error; errors.As and errors.Is walk the chain.
+type Exit struct {
+	Path        string
+	Incarnation Incarnation
+	Reason      Reason
+	Detail      string // a few words more, or empty
+	Crash       *Crash // set when Reason is ReasonCrash, or when Start panicked
+	Cause       error  // the *Exit of a child, or the error of Start; else nil
+}
+
+// Error is the chain in one line, outermost actor first.
+func (e *Exit) Error() string {
+	text := e.Path + " " + e.Reason.String()
+	if e.Detail != "" {
+		text += " (" + e.Detail + ")"
+	}
+	switch {
+	case e.Cause != nil:
+		text += ": " + e.Cause.Error()
+	case e.Crash != nil:
+		text += ": " + e.Crash.Text
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (e *Exit) Unwrap() error { return e.Cause }
+
+// Crash is the report of one crash. It names the type of the message at hand
+// and never holds the message.
+type Crash struct {
+	Path        string
+	Incarnation Incarnation
+	At          time.Time
+	Phase       Phase
+	Message     string // type of the message or effect at hand, "task NAME", or empty
+	Depth       int    // user messages that waited in the mailbox
+	Text        string // of an error or a string: the panic value; else its type
+	Stack       string // of the goroutine that panicked; empty when Start returned an error
+	Killed      bool   // by Tree.Kill or the chaos hook
+}
+
+// goexit is the value reported for an actor that called runtime.Goexit, which
+// unwinds like a panic and leaves nothing to recover.
+type goexit struct{}
+
+func (goexit) Error() string { return "runtime.Goexit was called in an actor" }
+
+// newCrash makes the report of a panic with value v. It must be called by the
+// deferred function that recovered, so that the stack still shows the panic.
+func newCrash(v any) *Crash {
+	if v == nil {
+		v = goexit{}
+	}
+	_, isKill := v.(killed)
+	return &Crash{Text: panicText(v), Stack: string(debug.Stack()), Killed: isKill}
+}
+
+// panicText renders errors and strings; of other values only the type, since a
+// panic value may be a message.
+func panicText(v any) string {
+	switch v := v.(type) {
+	case error:
+		return v.Error()
+	case string:
+		return v
+	}
+	return fmt.Sprintf("panic with a %T", v)
+}
+
+// typeName is the type of a message or effect, as reports show it.
+func typeName(v any) string {
+	if v == nil {
+		return ""
+	}
+	return reflect.TypeOf(v).String()
+}

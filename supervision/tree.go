@@ -1,0 +1,228 @@
+package supervision
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// Config is what a tree needs from its host. The zero value is complete.
+type Config struct {
+	// Logger gets a line for every event; nil: silence.
+	Logger *slog.Logger
+	// Events is called for every event, from any goroutine of the tree; it must
+	// not block. A panic in it is ignored. nil: not called.
+	Events func(Event)
+	// Seed is where the jitter of restart delays comes from.
+	Seed uint64
+	// Kill is the chaos hook: the actor dies at each point for which it returns
+	// true. It is called from any goroutine. nil in production.
+	Kill func(Point) bool
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
+}
+
+// Tree is a running supervision tree.
+type Tree struct {
+	config  Config
+	id      string // unique in the process
+	root    *cell
+	numbers atomic.Uint64 // lives begun
+	up      chan struct{} // closed when the root has acknowledged
+	done    chan struct{} // closed when no cell is left
+
+	mu       sync.RWMutex
+	cells    map[string]*cell
+	monitors map[string][]watcher
+	serial   uint64   // numbers cells and monitors
+	waitFor  int      // cells that have not settled
+	exit     *Exit    // of the root; nil while it lives
+	stuckAt  []string // who was abandoned
+}
+
+// theSystem is protoactor's actor system. One costs 2.5 MiB and cannot be shut
+// down completely, but leaves nothing running while no message goes astray; so
+// all trees of the process share it, each with names of its own.
+var theSystem = sync.OnceValue(func() *actor.ActorSystem {
+	silent := func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }
+	return actor.NewActorSystem(actor.WithLoggerFactory(silent))
+})
+
+// Start runs a tree, and returns when every static child has acknowledged. When
+// one cannot start, those before it are stopped in reverse order and the error
+// says which one and why (an *Exit chain).
+func Start(config Config, root SupervisorSpec) (*Tree, error) {
+	if root.Name != "" {
+		return nil, fmt.Errorf("supervision: the root has no name, got %q", root.Name)
+	}
+	if err := root.check("/"); err != nil {
+		return nil, err
+	}
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	t := &Tree{
+		config:   config,
+		id:       theSystem().ProcessRegistry.NextId(),
+		up:       make(chan struct{}),
+		done:     make(chan struct{}),
+		cells:    make(map[string]*cell),
+		monitors: make(map[string][]watcher),
+	}
+	t.mu.Lock()
+	t.root = t.newCell(t, "/", root.Child())
+	t.mu.Unlock()
+	t.root.box.post(beginLife{t.nextLife()})
+	select {
+	case <-t.up:
+		return t, nil
+	case <-t.done:
+		return nil, fmt.Errorf("supervision: %w", t.exit)
+	}
+}
+
+// StopError tells that actors did not end in time.
+type StopError struct {
+	Stuck []string // paths, with the tasks that still run; sorted
+	Cause error    // of the context, when Stop itself ran out of time; else nil
+}
+
+// Error names who is stuck.
+func (e *StopError) Error() string {
+	text := "supervision: did not stop: " + strings.Join(e.Stuck, ", ")
+	if e.Cause != nil {
+		text += ": " + e.Cause.Error()
+	}
+	return text
+}
+
+// Unwrap returns the context's error.
+func (e *StopError) Unwrap() error { return e.Cause }
+
+// Stop ends the tree in reverse order of start and waits for it, at most for
+// the deadlines of the children together, or until ctx is done (the tree then
+// goes on stopping). Actors that had to be abandoned, now or earlier, are named
+// in a *StopError. Stopping again is safe and returns the same. An actor of the
+// tree must not call it.
+func (t *Tree) Stop(ctx context.Context) error {
+	t.root.box.post(endLife{t.root.current()})
+	var cause error
+	select {
+	case <-t.done:
+	case <-ctx.Done():
+		cause = ctx.Err()
+	}
+	t.mu.RLock()
+	stuck := slices.Clone(t.stuckAt)
+	t.mu.RUnlock()
+	if cause != nil {
+		for _, c := range t.snapshot() {
+			if c.child.spec == nil && c.current() != 0 {
+				stuck = append(stuck, c.path)
+			}
+		}
+	}
+	if len(stuck) == 0 && cause == nil {
+		return nil
+	}
+	slices.Sort(stuck)
+	return &StopError{Stuck: slices.Compact(stuck), Cause: cause}
+}
+
+// Done is closed when the tree has ended: after Stop, or because the root gave
+// up.
+func (t *Tree) Done() <-chan struct{} { return t.done }
+
+// Err is nil until Done and after a Stop; else the *Exit of the root, whose
+// chain of causes leads to the first crash.
+func (t *Tree) Err() error {
+	select {
+	case <-t.done:
+	default:
+		return nil
+	}
+	if t.exit.Reason.Failure() {
+		return t.exit
+	}
+	return nil
+}
+
+// Spawn starts a child under the Dynamic supervisor at that path. It returns at
+// once, without waiting for the start: from then on messages may be told to the
+// child, and a start that fails is like a crash. Errors: ErrExists while the
+// name lives (it is free when a monitor has heard the last word), ErrNotDynamic,
+// ErrNoActor, or ErrStopped when the supervisor is not up. Any goroutine may
+// call it, actors of the tree too.
+func (t *Tree) Spawn(supervisor string, child Child) error {
+	if err := child.check(supervisor); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.cells[supervisor]
+	switch {
+	case s == nil && t.exit != nil:
+		return ErrStopped
+	case s == nil:
+		return fmt.Errorf("%w: %s", ErrNoActor, supervisor)
+	case s.child.spec == nil || s.child.spec.Strategy != Dynamic:
+		return fmt.Errorf("%w: %s", ErrNotDynamic, supervisor)
+	case s.children[child.name] != nil:
+		return fmt.Errorf("%w: %s", ErrExists, join(supervisor, child.name))
+	}
+	if state := State(s.state.Load()); state != StateUp && state != StateStarting {
+		return fmt.Errorf("%w: %s is %v", ErrStopped, supervisor, state)
+	}
+	t.newCell(s, join(supervisor, child.name), child)
+	s.box.post(crewMessage{hire{child}})
+	return nil
+}
+
+// StopChild stops the child of a Dynamic supervisor cleanly and removes it. It
+// does not wait; a monitor hears of the end. Errors: ErrNoActor, ErrStopped,
+// ErrNotDynamic.
+func (t *Tree) StopChild(path string) error {
+	c, err := t.find(path)
+	if err != nil {
+		return err
+	}
+	s, ok := c.parent.(*cell)
+	if !ok || s.child.spec.Strategy != Dynamic {
+		return fmt.Errorf("%w: above %s", ErrNotDynamic, path)
+	}
+	s.box.post(crewMessage{dismiss{c.name}})
+	return nil
+}
+
+// nextLife numbers a life.
+func (t *Tree) nextLife() Incarnation { return Incarnation(t.numbers.Add(1)) }
+
+// childUp and childExit make the tree the parent of its root.
+func (t *Tree) childUp(string, Incarnation) { close(t.up) }
+
+func (t *Tree) childExit(_ string, _ Incarnation, exit *Exit) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.exit = exit
+	t.remove(t.root, exit)
+}
+
+// report sends an event out.
+func (t *Tree) report(e Event) {
+	defer func() { _ = recover() }() // the host's hook must not hurt the tree
+	level, text, attrs := e.log()
+	t.config.Logger.LogAttrs(context.Background(), level, text, attrs...)
+	if t.config.Events != nil {
+		t.config.Events(e)
+	}
+}

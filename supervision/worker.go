@@ -1,0 +1,186 @@
+package supervision
+
+// worker is the body of a cell that runs an Actor[M].
+type worker[M any] struct {
+	cell     *cell
+	newActor func() Actor[M]
+	self     Ref[M]
+
+	// Of the current life; nil between lives.
+	actor   Actor[M]
+	ctx     *Context[M]
+	leaving *Exit // set while a clean stop waits for tasks
+}
+
+func newWorker[M any](c *cell, newActor func() Actor[M]) *worker[M] {
+	w := &worker[M]{cell: c, newActor: newActor}
+	w.self = Ref[M]{&target[M]{tree: c.tree, path: c.path}}
+	w.self.to.worker.Store(w)
+	return w
+}
+
+// handle takes an order. One for a life that is not current changes nothing.
+func (w *worker[M]) handle(m control) {
+	switch m := m.(type) {
+	case beginLife:
+		w.begin(m.number)
+	case taskDone:
+		w.taskDone(m)
+	case endLife:
+		if w.cell.current() == m.number {
+			w.finish(ReasonShutdown)
+		}
+	case killLife:
+		if w.cell.current() == m.number {
+			w.safely(nil, func() { panic(killed{}) })
+		}
+	case wakeLife:
+		if w.fresh(m.number) {
+			w.woken()
+		}
+	case downNotice:
+		if w.fresh(m.number) {
+			w.mourn(m)
+		}
+	}
+}
+
+// fresh reports whether n is the current life, and else counts a stale message.
+func (w *worker[M]) fresh(n Incarnation) bool {
+	if w.cell.current() == n {
+		return true
+	}
+	w.cell.stale.Add(1)
+	return false
+}
+
+// begin runs the constructor and Start, and acknowledges.
+func (w *worker[M]) begin(n Incarnation) {
+	c := w.cell
+	l := c.open(n)
+	w.ctx = &Context[M]{worker: w, life: l}
+	var err error
+	if !w.safely(nil, func() {
+		c.point(l, Starting, nil)
+		w.actor = w.newActor()
+		if err = w.actor.Start(w.ctx); err == nil {
+			c.point(l, Acknowledging, nil)
+		}
+	}) {
+		return
+	}
+	switch {
+	case err != nil:
+		w.fail(&Crash{Text: err.Error()}, err)
+	case !w.ctx.Live():
+		w.over(&Exit{Path: c.path, Incarnation: n, Reason: ReasonStart}) // abandoned meanwhile
+	default:
+		c.phase = Idle
+		c.acknowledge(l)
+		c.box.release()
+		w.afterMessage()
+	}
+}
+
+// deliver handles a message of the user lane.
+func (w *worker[M]) deliver(e *envelope) {
+	if e.life != 0 && !w.fresh(e.life) {
+		return
+	}
+	m, _ := e.message.(M) // a nil M arrives as nil
+	w.receive(m)
+}
+
+// receive runs Receive.
+func (w *worker[M]) receive(m M) {
+	if w.ctx == nil || !w.ctx.Live() {
+		w.cell.stale.Add(1)
+		return
+	}
+	w.safely(m, func() {
+		w.cell.point(w.ctx.life, BeforeMessage, m)
+		w.actor.Receive(w.ctx, m)
+		w.cell.point(w.ctx.life, AfterMessage, m)
+	})
+	w.afterMessage()
+}
+
+// afterMessage does what the actor asked for meanwhile.
+func (w *worker[M]) afterMessage() {
+	w.cell.phase = Idle
+	if w.ctx != nil && w.ctx.stopSelf && w.ctx.Live() {
+		w.finish(ReasonNormal)
+	}
+}
+
+// safely runs f, which handles subject, and reports whether it returned. If it
+// panicked or called runtime.Goexit, the life is over; recovering here keeps
+// the stack.
+func (w *worker[M]) safely(subject any, f func()) (ok bool) {
+	defer func() {
+		if !ok {
+			crash := newCrash(recover())
+			crash.Message = typeName(subject)
+			w.fail(crash, nil)
+		}
+	}()
+	f()
+	return true
+}
+
+// fail ends the life after a crash, or after the error of Start.
+func (w *worker[M]) fail(crash *Crash, startError error) {
+	n := w.ctx.life.number
+	w.cell.box.hold()
+	w.ctx.life.end()
+	w.cell.crashed(n, crash)
+	exit := &Exit{Path: w.cell.path, Incarnation: n, Reason: ReasonCrash, Crash: crash, Cause: startError}
+	if crash.Phase == Starting || crash.Phase == Acknowledging {
+		exit.Reason = ReasonStart
+	}
+	w.over(exit)
+}
+
+// finish ends the life cleanly; it is over when the last task has returned.
+func (w *worker[M]) finish(reason Reason) {
+	c, l := w.cell, w.ctx.life
+	c.setState(StateStopping)
+	if !w.safely(nil, func() {
+		c.point(l, Stopping, nil)
+		w.actor.Stop(w.ctx)
+	}) {
+		return
+	}
+	c.box.hold()
+	l.end()
+	w.leaving = &Exit{Path: c.path, Incarnation: l.number, Reason: reason}
+	w.leave()
+}
+
+// leave reports the end of a clean stop when no task runs any more.
+func (w *worker[M]) leave() {
+	if w.leaving != nil && w.cell.tasks.len() == 0 {
+		w.over(w.leaving)
+	}
+}
+
+// over forgets the life and tells the supervisor.
+func (w *worker[M]) over(exit *Exit) {
+	for id, watch := range w.ctx.monitors {
+		w.cell.tree.unmonitor(watch.path, w.cell, id)
+	}
+	w.actor, w.ctx, w.leaving = nil, nil, nil
+	w.cell.leave(exit)
+}
+
+// taskDone is the end of a task, of this life or of an earlier one.
+func (w *worker[M]) taskDone(m taskDone) {
+	if m.crash != nil {
+		if w.cell.current() == m.number {
+			w.fail(m.crash, nil)
+		} else {
+			w.cell.crashed(m.number, m.crash)
+		}
+	}
+	w.leave()
+}
