@@ -1,0 +1,55 @@
+# What can be done here: make demo | test | check | race | bench | fuzz | test-deps
+#
+#   make demo FILE=/path/to/any/file    sends that file instead of the demo binary
+#   make fuzz T=60s                     fuzzes every parser for that long
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+
+FILE ?=
+T ?= 10s
+
+# The packages in which goroutines meet. The rules in rendezvous/ and messages/
+# have none, and a test sees to that.
+CONCURRENT := . ./supervision/... ./transport/... ./actors/... ./cmd/...
+
+.PHONY: demo test check race bench fuzz test-deps
+
+demo:
+	go run ./cmd/waymeet demo $(if $(FILE),--file "$(FILE)")
+
+test: test-deps
+	go test -json ./... | go -C tools run ./testsum
+	go -C tools test ./...
+
+check:
+	unformatted="$$(gofmt -l .)"; if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; fi
+	go build ./...
+	go vet ./...
+	go tool -modfile=tools/go.mod staticcheck ./...
+	go test -run '^TestHouse' .
+
+race: test-deps
+	go test -race -json $(CONCURRENT) | go -C tools run ./testsum
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./...
+
+fuzz:
+	for package in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz' || true); do \
+	    echo "fuzz $$package $$target"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(T) "$$package"; \
+	  done; \
+	done
+
+# The race detector needs a C compiler; nothing else needs more than Go.
+test-deps:
+	if ! command -v "$$(go env CC)" >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends gcc libc6-dev; \
+	  else \
+	    echo "test-deps: no C compiler here: make race will not work until one is installed"; \
+	  fi; \
+	fi
