@@ -119,8 +119,10 @@ type ChannelRecord struct {
 	Transcript [32]byte
 	// Path is the kind of path on which it was made.
 	Path PathKind
-	// Open is set once its streams were handed out (OpenStreams).
+	// Open is set by the transport once its streams were handed out.
 	Open bool
+	// Draining is set by the transport once no new streams are.
+	Draining bool
 }
 
 // Established is the fact that the record gives for the end self.
