@@ -6,13 +6,13 @@ import (
 )
 
 const (
-	backoffBase   = 100 * time.Millisecond // wait before the second restart in a row
-	backoffCap    = 10 * time.Second
-	backoffHealth = 10 * time.Second // a life this long makes the next crash a first one
+	backoffBase = 100 * time.Millisecond // wait before the second restart in a row
+	backoffCap  = 10 * time.Second
 )
 
 // restartDelay is the wait before restart number n in a row, counted from 0:
-// nothing, then 100 ms, 200 ms, 400 ms … 10 s, each ± 25 % drawn from rng.
+// nothing, then 100 ms, 200 ms, 400 ms … 10 s, each ± 25 % drawn from rng. A row
+// ends with a life of Intensity.health.
 func restartDelay(n int, rng *rand.Rand) time.Duration {
 	if n <= 0 {
 		return 0

@@ -21,9 +21,9 @@ func TestRestartDelay(t *testing.T) {
 	}
 }
 
-// A life of ten seconds makes the next crash a first one.
+// A life of Within/Restarts makes the next crash a first one.
 func TestBackoffHealth(t *testing.T) {
-	rig := newRig(OneForOne, Intensity{Restarts: 100, Within: time.Minute}, members("a")...)
+	rig := newRig(OneForOne, Intensity{Restarts: 100, Within: 1000 * time.Second}, members("a")...)
 	rig.do("open")
 	rig.do("up a")
 	if got := rig.do("crash a"); got != "start a" {
@@ -38,6 +38,6 @@ func TestBackoffHealth(t *testing.T) {
 	rig.do("up a")
 	rig.do("wait 10s")
 	if got := rig.do("crash a"); got != "start a" {
-		t.Fatalf("not healthy after 10 s: %q", got)
+		t.Fatalf("not healthy after 10 s of 1000 s / 100: %q", got)
 	}
 }

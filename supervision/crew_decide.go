@@ -1,8 +1,6 @@
 package supervision
 
-import (
-	"time"
-)
+import "time"
 
 // due handles a seat whose time has come.
 func (c *crew) due(s *seat) {
@@ -75,7 +73,7 @@ func (c *crew) restart(s *seat, exit *Exit) {
 		c.giveUp(s, exit, c.window.limit)
 		return
 	}
-	if !s.since.IsZero() && c.now.Sub(s.since) >= backoffHealth {
+	if !s.since.IsZero() && c.now.Sub(s.since) >= s.window.limit.health() {
 		s.failures = 0
 	}
 	delay := restartDelay(s.failures, c.rng)

@@ -37,8 +37,8 @@
 // each other, and are gone when the supervisor restarts.
 //
 // The first restart is immediate, later ones wait longer and longer, with
-// jitter from the tree's seed; after ten seconds of health the count begins
-// anew. More restarts than the intensity allows, and the supervisor ends
+// jitter from the tree's seed; after a life so long that crashes at that rate
+// stay within the intensity, the count begins anew. More restarts than the intensity allows, and the supervisor ends
 // itself: its own supervisor now decides, up to the root. When the root gives
 // up the tree stops cleanly, and Tree.Err returns the chain of reasons. Under a
 // Dynamic supervisor the intensity is counted per child: a child beyond it is

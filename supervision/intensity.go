@@ -31,12 +31,17 @@ func (i Intensity) String() string {
 	return fmt.Sprintf("%d restarts in %v", i.Restarts, i.Within)
 }
 
+// health is how long a life must last for its crash not to count as one more in
+// a row: who crashes less often than that never exceeds the intensity.
+func (i Intensity) health() time.Duration {
+	return i.Within / time.Duration(max(1, i.Restarts))
+}
+
 // window counts the restarts of the last Within. It remembers at most Restarts
 // times, whatever happens.
 type window struct {
 	limit Intensity
-	times []time.Time // a ring once it holds limit.Restarts entries
-	next  int         // where the ring's oldest entry is
+	times queue[time.Time]
 }
 
 func newWindow(i Intensity) window { return window{limit: i} }
@@ -45,14 +50,12 @@ func newWindow(i Intensity) window { return window{limit: i} }
 // refused restart is not remembered. Spans are half-open: a restart exactly
 // Within ago no longer counts.
 func (w *window) add(now time.Time) bool {
-	if len(w.times) < w.limit.Restarts {
-		w.times = append(w.times, now)
-		return true
+	for w.times.n > 0 && now.Sub(w.times.front()) >= w.limit.Within {
+		w.times.pop()
 	}
-	if w.limit.Restarts <= 0 || now.Sub(w.times[w.next]) < w.limit.Within {
+	if w.times.n >= w.limit.Restarts {
 		return false
 	}
-	w.times[w.next] = now
-	w.next = (w.next + 1) % len(w.times)
+	w.times.push(now)
 	return true
 }

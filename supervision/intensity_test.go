@@ -30,8 +30,8 @@ func TestWindowAgainstCounting(t *testing.T) {
 			if want {
 				allowed = append(allowed, now)
 			}
-			if len(w.times) > limit.Restarts {
-				t.Fatalf("remembers %d times, limit %d", len(w.times), limit.Restarts)
+			if w.times.n > limit.Restarts {
+				t.Fatalf("remembers %d times, limit %d", w.times.n, limit.Restarts)
 			}
 		}
 	})

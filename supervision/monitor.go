@@ -1,5 +1,7 @@
 package supervision
 
+import "slices"
+
 // Down tells that a life of a monitored actor ended. Restarting: the actor
 // keeps its place and may live again, so more may follow; else this is the last
 // word about it, and its path is free.
@@ -29,6 +31,9 @@ type watcher struct {
 // once. down runs in this actor.
 func (c *Context[M]) Monitor(path string, down func(Down) M) {
 	cell := c.worker.cell
+	if !c.Live() {
+		return
+	}
 	if c.monitors == nil {
 		c.monitors = make(map[uint64]watch[M])
 	}
@@ -70,18 +75,24 @@ func (t *Tree) monitor(path string, by *cell, life Incarnation) uint64 {
 func (t *Tree) unmonitor(path string, by *cell, id uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	kept := t.monitors[path][:0]
-	for _, w := range t.monitors[path] {
-		if w.cell != by || w.id != id {
-			kept = append(kept, w)
-		}
+	t.drop(path, func(w watcher) bool { return w.cell == by && w.id == id })
+}
+
+// unwatch takes all watchers of one cell off; t.mu is held.
+func (t *Tree) unwatch(by *cell) {
+	for path := range t.monitors {
+		t.drop(path, func(w watcher) bool { return w.cell == by })
 	}
-	clear(t.monitors[path][len(kept):])
-	if len(kept) == 0 {
+}
+
+// drop takes off the watchers of a path for which gone says so; t.mu is held.
+func (t *Tree) drop(path string, gone func(watcher) bool) {
+	left := slices.DeleteFunc(t.monitors[path], gone)
+	if len(left) == 0 {
 		delete(t.monitors, path)
 		return
 	}
-	t.monitors[path] = kept
+	t.monitors[path] = left
 }
 
 // mourn tells the watchers of a path; t.mu is held.

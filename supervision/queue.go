@@ -1,7 +1,7 @@
 package supervision
 
 // queue is a first-in first-out ring that grows and, once empty, lets go of a
-// large buffer.
+// large buffer. The length of buf is a power of two.
 type queue[T any] struct {
 	buf  []T
 	head int
@@ -17,20 +17,23 @@ func (q *queue[T]) push(v T) {
 	if q.n == len(q.buf) {
 		bigger := make([]T, max(queueFirst, 2*len(q.buf)))
 		for i := range q.n {
-			bigger[i] = q.buf[(q.head+i)%len(q.buf)]
+			bigger[i] = q.buf[(q.head+i)&(len(q.buf)-1)]
 		}
 		q.buf, q.head = bigger, 0
 	}
-	q.buf[(q.head+q.n)%len(q.buf)] = v
+	q.buf[(q.head+q.n)&(len(q.buf)-1)] = v
 	q.n++
 }
 
-// pop returns the oldest element; the queue must not be empty.
+// front is the oldest element; the queue must not be empty.
+func (q *queue[T]) front() T { return q.buf[q.head] }
+
+// pop takes the oldest element; the queue must not be empty.
 func (q *queue[T]) pop() T {
 	var zero T
 	v := q.buf[q.head]
 	q.buf[q.head] = zero
-	q.head = (q.head + 1) % len(q.buf)
+	q.head = (q.head + 1) & (len(q.buf) - 1)
 	q.n--
 	if q.n == 0 && len(q.buf) > queueKeep {
 		*q = queue[T]{}

@@ -125,6 +125,7 @@ func (t *Tree) abandon(s *cell, name string, waited time.Duration) {
 	c.stale.Store(old.stale.Load())
 	c.refused.Store(old.refused.Load())
 	old.box.post(discard{})
+	t.unwatch(old)
 	t.mu.Unlock()
 	t.stuck(old, waited)
 	t.settle(old)

@@ -220,8 +220,10 @@ func (t *Tree) childExit(_ string, _ Incarnation, exit *Exit) {
 // report sends an event out.
 func (t *Tree) report(e Event) {
 	defer func() { _ = recover() }() // the host's hook must not hurt the tree
-	level, text, attrs := e.log()
-	t.config.Logger.LogAttrs(context.Background(), level, text, attrs...)
+	if t.config.Logger.Handler() != slog.DiscardHandler {
+		level, text, attrs := e.log()
+		t.config.Logger.LogAttrs(context.Background(), level, text, attrs...)
+	}
 	if t.config.Events != nil {
 		t.config.Events(e)
 	}

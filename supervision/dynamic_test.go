@@ -1,0 +1,134 @@
+package supervision
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestSpawn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &diary{}
+		pool := SupervisorSpec{Name: "pool", Strategy: Dynamic}
+		tree := mustStart(t, Config{}, SupervisorSpec{Children: []Child{pool.Child(), d.play("a").Child()}})
+		d.take()
+		if err := tree.Spawn("/pool", d.play("x").Child()); err != nil {
+			t.Fatal(err)
+		}
+		tell(t, tree, "/pool/x", "1") // queued though x may not have started
+		d.expect(t, "spawn", "+x, x:1")
+
+		for want, err := range map[error]error{
+			ErrExists:     tree.Spawn("/pool", d.play("x").Child()),
+			ErrNotDynamic: tree.Spawn("/", d.play("x").Child()),
+			ErrNoActor:    tree.Spawn("/nowhere", d.play("x").Child()),
+		} {
+			if !errors.Is(err, want) {
+				t.Errorf("got %v, want %v", err, want)
+			}
+		}
+		if err := tree.Spawn("/a", d.play("x").Child()); !errors.Is(err, ErrNotDynamic) {
+			t.Errorf("spawn under a worker: %v", err)
+		}
+		if err := tree.StopChild("/a"); !errors.Is(err, ErrNotDynamic) {
+			t.Errorf("stop a static child: %v", err)
+		}
+		if err := tree.StopChild("/pool/y"); !errors.Is(err, ErrNoActor) {
+			t.Errorf("stop nobody: %v", err)
+		}
+
+		tell(t, tree, "/pool/x", "boom")
+		d.expect(t, "restart", "+x")
+		first := info(tree, "/pool/x").Incarnation
+		if err := tree.StopChild("/pool/x"); err != nil {
+			t.Fatal(err)
+		}
+		d.expect(t, "stop", "-x")
+		if err := tree.Spawn("/pool", d.play("x").Child()); err != nil {
+			t.Fatal(err)
+		}
+		d.expect(t, "again", "+x")
+		if !info(tree, "/pool/x").Incarnation.After(first) {
+			t.Error("a later life of the path has no greater number")
+		}
+		mustStop(t, tree)
+	})
+}
+
+// A bad dynamic child is given up alone; its siblings never notice, and a
+// start that fails counts like a crash.
+func TestDynamicGivesUpOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, ev := &diary{}, &events{}
+		pool := SupervisorSpec{Name: "pool", Strategy: Dynamic}
+		tree := mustStart(t, Config{Events: ev.add}, SupervisorSpec{Children: []Child{pool.Child()}})
+		bad := d.starter("bad", func(*Context[script]) error { return errors.New("nope") })
+		tree.Spawn("/pool", d.play("good").Child())
+		synctest.Wait()
+		tree.Spawn("/pool", bad.Child())
+		rest(time.Minute)
+		d.expect(t, "one start and three restarts", "+good, +bad, +bad, +bad, +bad")
+		if got := of[Escalated](ev); len(got) != 1 || got[0].Exit.Path != "/pool/bad" {
+			t.Errorf("escalated %+v", got)
+		}
+		if got := info(tree, "/pool/good"); got.State != StateUp || got.Restarts != 0 {
+			t.Errorf("good: %+v", got)
+		}
+		if err := tree.Spawn("/pool", d.play("bad").Child()); err != nil {
+			t.Errorf("the name is not free: %v", err)
+		}
+		mustStop(t, tree)
+	})
+}
+
+// Dynamic children are gone when their supervisor restarts, and a spawn in that
+// moment is refused or undone, never lost.
+func TestDynamicSupervisorRestarts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &diary{}
+		pool := SupervisorSpec{Name: "pool", Strategy: Dynamic}
+		tree := mustStart(t, Config{}, SupervisorSpec{Children: []Child{pool.Child(), d.watching("w", "/pool/y")}})
+		d.take()
+		tree.Spawn("/pool", d.play("x").Child())
+		synctest.Wait()
+		tree.Kill("/pool")
+		tree.Spawn("/pool", d.play("y").Child()) // behind the kill
+		d.take()
+		if got := len(tree.Inspect()); got != 3 {
+			t.Errorf("%d actors left: %+v", got, tree.Inspect())
+		}
+		if err := tree.Spawn("/pool", d.play("x").Child()); err != nil {
+			t.Error(err)
+		}
+		d.expect(t, "again", "+x")
+		mustStop(t, tree)
+	})
+}
+
+// A thousand children crash at once and all serve again.
+func TestMassRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &diary{}
+		pool := SupervisorSpec{Name: "pool", Strategy: Dynamic}
+		tree := mustStart(t, Config{}, SupervisorSpec{Children: []Child{pool.Child()}})
+		const n = 1000
+		for i := range n {
+			if err := tree.Spawn("/pool", d.play(fmt.Sprint("x", i)).Child()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		if got := tree.Kill("/pool/*"); got != n {
+			t.Errorf("%d killed", got)
+		}
+		synctest.Wait()
+		for _, a := range tree.Inspect() {
+			if a.Path != "/" && a.Path != "/pool" && (a.Restarts != 1 || a.State != StateUp) {
+				t.Fatalf("%+v", a)
+			}
+		}
+		mustStop(t, tree)
+	})
+}
