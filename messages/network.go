@@ -7,7 +7,7 @@ import (
 
 // NetworkMessage is the inbox of the NetworkActor: there is one a node, it
 // counts the changes of the node's own network (SPEC 10.9) and says which
-// endpoints to publish.
+// direct endpoints to publish. It knows of no context.
 type NetworkMessage interface{ networkMessage() }
 
 // Binding is an address of a local interface that is up.
@@ -16,6 +16,8 @@ type Binding struct {
 	// Prefix is the address itself, with the length of its network:
 	// 192.168.1.7/24.
 	Prefix netip.Prefix
+	// Default says that a default route goes through the interface.
+	Default bool
 }
 
 // Interfaces is a snapshot of all interfaces that are up.
@@ -48,18 +50,6 @@ type Reflexive struct {
 	Mapped netip.AddrPort
 }
 
-// SlotUp says that the node is registered at a relay, for one context.
-type SlotUp struct {
-	Context  ContextID
-	Endpoint LinkEndpoint
-}
-
-// SlotDown says that the node is no longer registered there.
-type SlotDown struct {
-	Context  ContextID
-	Endpoint LinkEndpoint
-}
-
 // NetworkChanged forces a new generation; the reason is shown.
 type NetworkChanged struct{ Reason string }
 
@@ -68,6 +58,4 @@ func (Interfaces) networkMessage()     {}
 func (SocketBound) networkMessage()    {}
 func (ClockJumped) networkMessage()    {}
 func (Reflexive) networkMessage()      {}
-func (SlotUp) networkMessage()         {}
-func (SlotDown) networkMessage()       {}
 func (NetworkChanged) networkMessage() {}

@@ -5,15 +5,30 @@ package messages
 // the answers of the store, Journaled and JournalRefused, belong to it too.
 type PublisherMessage interface{ publisherMessage() }
 
-// LocalEndpoints are the endpoints to publish in a context.
+// LocalEndpoints are the node's own direct endpoints, the same for every
+// context. It is sent again after every start of a publisher.
 type LocalEndpoints struct {
-	Context   ContextID
 	Network   NetworkGeneration
 	Endpoints []LinkEndpoint
 }
 
+// SlotUp says that the node is registered at a relay, for that context alone.
+// It is sent again after every start of a publisher.
+type SlotUp struct {
+	Context  ContextID
+	Endpoint LinkEndpoint
+}
+
+// SlotDown says that the node is no longer registered there.
+type SlotDown struct {
+	Context  ContextID
+	Endpoint LinkEndpoint
+}
+
 func (Tick) publisherMessage()           {}
 func (LocalEndpoints) publisherMessage() {}
+func (SlotUp) publisherMessage()         {}
+func (SlotDown) publisherMessage()       {}
 func (ContextChanged) publisherMessage() {}
 func (Journaled) publisherMessage()      {}
 func (JournalRefused) publisherMessage() {}
