@@ -3,7 +3,6 @@ package messages
 import (
 	"fmt"
 	"log/slog"
-	"net/netip"
 )
 
 // HandshakerMessage is the inbox of the HandshakerActor: one Noise handshake,
@@ -37,16 +36,10 @@ type HelloHash [32]byte
 // IsZero reports whether the hash is of nothing.
 func (h HelloHash) IsZero() bool { return h == HelloHash{} }
 
-// Via is where a hello came from, so that its answer goes back there. Only the
-// transport makes one and looks into one. Zero is the path that the pair uses
-// now.
-type Via struct {
-	Kind PathKind
-	// Addr is the peer's address, or the relay's.
-	Addr netip.AddrPort
-	// Session is ours at that relay; zero on a direct path.
-	Session [4]byte
-}
+// Via is the path that a hello came by, so that its answer goes back there.
+// Only the transport makes one and looks into one. Zero is the path that the
+// pair uses now.
+type Via = Path
 
 // AttemptID names one try to establish a channel. It never leaves the node;
 // the transport keeps the keys and the QUIC connection of the attempt under it
