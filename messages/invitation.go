@@ -43,6 +43,8 @@ const (
 	NotFounder InvitationReason = "not-founder"
 	// TooManyTickets: the node keeps as many tickets as it may.
 	TooManyTickets InvitationReason = "too-many-tickets"
+	// Unreachable: nobody could reach the inviter by such a ticket.
+	Unreachable InvitationReason = "unreachable"
 	// InvitationMalformed: what was asked for makes no ticket.
 	InvitationMalformed InvitationReason = "invitation-malformed"
 )
