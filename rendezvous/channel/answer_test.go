@@ -1,0 +1,163 @@
+package channel_test
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous"
+	"github.com/waymeet/waymeet/rendezvous/channel"
+	"github.com/waymeet/waymeet/rendezvous/membership"
+)
+
+// TestReplaysCostNothing: SPEC 7.3.
+func TestReplaysCostNothing(t *testing.T) {
+	small, large := newMembers(t)
+	d := newDesk(t, large, small, configOf(large, 1))
+	first := the[channel.SpawnHandshaker](t, d.calledBy(small, 5)).Terms.Attempt
+	if again := the[channel.Resend](t, d.calledBy(small, 5)); again.Attempt != first || len(d.last) != 1 {
+		t.Errorf("the same hello again: %q", kinds(d.last))
+	}
+	d.step(messages.HandshakerDown{Attempt: first, Failure: messages.FailWrongStatic})
+	if effects := d.calledBy(small, 5); kinds(effects) != "Resend" {
+		t.Errorf("a forged hello again: %q", kinds(effects))
+	}
+	d.complete(the[channel.SpawnHandshaker](t, d.calledBy(small, 7)).Terms.Attempt)
+	for _, n := range []uint64{5, 6, 7} {
+		if effects := d.calledBy(small, n); len(effects) != 0 {
+			t.Errorf("n = %d after 7 was completed: %q", n, kinds(effects))
+		}
+	}
+	if effects := d.calledBy(small, 8); kinds(effects) != "SpawnHandshaker" {
+		t.Errorf("n = 8: %q", kinds(effects))
+	}
+}
+
+// TestBogusHelloRaisesNothing: only a completed handshake raises the counter,
+// and it stays raised over a restart.
+func TestBogusHelloRaisesNothing(t *testing.T) {
+	small, large := newMembers(t)
+	d := newDesk(t, large, small, configOf(large, 1))
+	bogus := the[channel.SpawnHandshaker](t, d.calledBy(small, 1<<60)).Terms.Attempt
+	d.step(messages.HandshakerDown{Attempt: bogus, Failure: messages.FailUnopened})
+	d.complete(the[channel.SpawnHandshaker](t, d.calledBy(small, 1)).Terms.Attempt)
+	saved := the[channel.SavePair](t, d.all)
+
+	config := configOf(large, 1)
+	config.Saved = map[channel.Pair]channel.Saved{saved.Pair: saved.Saved}
+	d = newDesk(t, large, small, config)
+	if effects := d.calledBy(small, 1); len(effects) != 0 {
+		t.Errorf("a replay after a restart: %q", kinds(effects))
+	}
+}
+
+// TestCrashedHandshakerIsReplaced: the peer repeats its hello and is answered.
+func TestCrashedHandshakerIsReplaced(t *testing.T) {
+	small, large := newMembers(t)
+	d := newDesk(t, large, small, configOf(large, 1))
+	first := the[channel.SpawnHandshaker](t, d.calledBy(small, 1)).Terms.Attempt
+	d.step(messages.HandshakerDown{Attempt: first, Failure: messages.FailCrashed})
+	if kinds(d.last) != "AttemptFailed FreeAttempt" {
+		t.Errorf("a crash does %q", kinds(d.last))
+	}
+	if effects := d.calledBy(small, 1); kinds(effects) != "SpawnHandshaker" {
+		t.Errorf("the same hello again: %q", kinds(effects))
+	}
+}
+
+func TestHellosThatAreNotAnswered(t *testing.T) {
+	small, large := newMembers(t)
+	for name, spoil := range map[string]func(*messages.HelloReceived){
+		"another context":         func(h *messages.HelloReceived) { h.Context[0]++ },
+		"opened by another epoch": func(h *messages.HelloReceived) { h.Epoch++ },
+		"not a member":            func(h *messages.HelloReceived) { h.Hello.Sender[0]++ },
+		"from ourselves":          func(h *messages.HelloReceived) { h.Hello.Sender = large.id() },
+		"unknown descriptor":      func(h *messages.HelloReceived) { h.Hello.ReceiverNonce[0]++ },
+		"another major":           func(h *messages.HelloReceived) { h.Hello.Major++ },
+		"an answer to nothing":    func(h *messages.HelloReceived) { h.Hello.Kind = messages.HelloResponse },
+	} {
+		d := newDesk(t, large, small, configOf(large, 1))
+		hello := helloOf(small, large.id(), 1)
+		spoil(&hello)
+		for _, e := range d.step(hello) {
+			if _, told := e.(channel.Refused); !told {
+				t.Errorf("%s: %T", name, e)
+			}
+		}
+	}
+}
+
+func TestAnswersAreRouted(t *testing.T) {
+	small, large := newMembers(t)
+	d := newDesk(t, small, large, configOf(small, 1))
+	attempt := d.call().Terms.Attempt
+	answer := helloOf(large, small.id(), attempt.N)
+	answer.Hello.Kind = messages.HelloResponse
+	if forward := the[channel.ForwardHello](t, d.step(answer)); forward.Attempt != attempt {
+		t.Errorf("forwarded to %s", forward.Attempt)
+	}
+	answer.Hello.N++
+	if effects := d.step(answer); len(effects) != 0 {
+		t.Errorf("an answer to another attempt: %q", kinds(effects))
+	}
+}
+
+// TestPendingIsBounded: a member that forges hellos fills the table with what
+// has failed, and a true one still gets in; what runs is never thrown out.
+func TestPendingIsBounded(t *testing.T) {
+	small, large := newMembers(t)
+	d := newDesk(t, large, small, configOf(large, 1))
+	forge := func(n int) messages.HelloReceived {
+		hello := helloOf(small, large.id(), uint64(n)+1)
+		binary.BigEndian.PutUint64(hello.Hash[8:], uint64(n))
+		return hello
+	}
+	running := 0
+	for n := range 1000 {
+		if kinds(d.step(forge(n))) == "SpawnHandshaker" {
+			running++
+		}
+	}
+	if running != 256 {
+		t.Errorf("%d handshakes at once", running)
+	}
+	d.after(7 * time.Second)
+	if effects := d.step(forge(2000)); kinds(effects) != "SpawnHandshaker" {
+		t.Errorf("after they have failed: %q", kinds(effects))
+	}
+}
+
+// TestListensToOldDescriptorsAndEpochs: SPEC 7.2, 7.8.
+func TestListensToOldDescriptorsAndEpochs(t *testing.T) {
+	small, large := newMembers(t)
+	for range 9 {
+		advance(small, large)
+	}
+	older := small.view.Descriptors[small.id()]
+	stale, revoked, ofOther := older, older, large.view.Descriptors[large.id()]
+	stale.Descriptor.Valid.Until = messages.MillisOf(start.Add(-31 * 24 * time.Hour))
+	revoked.Revoked = true
+	small.change(func(v *rendezvous.View) {
+		v.Older = map[messages.Nonce]rendezvous.DescriptorRecord{{1}: older, {2}: stale, {3}: revoked, {4}: ofOther}
+	})
+	d := newDesk(t, small, large, configOf(small, 1))
+	keys := the[channel.InstallHelloKeys](t, d.all).Keys
+	indexes := map[messages.KeyIndex]bool{}
+	for _, k := range keys {
+		indexes[k.Index] = true
+	}
+	for epoch := messages.Epoch(2); epoch <= 9; epoch++ {
+		for _, nonce := range []messages.Nonce{{1}, older.Descriptor.Nonce} {
+			if !indexes[membership.HelloIndex(small.view.Keys[epoch].Hello, nonce)] {
+				t.Errorf("does not listen to %s in epoch %d", nonce.Short(), epoch)
+			}
+		}
+	}
+	if len(keys) != 2*8 {
+		t.Errorf("%d hello keys, want 2 descriptors × 8 epochs", len(keys))
+	}
+	if effects := d.step(messages.ContextChanged{Context: d.context}); kinds(effects) != "" {
+		t.Errorf("the same view again: %q", kinds(effects))
+	}
+}
