@@ -107,6 +107,58 @@ func TestDynamicSupervisorRestarts(t *testing.T) {
 	})
 }
 
+// A spawn that passed the door while its supervisor went down is undone: the
+// path is free again and monitors hear of it.
+func TestSpawnTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &diary{}
+		pool := SupervisorSpec{Name: "pool", Strategy: Dynamic}
+		tree := mustStart(t, Config{}, SupervisorSpec{Children: []Child{pool.Child()}})
+		for range 2 {
+			tree.Kill("/pool")
+			synctest.Wait()
+		}
+		if err := tree.Spawn("/pool", d.play("x").Child()); !errors.Is(err, ErrStopped) {
+			t.Errorf("spawn while down: %v", err)
+		}
+		c, _ := tree.find("/pool")
+		c.setState(StateUp) // as a moment before
+		if err := tree.Spawn("/pool", d.play("x").Child()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if i := info(tree, "/pool/x"); i.Path != "" {
+			t.Errorf("left behind: %+v", i)
+		}
+		rest(time.Second)
+		d.expect(t, "x never ran", "")
+		mustStop(t, tree)
+	})
+}
+
+// A supervisor that is stopping says so and takes nobody in.
+func TestSpawnWhileStopping(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &diary{}
+		slow := WorkerSpec[script]{Name: "slow", New: func() Actor[script] {
+			return &player{name: "slow", diary: d, onStop: func(*Context[script]) { time.Sleep(time.Second) }}
+		}}
+		tree := mustStart(t, Config{}, SupervisorSpec{Children: []Child{SupervisorSpec{Name: "pool", Strategy: Dynamic}.Child()}})
+		tree.Spawn("/pool", slow.Child())
+		synctest.Wait()
+		tree.Kill("/pool")
+		synctest.Wait()
+		if i := info(tree, "/pool"); i.State != StateStopping {
+			t.Errorf("state %v", i.State)
+		}
+		if err := tree.Spawn("/pool", d.play("x").Child()); !errors.Is(err, ErrStopped) {
+			t.Errorf("spawn: %v", err)
+		}
+		rest(2 * time.Second)
+		mustStop(t, tree)
+	})
+}
+
 // A thousand children crash at once and all serve again.
 func TestMassRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

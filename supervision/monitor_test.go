@@ -42,6 +42,28 @@ func TestMonitor(t *testing.T) {
 		if n := len(tree.monitors["/a"]); n != 1 || len(tree.monitors) != 1 {
 			t.Errorf("%d monitors of /a, %d paths", n, len(tree.monitors))
 		}
+		w, _ := tree.find("/w")
+		if n := len(w.body.(*worker[script]).ctx.monitors); n != 1 {
+			t.Errorf("the life keeps %d monitors", n)
+		}
+		mustStop(t, tree)
+	})
+}
+
+// A panic in the function that makes the message is a crash of the watcher.
+func TestMonitorFunctionPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &diary{}
+		first := true
+		w := d.starter("w", func(c *Context[script]) error {
+			if first {
+				first = false
+				c.Monitor("/nobody", func(Down) script { panic("no message") })
+			}
+			return nil
+		})
+		tree := mustStart(t, Config{}, SupervisorSpec{Children: []Child{w.Child()}})
+		d.expect(t, "crash and restart", "+w, +w")
 		mustStop(t, tree)
 	})
 }

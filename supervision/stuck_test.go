@@ -61,7 +61,10 @@ func TestStuckSiblingIsReplaced(t *testing.T) {
 		d := &diary{}
 		gate := make(chan struct{})
 		block := WorkerSpec[script]{Name: "block", StopWithin: time.Second, New: func() Actor[script] {
-			return &player{name: "block", diary: d, gate: gate}
+			return &player{name: "block", diary: d, gate: gate, onStart: func(c *Context[script]) error {
+				c.Monitor("/", func(Down) script { return "root" })
+				return nil
+			}}
 		}}
 		tree := mustStart(t, Config{}, SupervisorSpec{Strategy: RestForOne, Children: []Child{d.play("a").Child(), block.Child()}})
 		d.take()
@@ -78,6 +81,9 @@ func TestStuckSiblingIsReplaced(t *testing.T) {
 			t.Error(err)
 		}
 		d.expect(t, "replaced", "+a, +block, block:1, block:2, block:3")
+		if n := len(tree.monitors["/"]); n != 1 {
+			t.Errorf("%d monitors, the abandoned life keeps one", n)
+		}
 		close(gate)
 		d.expect(t, "the old one wakes", "block:block")
 		if i := info(tree, "/block"); i.State != StateUp || i.Restarts != 1 {

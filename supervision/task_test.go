@@ -45,6 +45,27 @@ func TestTaskOfADeadLife(t *testing.T) {
 	})
 }
 
+// A task that emits while its actor is down takes no room from others.
+func TestLateEmitTakesNoRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &diary{}
+		a := d.starter("a", func(c *Context[script]) error {
+			c.Task("late", func(ctx context.Context, emit func(script)) {
+				<-ctx.Done()
+				emit("late")
+			})
+			return nil
+		})
+		tree := mustStart(t, Config{}, SupervisorSpec{Children: []Child{a.Child()}})
+		tell(t, tree, "/a", "boom", "boom") // the second restart is delayed
+		synctest.Wait()
+		if i := info(tree, "/a"); i.State != StateDown || i.Mailbox != 0 || i.Stale != 2 {
+			t.Errorf("info %+v", i)
+		}
+		mustStop(t, tree)
+	})
+}
+
 func TestTaskPanicIsACrash(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, ev := &diary{}, &events{}
@@ -104,6 +125,31 @@ func TestTasksOfARemovedActor(t *testing.T) {
 			t.Errorf("stop: %v", err)
 		}
 		close(gate)
+	})
+}
+
+// A removed actor is gone as soon as its last task is.
+func TestRemovedActorDrains(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &diary{}
+		a := d.starter("a", func(c *Context[script]) error {
+			for _, wait := range []time.Duration{time.Second, 2 * time.Second} {
+				c.Task("slow", func(ctx context.Context, _ func(script)) {
+					<-ctx.Done()
+					time.Sleep(wait)
+				})
+			}
+			return nil
+		})
+		a.Restart = Temporary
+		tree := mustStart(t, Config{}, SupervisorSpec{Children: []Child{a.Child()}})
+		tell(t, tree, "/a", "boom")
+		synctest.Wait()
+		begin := time.Now()
+		mustStop(t, tree)
+		if took := time.Since(begin); took != 2*time.Second {
+			t.Errorf("stop took %v", took)
+		}
 	})
 }
 

@@ -289,7 +289,11 @@ func TestSupervisorKilled(t *testing.T) {
 func TestSupervisorCollapses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, ev := &diary{}, &events{}
-		inner := SupervisorSpec{Name: "inner", Children: d.plays("b c")}
+		b := d.starter("b", func(c *Context[script]) error {
+			c.Task("wait", func(ctx context.Context, _ func(script)) { <-ctx.Done() })
+			return nil
+		})
+		inner := SupervisorSpec{Name: "inner", Children: []Child{b.Child(), d.play("c").Child()}}
 		tree := mustStart(t, Config{Events: ev.add}, SupervisorSpec{Children: []Child{inner.Child()}})
 		d.take()
 		c, _ := tree.find("/inner")
@@ -298,8 +302,15 @@ func TestSupervisorCollapses(t *testing.T) {
 		c.body.(*supervisor).crew.byName["b"].state = starting
 		c.box.post(crewMessage{childUp{"b", info(tree, "/inner/b").Incarnation}})
 		d.expect(t, "collapse", "+b, +c")
+		if i := info(tree, "/inner/b"); len(i.Tasks) != 1 {
+			t.Errorf("the tasks of the old b run on: %+v", i)
+		}
 		if got := of[Crashed](ev); len(got) != 1 || got[0].Crash.Path != "/inner" {
 			t.Errorf("crashes %+v", got)
+		}
+		rest(time.Minute)
+		if n := len(of[Stuck](ev)); n != 0 {
+			t.Errorf("%d stuck: the tasks of the old lives were not cancelled", n)
 		}
 		mustStop(t, tree)
 		d.expect(t, "stop", "-c, -b")

@@ -1,0 +1,48 @@
+package supervision
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+// The host's logger gets a line for every event, and the actors' own lines
+// carry path and incarnation.
+func TestLogger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var text bytes.Buffer
+		logger := slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		d := &diary{}
+		a := d.starter("a", func(c *Context[script]) error {
+			c.Log().Info("hello")
+			return nil
+		})
+		tree := mustStart(t, Config{Logger: logger}, SupervisorSpec{Children: []Child{a.Child()}})
+		tell(t, tree, "/a", "boom")
+		synctest.Wait()
+		mustStop(t, tree)
+		for _, want := range []string{
+			`level=INFO msg=hello actor=/a incarnation=2`,
+			`level=DEBUG msg="actor started" actor=/a incarnation=2 restarts=0`,
+			`level=ERROR msg="actor crashed" actor=/a incarnation=2 phase="before message" message=supervision.script mailbox=0 killed=false reason=boom stack=`,
+			`level=WARN msg="actor restarts" actor=/a delay=0s reason="/a crashed: boom"`,
+			`level=INFO msg=hello actor=/a incarnation=3`,
+			`level=DEBUG msg="actor stopped" actor=/ incarnation=1`,
+		} {
+			if !strings.Contains(text.String(), want) {
+				t.Errorf("no line with %s in\n%s", want, text.String())
+			}
+		}
+	})
+}
+
+func TestLogOfRareEvents(t *testing.T) {
+	exit := &Exit{Path: "/s", Reason: ReasonIntensity}
+	for _, e := range []Event{Escalated{exit}, Stuck{Path: "/s", Tasks: []string{"pump"}}} {
+		if level, text, attrs := e.log(); level != slog.LevelError || text == "" || attrs[0].Value.String() != "/s" {
+			t.Errorf("%T: %v %q %v", e, level, text, attrs)
+		}
+	}
+}
