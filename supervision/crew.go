@@ -48,9 +48,10 @@ func (s *seat) alive() bool { return s.state == starting || s.state == up }
 // crew is the machine in every supervisor: it decides which child lives. It has
 // no clock, goroutine or lock and is not safe for concurrent use.
 //
-// Invariants: (1) at most one ordered child is starting or stopping; (2) a
-// child starts only when nothing before it is down, while opening or under an
-// ordered strategy; (3) no child is started while closing.
+// Invariants: (1) under an ordered strategy, at most one child is starting or
+// stopping until closing; (2) under an ordered strategy, and while opening, a
+// child is told to start only when all before it are up or done; (3) no child
+// is started while closing; (4) after resigning nobody is started or stopped.
 type crew struct {
 	path   string
 	life   Incarnation

@@ -21,37 +21,14 @@ func TestCrewProperties(t *testing.T) {
 			}
 		}
 		rig := newRig(strategy, Intensity{}, children...)
-		alive := map[string]bool{}
-		resigned := 0
-		note := func(orders string) {
-			if resigned > 0 && strings.TrimPrefix(orders, "forget ") == orders && orders != "" {
-				t.Fatalf("orders after resigning: %q", orders)
-			}
-			for _, o := range strings.Split(orders, ", ") {
-				verb, name, _ := strings.Cut(o, " ")
-				switch verb {
-				case "start":
-					if alive[name] {
-						t.Fatalf("%s started while alive", name)
-					}
-					alive[name] = true
-				case "abandon":
-					delete(alive, name)
-				case "resign:":
-					resigned++
-					if len(alive) > 0 {
-						t.Fatalf("resigned while %v live", alive)
-					}
-				}
-			}
-		}
-		note(rig.do("open"))
+		w := &crewWitness{t: t, alive: map[string]bool{}}
+		w.note(rig.do("open"))
 		for range rapid.IntRange(0, 60).Draw(t, "steps") {
 			verbs := []string{"wait 100ms", "wait 10s", "hire a", "hire b", "hire c", "fire a", "fire b"}
 			if strategy != Dynamic {
 				verbs = verbs[:2]
 			}
-			for name := range alive {
+			for name := range w.alive {
 				for _, v := range []string{"up ", "crash ", "end ", "gone "} {
 					verbs = append(verbs, v+name)
 				}
@@ -59,30 +36,61 @@ func TestCrewProperties(t *testing.T) {
 			slices.Sort(verbs)
 			v := rapid.SampledFrom(verbs).Draw(t, "verb")
 			if word, name, _ := strings.Cut(v, " "); word == "crash" || word == "end" || word == "gone" {
-				delete(alive, name)
+				delete(w.alive, name)
 			}
-			note(rig.do(v))
+			w.note(rig.do(v))
 			checkInvariants(t, rig.crew)
 		}
-		note(rig.do("close"))
+		w.note(rig.do("close"))
 		for range 200 {
-			if resigned > 0 {
+			if w.resigned > 0 {
 				break
 			}
-			note(rig.do("wait 60s"))
-			for name := range alive {
+			w.note(rig.do("wait 60s"))
+			for name := range w.alive {
 				if s := rig.crew.byName[name]; s != nil && s.state == stopping {
-					delete(alive, name)
-					note(rig.do("gone " + name))
+					delete(w.alive, name)
+					w.note(rig.do("gone " + name))
 				}
 			}
 		}
-		if resigned != 1 {
-			t.Fatalf("resigned %d times", resigned)
+		if w.resigned != 1 {
+			t.Fatalf("resigned %d times", w.resigned)
 		}
 	})
 }
 
+// crewWitness follows the orders of a crew and objects to what must not be.
+type crewWitness struct {
+	t        *rapid.T
+	alive    map[string]bool
+	resigned int
+}
+
+func (w *crewWitness) note(orders string) {
+	for _, o := range strings.Split(orders, ", ") {
+		verb, name, _ := strings.Cut(o, " ")
+		if w.resigned > 0 && verb != "forget" && verb != "" {
+			w.t.Fatalf("order after resigning: %q", o)
+		}
+		switch verb {
+		case "start":
+			if w.alive[name] {
+				w.t.Fatalf("%s started while alive", name)
+			}
+			w.alive[name] = true
+		case "abandon":
+			delete(w.alive, name)
+		case "resign:":
+			w.resigned++
+			if len(w.alive) > 0 {
+				w.t.Fatalf("resigned while %v live", w.alive)
+			}
+		}
+	}
+}
+
+// checkInvariants checks those of the crew, and that the agenda is sound.
 func checkInvariants(t *rapid.T, c *crew) {
 	moving := 0
 	for i, s := range c.seats {
