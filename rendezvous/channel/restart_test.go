@@ -1,0 +1,183 @@
+package channel_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/channel"
+)
+
+// settle is how long a run may take: a handshake that died unheard, its
+// orphans, and a journal that had to be asked again.
+const settle = 90 * time.Second
+
+// soon is how long one death may hold things up: a handshake that waits for
+// the dead one is given up after 5 s, a second more is the larger id's
+// patience.
+const soon = 8 * time.Second
+
+// up reports whether both ends hold the same channel.
+func (s *sim) up() bool {
+	var ids [2]messages.ChannelID
+	for i, n := range s.nodes {
+		for _, c := range n.manager.Channels() {
+			if c.Usable() {
+				ids[i] = c.Channel
+			}
+		}
+	}
+	return ids[0] == ids[1] && !ids[0].IsZero()
+}
+
+// check runs the sim to its end and says what is wrong then.
+func (s *sim) check() []string {
+	s.run(start.Add(soon))
+	isUp := s.up()
+	s.runTo(start.Add(settle))
+	wrong := s.wrong
+	if len(s.kills) <= 1 && !isUp {
+		wrong = append(wrong, fmt.Sprintf("no channel after %v", soon))
+	}
+	var ids [2]messages.ChannelID
+	for i, n := range s.nodes {
+		active := 0
+		for _, c := range n.manager.Channels() {
+			if c.State != channel.Active || c.Draining {
+				wrong = append(wrong, fmt.Sprintf("node %d: %s, draining %t at the end", i, c.State, c.Draining))
+				continue
+			}
+			active++
+			ids[i] = c.Channel
+			if l := n.linkOf(c.Channel); l == nil || !l.record.Open {
+				wrong = append(wrong, fmt.Sprintf("node %d: its channel has no open link", i))
+			}
+			if !n.facts[c.Channel] {
+				wrong = append(wrong, fmt.Sprintf("node %d: streams without ChannelEstablished", i))
+			}
+		}
+		if active != 1 {
+			wrong = append(wrong, fmt.Sprintf("node %d: %d channels", i, active))
+		}
+		if len(n.links) != 1 {
+			wrong = append(wrong, fmt.Sprintf("node %d: %d links at the end", i, len(n.links)))
+		}
+		if len(n.shakers) != 0 {
+			wrong = append(wrong, fmt.Sprintf("node %d: %d handshakers at the end", i, len(n.shakers)))
+		}
+	}
+	if ids[0] != ids[1] {
+		wrong = append(wrong, "the ends hold different channels")
+	}
+	return wrong
+}
+
+// charges are how many operations cost something, at both nodes.
+func (s *sim) charges() int {
+	charged := 0
+	for _, n := range s.nodes {
+		for _, cost := range n.ledger {
+			if cost > 0 {
+				charged++
+			}
+		}
+	}
+	return charged
+}
+
+func TestTwoNodesMeet(t *testing.T) {
+	small, large := newMembers(t)
+	s := newSim(small, large, 1)
+	for _, wrong := range s.check() {
+		t.Error(wrong)
+	}
+	if s.charges() != 2 {
+		t.Errorf("%d charges, want the initiator's and the responder's", s.charges())
+	}
+	if s.steps < 40 {
+		t.Errorf("%d steps only: the kills below would prove little", s.steps)
+	}
+}
+
+// TestKillAtEveryStep kills each actor of each node at every step of
+// establishing a channel, once with one end calling and once with both: one
+// kill a run, and every run ends with one channel that both ends hold, nothing
+// charged twice for what was done once.
+func TestKillAtEveryStep(t *testing.T) {
+	small, large := newMembers(t)
+	for _, late := range []time.Duration{0, time.Second} {
+		world := func() *sim {
+			s := newSim(small, large, 1)
+			s.nodes[0].late = late
+			return s
+		}
+		quiet, runs := world(), 0
+		quiet.check()
+		for _, who := range []victim{{0, true}, {1, true}, {0, false}, {1, false}} {
+			for at := 1; at <= quiet.steps; at++ {
+				s := world()
+				s.kills[at] = who
+				for _, wrong := range s.check() {
+					t.Errorf("%v late, kill %+v at step %d: %s", late, who, at, wrong)
+				}
+				// One more call and one more answer is the most that one death
+				// costs.
+				if s.charges() > quiet.charges()+2 {
+					t.Errorf("%v late, kill %+v at step %d: %d charges", late, who, at, s.charges())
+				}
+				runs++
+			}
+		}
+		t.Logf("%v late: %d steps, %d runs", late, quiet.steps, runs)
+	}
+}
+
+// TestBothCallAtOnceOverAWire lets the smaller id have its path at every
+// moment around the one in which the larger one calls: no streams are handed
+// out that are then taken away.
+func TestBothCallAtOnceOverAWire(t *testing.T) {
+	small, large := newMembers(t)
+	twice := 0
+	for late := 950 * time.Millisecond; late < 1050*time.Millisecond; late += time.Millisecond {
+		s := newSim(small, large, 1)
+		s.nodes[0].late = late
+		for _, wrong := range s.check() {
+			t.Errorf("%v late: %s", late, wrong)
+		}
+		if s.charges() > 2 {
+			twice++
+		}
+		for i, n := range s.nodes {
+			if n.opened != 1 {
+				t.Errorf("%v late: node %d handed out the streams of %d channels", late, i, n.opened)
+			}
+		}
+	}
+	if twice == 0 {
+		t.Error("they never called at once: the test shows nothing")
+	}
+}
+
+// TestManyKillsAndReorder: any kills within 20 s, over a wire that reorders,
+// with both ends calling at once.
+func TestManyKillsAndReorder(t *testing.T) {
+	small, large := newMembers(t)
+	rapid.Check(t, func(t *rapid.T) {
+		s := newSim(small, large, rapid.Uint64().Draw(t, "seed"))
+		slowest := rapid.IntRange(1, 400).Draw(t, "slowest ms")
+		s.delay = func() time.Duration { return time.Duration(1+s.random.IntN(slowest)) * time.Millisecond }
+		// The larger id waits for a second: near it both call at once.
+		s.nodes[0].late = time.Duration(rapid.IntRange(0, 1200).Draw(t, "late ms")) * time.Millisecond
+		for range rapid.IntRange(0, 12).Draw(t, "kills") {
+			s.kills[rapid.IntRange(1, 300).Draw(t, "at")] = victim{
+				node: rapid.IntRange(0, 1).Draw(t, "node"), manager: rapid.Bool().Draw(t, "manager"),
+			}
+		}
+		for _, wrong := range s.check() {
+			t.Error(wrong)
+		}
+	})
+}
