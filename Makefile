@@ -24,7 +24,7 @@ test: test-deps
 	go -C tools test ./...
 
 check:
-	unformatted="$$(gofmt -l .)"; if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; fi
+	@unformatted="$$(gofmt -l .)"; if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; fi
 	go build ./...
 	go vet ./...
 	go tool -modfile=tools/go.mod staticcheck ./...
@@ -37,7 +37,7 @@ bench:
 	go test -run '^$$' -bench . -benchmem ./...
 
 fuzz:
-	for package in $$(go list ./...); do \
+	@for package in $$(go list ./...); do \
 	  for target in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz' || true); do \
 	    echo "fuzz $$package $$target"; \
 	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(T) "$$package"; \
@@ -46,7 +46,7 @@ fuzz:
 
 # The race detector needs a C compiler; nothing else needs more than Go.
 test-deps:
-	if ! command -v "$$(go env CC)" >/dev/null; then \
+	@if ! command -v "$$(go env CC)" >/dev/null; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends gcc libc6-dev; \
 	  else \
