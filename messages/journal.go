@@ -68,13 +68,13 @@ type FactRange struct {
 	To        Seq
 }
 
-// PeerHolds tells the journal how much of its own chain a peer showed, and
-// that a sync session with the peer got as far as that (SPEC 3.1).
+// PeerHolds tells the journal how much of our own chain a peer shows in a sync
+// session (SPEC 3.1). A later one takes the place of an earlier one.
 type PeerHolds struct {
 	Peer AuthorityID
-	// Own is the last seq of our chain that the peer holds.
+	// Own is the last seq of our chain that the peer shows.
 	Own Seq
-	// Done reports that the session ended with equal sets.
+	// Done reports that a session with the peer has ended with equal sets.
 	Done bool
 }
 

@@ -60,6 +60,8 @@ type FactsOffered struct {
 	Waiting  int
 	// Fault is the first fact that no honest member sends; empty: none.
 	Fault string
+	// Failure says why nothing could be kept: the journal has stopped.
+	Failure string
 }
 
 // JournalState is what the journal holds, as a sync session needs to know it:

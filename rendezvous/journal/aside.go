@@ -1,0 +1,109 @@
+package journal
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// Bounds of what is kept aside, in facts. What does not fit is dropped: its
+// sender still has it, and the next sync offers it again.
+const (
+	maxPending     = 512
+	maxQuarantined = 1024
+)
+
+// aside holds facts that are not admitted yet and may be later: in memory
+// alone, neither acknowledged nor counted (SPEC 3.4).
+type aside struct {
+	// pending are facts of unknown epochs, in order of arrival, per sender.
+	pending map[messages.AuthorityID][]waitingFact
+	// early are facts ahead of our clock, by id.
+	early map[messages.FactID]waitingFact
+}
+
+type waitingFact struct {
+	id  messages.FactID
+	raw []byte
+	// due is when an early fact is no longer too early.
+	due messages.Millis
+}
+
+func newAside() *aside {
+	return &aside{
+		pending: map[messages.AuthorityID][]waitingFact{},
+		early:   map[messages.FactID]waitingFact{},
+	}
+}
+
+// keep puts a fact aside that waits. It reports whether the fact is new here.
+//
+// SPEC 3.4: "Epoch not known yet: pending until its op arrives …, bounded per
+// *sending* peer".
+func (a *aside) keep(from messages.AuthorityID, step Step, fact messages.Fact, raw []byte) bool {
+	waiting := waitingFact{id: fact.ID(), raw: raw}
+	if step == StepClock {
+		if _, known := a.early[waiting.id]; known || len(a.early) >= maxQuarantined {
+			return false
+		}
+		waiting.due = fact.Header.HLC.Millis().Add(-maxAhead)
+		a.early[waiting.id] = waiting
+		return true
+	}
+	for _, known := range a.pending[from] {
+		if known.id == waiting.id {
+			return false
+		}
+	}
+	if len(a.pending[from]) >= maxPending {
+		return false
+	}
+	a.pending[from] = append(a.pending[from], waiting)
+	return true
+}
+
+// takePending empties the pending facts: an epoch has become known.
+func (a *aside) takePending() []offered {
+	var facts []offered
+	for _, from := range slices.SortedFunc(maps.Keys(a.pending), messages.AuthorityID.Compare) {
+		for _, waiting := range a.pending[from] {
+			facts = append(facts, offered{from: from, raw: waiting.raw})
+		}
+	}
+	clear(a.pending)
+	return facts
+}
+
+// takeDue takes the quarantined facts whose hour has come.
+func (a *aside) takeDue(now messages.Millis) []offered {
+	var facts []offered
+	for _, id := range slices.SortedFunc(maps.Keys(a.early), messages.FactID.Compare) {
+		if waiting := a.early[id]; waiting.due <= now {
+			facts = append(facts, offered{raw: waiting.raw})
+			delete(a.early, id)
+		}
+	}
+	return facts
+}
+
+// due is when the next quarantined fact's hour comes; zero: none.
+func (a *aside) due() time.Time {
+	var first messages.Millis
+	for _, waiting := range a.early {
+		if first == 0 || waiting.due < first {
+			first = waiting.due
+		}
+	}
+	if first == 0 {
+		return time.Time{}
+	}
+	return first.Time()
+}
+
+// offered is a fact with who sent it.
+type offered struct {
+	from messages.AuthorityID
+	raw  []byte
+}

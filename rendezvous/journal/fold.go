@@ -1,0 +1,154 @@
+package journal
+
+import (
+	"encoding/binary"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous"
+)
+
+// fold is what the facts add up to. Every part of it is a set or a maximum, so
+// that facts can be folded in any order; what a cut takes away is taken by
+// folding anew.
+type fold struct {
+	counted uint64
+	sum     setHash
+	authors map[messages.AuthorityID]*authorFold
+	// revoked are the nonces that their authority took back.
+	revoked map[revocation]bool
+	// ends are the seqs of the two facts that say the same of a channel.
+	ends map[messages.ChannelEstablished]channelEnds
+	// covered is, per author, the last fact of ours that one of its facts
+	// names as parent.
+	covered map[messages.AuthorityID]messages.Seq
+}
+
+type authorFold struct {
+	count       uint64
+	sum         uint64
+	descriptors []rendezvous.DescriptorRecord
+}
+
+type revocation struct {
+	authority messages.AuthorityID
+	nonce     messages.Nonce
+}
+
+// channelEnds holds the seqs of the two ends' facts; 0: not there.
+type channelEnds struct{ initiator, responder messages.Seq }
+
+func newFold() *fold {
+	return &fold{
+		authors: map[messages.AuthorityID]*authorFold{},
+		revoked: map[revocation]bool{},
+		ends:    map[messages.ChannelEstablished]channelEnds{},
+		covered: map[messages.AuthorityID]messages.Seq{},
+	}
+}
+
+// refold makes the fold anew.
+func (s *Set) refold() {
+	s.stale = false
+	s.markKept()
+	s.fold = newFold()
+	for _, e := range s.entries {
+		s.fold.count(s, e)
+		s.fold.reduce(s, e)
+	}
+}
+
+// settle makes sure that the fold says what the entries say.
+func (s *Set) settle() {
+	if s.stale {
+		s.refold()
+	}
+}
+
+// count takes the fact into count and fingerprint.
+func (f *fold) count(s *Set, e *entry) {
+	if !s.counts(e) {
+		return
+	}
+	f.counted++
+	f.sum.add(e.id)
+	author := f.author(e.header.Author)
+	author.count++
+	author.sum += binary.BigEndian.Uint64(e.id[:])
+}
+
+// reduce takes what the fact says into the fold, if everything that it stands
+// on is held.
+func (f *fold) reduce(s *Set, e *entry) {
+	if e.missing > 0 || !s.counts(e) || s.repeats(e) {
+		return
+	}
+	for _, parent := range e.header.Parents {
+		if p := s.entries[parent]; p.header.Author == s.ring.identity.Authority() {
+			f.covered[e.header.Author] = max(f.covered[e.header.Author], p.header.Seq)
+		}
+	}
+	switch body := e.body.(type) {
+	case messages.RendezvousDescriptor:
+		f.describe(s, e, body)
+	case messages.DescriptorRevoked:
+		if body.Authority == e.header.Author {
+			f.revoked[revocation{body.Authority, body.Nonce}] = true
+		}
+	case messages.ChannelEstablished:
+		f.establish(e, body)
+	}
+}
+
+// describe takes in a descriptor that its own authority published in this
+// context, by the rules.
+func (f *fold) describe(s *Set, e *entry, d messages.RendezvousDescriptor) {
+	if d.Authority != e.header.Author || d.Context != s.context ||
+		rendezvous.ValidateDescriptor(d, e.header.HLC.Millis()) != nil {
+		return
+	}
+	author := f.author(d.Authority)
+	author.descriptors = append(author.descriptors, rendezvous.DescriptorRecord{
+		Descriptor: d, Fact: e.id, Epoch: e.header.Epoch, Seq: e.header.Seq,
+	})
+}
+
+// establish takes in what one end says of a channel.
+//
+// SPEC 9.6: "each end appends its own ChannelEstablished at Complete, and two
+// with equal fields are the evidence".
+func (f *fold) establish(e *entry, c messages.ChannelEstablished) {
+	if c.Initiator == c.Responder {
+		return
+	}
+	ends := f.ends[c]
+	switch e.header.Author {
+	case c.Initiator:
+		ends.initiator = max(ends.initiator, e.header.Seq)
+	case c.Responder:
+		ends.responder = max(ends.responder, e.header.Seq)
+	default:
+		return
+	}
+	f.ends[c] = ends
+}
+
+// repeats reports whether the fact says again what is reduced already.
+//
+// SPEC 3.4: "(same body, field `again` = old FactID, reduced once)".
+func (s *Set) repeats(e *entry) bool {
+	if e.header.Again.IsZero() {
+		return false
+	}
+	old := s.entries[messages.FactID(e.header.Again)]
+	return old != nil && old.header.Author == e.header.Author && old.header.Epoch < e.header.Epoch &&
+		old.missing == 0 && s.counts(old)
+}
+
+func (f *fold) author(id messages.AuthorityID) *authorFold {
+	author := f.authors[id]
+	if author == nil {
+		author = &authorFold{}
+		f.authors[id] = author
+	}
+	return author
+}

@@ -1,0 +1,286 @@
+package journal
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous"
+	"github.com/waymeet/waymeet/rendezvous/membership"
+)
+
+// start is the first instant of every test.
+var start = time.Unix(1_800_000_000, 0)
+
+// fataler is what *testing.T and *rapid.T have in common.
+type fataler interface {
+	Helper()
+	Fatalf(format string, arguments ...any)
+}
+
+// disk is a store in memory: what was written, by bucket and key.
+type disk map[messages.Bucket]map[string][]byte
+
+func (d disk) Records(bucket messages.Bucket) iter.Seq2[messages.Record, error] {
+	return func(yield func(messages.Record, error) bool) {
+		for _, key := range slices.Sorted(maps.Keys(d[bucket])) {
+			if !yield(messages.Record{Bucket: bucket, Key: []byte(key), Value: d[bucket][key]}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (d disk) write(records []messages.Record) {
+	for _, record := range records {
+		if d[record.Bucket] == nil {
+			d[record.Bucket] = map[string][]byte{}
+		}
+		if record.Value == nil {
+			delete(d[record.Bucket], string(record.Key))
+		} else {
+			d[record.Bucket][string(record.Key)] = bytes.Clone(record.Value)
+		}
+	}
+}
+
+// node is one member: a Journal and a Sync over a disk.
+type node struct {
+	t        fataler
+	identity membership.Identity
+	random   io.Reader
+	disk     disk
+	journal  *Journal
+	sync     *Sync
+	view     *rendezvous.View
+	state    messages.JournalState
+	replies  []Reply
+	notices  []Effect
+	ends     []SyncEnd
+	syncOut  []SyncEffect
+	// hold keeps Write effects back until release.
+	hold bool
+	kept []Write
+	// fail is what the next write answers.
+	fail string
+	ops  byte
+}
+
+// seeded is a reproducible source of bytes.
+func seeded(n uint64) io.Reader {
+	var seed [32]byte
+	seed[0], seed[1] = byte(n), byte(n>>8)
+	return rand.NewChaCha8(seed)
+}
+
+func newNode(t fataler, n byte, d disk) *node {
+	return &node{t: t, identity: membership.NewIdentity([32]byte{n}), random: seeded(uint64(n)), disk: d}
+}
+
+// found makes a node that has founded a context.
+func found(t fataler, n byte) *node {
+	t.Helper()
+	node := newNode(t, n, disk{})
+	_, records, err := Found(node.identity, node.random, messages.MillisOf(start))
+	if err != nil {
+		t.Fatalf("found: %v", err)
+	}
+	node.disk.write(records)
+	node.restart(start)
+	return node
+}
+
+// restart loads the journal from disk, as after a crash.
+func (n *node) restart(now time.Time) {
+	n.t.Helper()
+	journal, err := Load(Config{Identity: n.identity, Random: n.random}, n.disk)
+	if err != nil {
+		n.t.Fatalf("load: %v", err)
+	}
+	n.journal = journal
+	n.sync = NewSync(SyncConfig{Random: n.random, Jitter: rand.New(rand.NewPCG(1, 2))})
+	n.kept = nil
+	n.step(now, messages.Tick{})
+}
+
+// step runs one event of the journal and everything that follows inside the
+// node.
+func (n *node) step(now time.Time, event messages.JournalMessage) {
+	n.t.Helper()
+	for _, effect := range n.journal.Step(now, event) {
+		switch e := effect.(type) {
+		case Write:
+			if n.hold {
+				n.kept = append(n.kept, e)
+				continue
+			}
+			n.finish(now, e)
+		case Reply:
+			n.replies = append(n.replies, e)
+		case Publish:
+			n.view, n.state = e.View, e.State
+			n.stepSync(now, e.State)
+		case ReadFacts:
+			n.read(now, e)
+		case Offered:
+			n.stepSync(now, e.Result)
+		default:
+			n.notices = append(n.notices, effect)
+		}
+	}
+}
+
+func (n *node) finish(now time.Time, write Write) {
+	n.t.Helper()
+	if n.fail == "" {
+		n.disk.write(write.Records)
+	}
+	n.step(now, messages.Written{Batch: write.Batch, Failure: n.fail})
+}
+
+func (n *node) release(now time.Time) {
+	n.hold = false
+	for _, write := range n.kept {
+		n.finish(now, write)
+	}
+	n.kept = nil
+}
+
+func (n *node) read(now time.Time, e ReadFacts) {
+	n.t.Helper()
+	read := messages.FactsRead{Session: e.Session}
+	for _, id := range e.Facts {
+		raw, there := n.disk[messages.BucketFacts][string(id[:])]
+		if !there {
+			n.t.Fatalf("the journal asks for %s, which is not on disk", id.Short())
+		}
+		read.Facts = append(read.Facts, raw)
+	}
+	if e.Session == 0 {
+		n.step(now, read)
+	} else {
+		n.stepSync(now, read)
+	}
+}
+
+// stepSync runs one event of the sync; what leaves the node is kept in syncOut.
+func (n *node) stepSync(now time.Time, event messages.JournalSyncMessage) {
+	n.t.Helper()
+	for _, effect := range n.sync.Step(now, event) {
+		switch e := effect.(type) {
+		case Read:
+			n.step(now, e.Ranges)
+		case Offer:
+			n.step(now, e.Facts)
+		case Hold:
+			n.step(now, e.Shown)
+		case Synced:
+			n.ends = append(n.ends, e.End)
+		default:
+			n.syncOut = append(n.syncOut, effect)
+		}
+	}
+}
+
+// do commits facts as one operation and returns the reply.
+func (n *node) do(now time.Time, commit messages.Commit) Reply {
+	n.t.Helper()
+	if commit.Operation.IsZero() {
+		n.ops++
+		commit.Operation = messages.OperationID{n.ops, 1}
+	}
+	before := len(n.replies)
+	n.step(now, commit)
+	if len(n.replies) != before+1 {
+		n.t.Fatalf("%d replies to a commit", len(n.replies)-before)
+	}
+	return n.replies[before]
+}
+
+// note commits one application fact and returns its id.
+func (n *node) note(now time.Time, text string) messages.FactID {
+	n.t.Helper()
+	reply := n.do(now, messages.Commit{Facts: []messages.RendezvousFact{
+		messages.ApplicationFact{Type: messages.FactApplication, Body: []byte(text)},
+	}})
+	if reply.Refusal != "" {
+		n.t.Fatalf("commit: %s", reply.Refusal)
+	}
+	return reply.Facts[0]
+}
+
+// admit adds a member and returns its node, with the facts still to come.
+func (n *node) admit(now time.Time, seed byte) *node {
+	n.t.Helper()
+	joiner := newNode(n.t, seed, disk{})
+	n.ops++
+	n.step(now, messages.AddMember{
+		Operation: messages.OperationID{n.ops, 2}, Member: joiner.identity.Public(), Role: messages.RoleParticipant,
+	})
+	reply := n.replies[len(n.replies)-1]
+	if reply.Refusal != "" || reply.Welcome == nil {
+		n.t.Fatalf("add member: %q", reply.Refusal)
+	}
+	_, secret, err := reply.Welcome.Accept(joiner.identity, n.view.Context, n.identity.Public())
+	if err != nil {
+		n.t.Fatalf("welcome: %v", err)
+	}
+	joiner.disk.write(Join(*reply.Welcome, secret))
+	joiner.restart(now)
+	return joiner
+}
+
+// facts are all facts on the node's disk.
+func (n *node) facts() [][]byte {
+	var facts [][]byte
+	for _, id := range slices.Sorted(maps.Keys(n.disk[messages.BucketFacts])) {
+		facts = append(facts, n.disk[messages.BucketFacts][id])
+	}
+	return facts
+}
+
+// learn offers all of another node's facts to this one, in HLC order.
+func (n *node) learn(now time.Time, from *node) {
+	n.t.Helper()
+	facts := from.facts()
+	slices.SortFunc(facts, func(a, b []byte) int { return int(int64(mustParse(a).Header.HLC) - int64(mustParse(b).Header.HLC)) })
+	n.step(now, messages.OfferFacts{Session: 99, From: from.identity.Authority(), Facts: facts})
+}
+
+func mustParse(raw []byte) messages.Fact {
+	fact, err := messages.ParseFact(raw)
+	if err != nil {
+		panic(err)
+	}
+	return fact
+}
+
+// same fails unless both nodes agree on the set.
+func same(t fataler, a, b *node) {
+	t.Helper()
+	if a.view.Fingerprint != b.view.Fingerprint || a.view.Count != b.view.Count {
+		t.Fatalf("sets differ: %d facts in epoch %d, %d facts in epoch %d", a.view.Count, a.view.Epoch, b.view.Count, b.view.Epoch)
+	}
+}
+
+func (n *node) String() string { return fmt.Sprintf("node %s", n.identity.Authority().Short()) }
+
+// trio is a founder with two members, all in sync in epoch 2.
+func trio(t *testing.T) (ana, ben, cat *node) {
+	t.Helper()
+	ana = found(t, 1)
+	ben = ana.admit(start, 2)
+	cat = ana.admit(start, 3)
+	ben.learn(start, ana)
+	cat.learn(start, ana)
+	same(t, ana, ben)
+	same(t, ana, cat)
+	return ana, ben, cat
+}

@@ -1,0 +1,269 @@
+package journal
+
+import (
+	"io"
+	"time"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous"
+	"github.com/waymeet/waymeet/rendezvous/membership"
+)
+
+// Bounds of the Journal's queues and batches.
+const (
+	// maxBatchMessages and maxBatchBytes end a batch; the rest waits for the
+	// next one.
+	maxBatchMessages = 1024
+	maxBatchBytes    = 4 << 20
+	// maxHeld is how many commits wait for the first sync.
+	maxHeld = 256
+)
+
+// WaitForPeer is how long after its start a node waits for a peer before it
+// writes in a context with other members (SPEC 3.1).
+const WaitForPeer = 5 * time.Second
+
+// Config is what a Journal is made with.
+type Config struct {
+	// Identity is the local authority. It signs our facts and opens the epoch
+	// secrets that are wrapped for us.
+	Identity membership.Identity
+	// Random is a cryptographic source: nonces and epoch secrets.
+	Random io.Reader
+	Limits Limits
+	// WriteAfter is the start of the process plus WaitForPeer, the same for
+	// every incarnation of the actor.
+	WriteAfter time.Time
+}
+
+// Journal is the machine of one context's journal, its only writer. It is not
+// safe for concurrent use.
+//
+// What comes in while a Write is under way waits; then all of it becomes one
+// batch (group commit without timers). Nothing of a batch is acknowledged,
+// published or served before Written. A Write that fails stops the journal for
+// good (SPEC 3.5).
+//
+// After Load, one Step with a Tick publishes what the disk says.
+type Journal struct {
+	config Config
+	set    *Set
+	book   *book
+	done   *operations
+	aside  *aside
+	writer writer
+
+	queue []messages.JournalMessage
+	// held are commits that wait until our chain may be written.
+	held []messages.JournalMessage
+	// flight is the batch whose Write is under way; nil: none.
+	flight *batch
+	last   messages.Batch
+	// peers is what peers show of our chain.
+	peers peerClaims
+	// again is set while facts of ours beyond a cut are read to be appended
+	// again.
+	again bool
+	// changed: the view is not the one that was published last.
+	changed bool
+	// failed says why the journal has stopped; empty: it runs.
+	failed string
+}
+
+// batch is one transaction and what follows it.
+type batch struct {
+	records []messages.Record
+	bytes   int
+	// effects go out after Written.
+	effects []Effect
+	// operations and sessions are told if the write fails.
+	operations []messages.OperationID
+	sessions   []messages.SyncSession
+}
+
+func (b *batch) put(records ...messages.Record) {
+	for _, record := range records {
+		b.bytes += len(record.Key) + len(record.Value)
+	}
+	b.records = append(b.records, records...)
+}
+
+func (b *batch) reply(reply Reply) {
+	b.operations = append(b.operations, reply.Operation)
+	b.effects = append(b.effects, reply)
+}
+
+// Step takes in one event and says what to do.
+func (j *Journal) Step(now time.Time, event messages.JournalMessage) []Effect {
+	var effects []Effect
+	switch e := event.(type) {
+	case messages.Written:
+		effects = j.written(e)
+	case messages.PeerHolds:
+		j.changed = j.peers.show(e) || j.changed
+	case messages.Tick:
+	default:
+		j.queue = append(j.queue, event)
+	}
+	if j.failed != "" {
+		return append(effects, j.refuseAll()...)
+	}
+	if j.flight != nil {
+		return effects
+	}
+	return append(effects, j.drain(now)...)
+}
+
+// Deadline is when the Journal wants a Tick: when a fact is no longer too
+// early, or when commits need wait for a peer no longer.
+func (j *Journal) Deadline() time.Time {
+	if j.flight != nil || j.failed != "" {
+		return time.Time{}
+	}
+	due := j.aside.due()
+	if len(j.held) > 0 && !j.peers.block(j.ownHead()) && (due.IsZero() || j.config.WriteAfter.Before(due)) {
+		due = j.config.WriteAfter
+	}
+	return due
+}
+
+// drain turns what is queued into one batch.
+func (j *Journal) drain(now time.Time) []Effect {
+	effects := j.reads()
+	b := &batch{}
+	millis := messages.MillisOf(now)
+	j.offer(millis, j.aside.takeDue(millis), b)
+	if len(j.held) > 0 && j.mayWrite(now) {
+		j.queue = append(j.held, j.queue...)
+		j.held = nil
+	}
+	taken := 0
+	for taken < len(j.queue) && taken < maxBatchMessages && b.bytes < maxBatchBytes {
+		j.take(now, j.queue[taken], b)
+		taken++
+	}
+	j.queue = append([]messages.JournalMessage(nil), j.queue[taken:]...)
+	b.put(j.set.ring.takeLearned()...)
+	if len(b.records) == 0 {
+		return append(effects, j.finish(b)...)
+	}
+	j.last++
+	j.flight = b
+	j.changed = true
+	return append(effects, Write{Batch: j.last, Records: b.records})
+}
+
+// take handles one message of the queue.
+func (j *Journal) take(now time.Time, event messages.JournalMessage, b *batch) {
+	switch e := event.(type) {
+	case messages.Commit:
+		if j.mayWrite(now) || j.done.has(e.Operation) {
+			j.commit(messages.MillisOf(now), e, b)
+		} else {
+			j.hold(e, e.Operation, b)
+		}
+	case messages.AddMember:
+		if j.mayWrite(now) || j.done.has(e.Operation) {
+			j.addMember(messages.MillisOf(now), e, b)
+		} else {
+			j.hold(e, e.Operation, b)
+		}
+	case messages.OfferFacts:
+		j.offerFrom(messages.MillisOf(now), e, b)
+	case messages.FactsRead:
+		j.appendAgain(messages.MillisOf(now), e, b)
+	case messages.ReadRanges, messages.PeerHolds, messages.Written, messages.Tick:
+		// Handled before: reads in front of the batch, the others on arrival.
+	}
+}
+
+// hold keeps a commit until our chain may be written.
+func (j *Journal) hold(event messages.JournalMessage, operation messages.OperationID, b *batch) {
+	if len(j.held) >= maxHeld {
+		b.reply(Reply{Operation: operation, Refusal: "too much waits for the first sync of this context"})
+		return
+	}
+	j.held = append(j.held, event)
+}
+
+// mayWrite reports whether our own chain may grow now.
+//
+// SPEC 3.1: "at every start, before its first own fact in a context with other
+// members, a node syncs once or waits 5 s for a peer, and a peer that shows
+// more of *its* chain than it holds stops its writing until fetched".
+func (j *Journal) mayWrite(now time.Time) bool {
+	if j.peers.block(j.ownHead()) {
+		return false
+	}
+	alone := j.set.open().roster.Len() <= 1 && j.set.open().roster.Has(j.config.Identity.Authority())
+	return alone || j.peers.synced || !now.Before(j.config.WriteAfter)
+}
+
+// written ends the batch that was under way.
+func (j *Journal) written(e messages.Written) []Effect {
+	if j.flight == nil || e.Batch != j.last {
+		return nil
+	}
+	b := j.flight
+	j.flight = nil
+	if e.Failure == "" {
+		return j.finish(b)
+	}
+	j.failed = "the journal has stopped, a write failed: " + e.Failure
+	effects := []Effect{Stopped{Reason: j.failed}}
+	for _, operation := range b.operations {
+		effects = append(effects, Reply{Operation: operation, Refusal: j.failed})
+	}
+	for _, session := range b.sessions {
+		effects = append(effects, Offered{Result: messages.FactsOffered{Session: session, Failure: j.failed}})
+	}
+	return effects
+}
+
+// finish publishes what is durable now, then answers, then looks for facts of
+// ours that a cut has left out.
+func (j *Journal) finish(b *batch) []Effect {
+	var effects []Effect
+	if j.changed {
+		j.changed = false
+		view := j.view()
+		effects = append(effects, Publish{View: view, State: stateOf(j.set, view)})
+	}
+	effects = append(effects, b.effects...)
+	return append(effects, j.findAgain()...)
+}
+
+// view is what the facts and the ledger say.
+func (j *Journal) view() *rendezvous.View {
+	view := Reduce(j.set)
+	view.Ledger = j.book.share()
+	j.peers.cover(view.Covered, j.ownHead())
+	return view
+}
+
+// refuseAll answers everything that is queued after the journal has stopped.
+func (j *Journal) refuseAll() []Effect {
+	var effects []Effect
+	for _, event := range append(j.held, j.queue...) {
+		switch e := event.(type) {
+		case messages.Commit:
+			effects = append(effects, Reply{Operation: e.Operation, Refusal: j.failed})
+		case messages.AddMember:
+			effects = append(effects, Reply{Operation: e.Operation, Refusal: j.failed})
+		case messages.OfferFacts:
+			effects = append(effects, Offered{Result: messages.FactsOffered{Session: e.Session, Failure: j.failed}})
+		case messages.ReadRanges:
+			effects = append(effects, ReadFacts{Session: e.Session})
+		}
+	}
+	j.held, j.queue = nil, nil
+	return effects
+}
+
+// ownHead is the last seq of our chain.
+func (j *Journal) ownHead() messages.Seq {
+	if head := j.set.head(j.config.Identity.Authority()); head != nil {
+		return head.header.Seq
+	}
+	return 0
+}

@@ -1,0 +1,165 @@
+package journal
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/membership"
+)
+
+// Source gives the records of a database, verified, bucket by bucket. An error
+// ends the sequence.
+type Source interface {
+	Records(bucket messages.Bucket) iter.Seq2[messages.Record, error]
+}
+
+// Found founds a context at now: the records with which its database begins,
+// the fact of the ContextFounded op among them. It takes 88 bytes from random.
+func Found(identity membership.Identity, random io.Reader, now messages.Millis) (messages.ContextID, []messages.Record, error) {
+	op, secret, err := membership.Found(identity, random)
+	if err != nil {
+		return messages.ContextID{}, nil, err
+	}
+	keys := membership.FoundedKeys(op, secret)
+	at := messages.Chained{
+		Version: messages.FactVersion,
+		Context: keys.Context,
+		Author:  identity.Authority(),
+		Seq:     1,
+		HLC:     messages.HLC(0).Next(now),
+		KeyID:   keys.KeyID,
+		Type:    messages.FactContextFounded,
+		Schema:  messages.FactContextFounded.Schema(),
+	}
+	fact, err := Seal(identity, at, keys.Payload, messages.EncodeFact(op), random)
+	if err != nil {
+		return messages.ContextID{}, nil, err
+	}
+	return keys.Context, []messages.Record{
+		foundedRecord(op),
+		secretRecord(0, keys.EpochID, secret),
+		factRecord(fact.ID(), fact.Append(nil)),
+	}, nil
+}
+
+// Join is what the database of a joiner begins with, after it has accepted the
+// welcome (membership.Welcome.Accept). The facts come with the first sync.
+func Join(welcome membership.Welcome, secret membership.Secret) []messages.Record {
+	records := []messages.Record{
+		foundedRecord(welcome.Founded),
+		secretRecord(welcome.Epoch, welcome.EpochID, secret),
+	}
+	for _, key := range welcome.Earlier {
+		records = append(records, payloadRecord(key))
+	}
+	return records
+}
+
+// Load makes the Journal of what the database holds. The facts in it were
+// admitted before they were written; the store has checked their bytes.
+func Load(config Config, source Source) (*Journal, error) {
+	keys, founded, err := loadKeys(config.Identity, source)
+	if err != nil {
+		return nil, err
+	}
+	j := &Journal{
+		config:  config,
+		set:     newSet(founded, keys),
+		book:    newBook(config.Limits),
+		done:    newOperations(),
+		aside:   newAside(),
+		writer:  writer{named: map[messages.AuthorityID]messages.Seq{}},
+		changed: true,
+	}
+	for record, err := range source.Records(messages.BucketCharges) {
+		if err == nil {
+			err = readCharge(record, j.book.now)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := j.done.load(source); err != nil {
+		return nil, err
+	}
+	return j, j.loadFacts(source)
+}
+
+func loadKeys(identity membership.Identity, source Source) (*ring, messages.ContextFounded, error) {
+	var founded messages.ContextFounded
+	var secrets []storedSecret
+	var payloads []membership.EpochKey
+	for record, err := range source.Records(messages.BucketKeys) {
+		switch key := record.Key; {
+		case err != nil:
+		case string(key) == keyFounded:
+			founded, err = messages.Decode[messages.ContextFounded](record.Value)
+		case bytes.HasPrefix(key, []byte(prefixSecret)):
+			var secret storedSecret
+			secret, err = messages.Decode[storedSecret](record.Value)
+			secrets = append(secrets, secret)
+		case bytes.HasPrefix(key, []byte(prefixPayload)):
+			var payload membership.EpochKey
+			payload, err = messages.Decode[membership.EpochKey](record.Value)
+			payloads = append(payloads, payload)
+		default:
+			err = fmt.Errorf("%w: key record of another kind", ErrRecord)
+		}
+		if err != nil {
+			return nil, founded, err
+		}
+	}
+	if founded.Founder.IsZero() {
+		return nil, founded, fmt.Errorf("%w: the op that founded the context is missing", ErrRecord)
+	}
+	keys := newRing(identity, founded.Context())
+	for _, payload := range payloads {
+		keys.addPayload(payload)
+	}
+	for _, secret := range secrets {
+		keys.addSecret(secret.Epoch, secret.EpochID, secret.Secret)
+	}
+	return keys, founded, nil
+}
+
+func (o *operations) load(source Source) error {
+	for record, err := range source.Records(messages.BucketOperations) {
+		if err != nil {
+			return err
+		}
+		done, err := messages.Decode[storedOperation](record.Value)
+		if err != nil || len(record.Key) != len(messages.OperationID{}) {
+			return fmt.Errorf("%w: operation %x", ErrRecord, record.Key)
+		}
+		id := messages.OperationID(record.Key)
+		o.results[id] = done
+		o.order = append(o.order, id)
+	}
+	slices.SortStableFunc(o.order, func(a, b messages.OperationID) int {
+		return int(int64(o.results[a].At) - int64(o.results[b].At))
+	})
+	return nil
+}
+
+func (j *Journal) loadFacts(source Source) error {
+	// One fold at the end instead of one a fact.
+	j.set.stale = true
+	for record, err := range source.Records(messages.BucketFacts) {
+		if err != nil {
+			return err
+		}
+		fact, err := messages.ParseFact(record.Value)
+		if err != nil || fact.Header.Context != j.set.context {
+			return fmt.Errorf("%w: fact %x", ErrRecord, record.Key)
+		}
+		j.set.take(fact, len(record.Value))
+	}
+	for _, e := range j.set.entries {
+		j.writer.see(j.set, e)
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package journal
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// offerFrom admits what a peer sent, and answers.
+func (j *Journal) offerFrom(now messages.Millis, e messages.OfferFacts, b *batch) {
+	facts := make([]offered, len(e.Facts))
+	for at, raw := range e.Facts {
+		facts[at] = offered{from: e.From, raw: raw}
+	}
+	result := j.offer(now, facts, b)
+	result.Session = e.Session
+	b.sessions = append(b.sessions, e.Session)
+	b.effects = append(b.effects, Offered{Result: result})
+}
+
+// offer admits facts, and then those that waited for an epoch which thereby
+// became known. It ends: every round adds an epoch.
+func (j *Journal) offer(now messages.Millis, facts []offered, b *batch) (result messages.FactsOffered) {
+	for len(facts) > 0 {
+		epochs := len(j.set.timeline)
+		for _, fact := range facts {
+			j.offerOne(now, fact, &result, b)
+		}
+		facts = nil
+		if len(j.set.timeline) > epochs {
+			j.warnSecrets(epochs, b)
+			facts = j.aside.takePending()
+		}
+	}
+	return result
+}
+
+func (j *Journal) offerOne(now messages.Millis, o offered, result *messages.FactsOffered, b *batch) {
+	fact, refusal := j.set.Admit(now, o.raw)
+	switch {
+	case refusal.Admits():
+		j.keep(fact, o.raw, b)
+		result.Admitted++
+	case refusal.Waits():
+		result.Waiting++
+		isNew := j.aside.keep(o.from, refusal.Step, fact, o.raw)
+		if refusal.Step == StepClock && isNew {
+			ahead := messages.Window{From: now, Until: fact.Header.HLC.Millis()}.Length()
+			b.effects = append(b.effects, ClockAhead{Author: fact.Header.Author, Ahead: ahead.Round(time.Second)})
+		}
+	case refusal.IsFault() && result.Fault == "":
+		result.Fault = refusal.String()
+	}
+}
+
+// warnSecrets tells of epochs, from the given one on, whose secret is not what
+// the op says, though we are in them.
+func (j *Journal) warnSecrets(from int, b *batch) {
+	for _, state := range j.set.timeline[from:] {
+		if err := j.set.ring.refused[state.id]; err != nil && state.roster.Has(j.config.Identity.Authority()) {
+			b.effects = append(b.effects, SecretRefused{Epoch: state.number, Reason: err.Error()})
+		}
+	}
+}
+
+// reads answers, before the next batch, what sync sessions ask for: only facts
+// that are on disk.
+func (j *Journal) reads() []Effect {
+	var effects []Effect
+	rest := j.queue[:0:0]
+	for _, event := range j.queue {
+		if read, ok := event.(messages.ReadRanges); ok {
+			effects = append(effects, ReadFacts{Session: read.Session, Facts: j.set.inOrder(read)})
+		} else {
+			rest = append(rest, event)
+		}
+	}
+	j.queue = rest
+	return effects
+}
+
+// inOrder picks the first facts of the ranges in HLC order, which is causal
+// order: an epoch op comes before any fact of the epoch that it opens.
+func (s *Set) inOrder(read messages.ReadRanges) []messages.FactID {
+	var streams [][]*entry
+	for _, r := range read.Ranges {
+		if entries := s.between(r); len(entries) > 0 {
+			streams = append(streams, entries)
+		}
+	}
+	var facts []messages.FactID
+	size := 0
+	for len(facts) < read.MaxFacts {
+		first := -1
+		for at, stream := range streams {
+			if len(stream) > 0 && (first < 0 || byHLC(stream[0], streams[first][0]) < 0) {
+				first = at
+			}
+		}
+		if first < 0 {
+			break
+		}
+		next := streams[first][0]
+		if size += next.size; size > read.MaxBytes && len(facts) > 0 {
+			break
+		}
+		facts = append(facts, next.id)
+		streams[first] = streams[first][1:]
+	}
+	return facts
+}
+
+// between is the part of a chain that the range names.
+func (s *Set) between(r messages.FactRange) []*entry {
+	c := s.chains[r.Author]
+	if c == nil {
+		return nil
+	}
+	from, found := slices.BinarySearchFunc(c.entries, r, func(e *entry, r messages.FactRange) int {
+		return comparePlace(e, r.After, r.AfterFact)
+	})
+	if found {
+		from++
+	}
+	to, _ := slices.BinarySearchFunc(c.entries, r.To+1, func(e *entry, seq messages.Seq) int {
+		return cmp.Compare(e.header.Seq, seq)
+	})
+	if from >= to {
+		return nil
+	}
+	return c.entries[from:to]
+}
+
+func byHLC(a, b *entry) int {
+	return cmp.Or(cmp.Compare(a.header.HLC, b.header.HLC), a.id.Compare(b.id))
+}

@@ -1,0 +1,48 @@
+package journal
+
+import (
+	"time"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// Operations are remembered that long; who asks again does so within seconds
+// of a crash or a restart.
+const rememberOperations = 24 * time.Hour
+
+// forgetAtOnce bounds how many old operations one batch forgets.
+const forgetAtOnce = 64
+
+// operations remembers what was done, by operation id.
+type operations struct {
+	results map[messages.OperationID]storedOperation
+	// order is by age, the oldest first.
+	order []messages.OperationID
+}
+
+func newOperations() *operations {
+	return &operations{results: map[messages.OperationID]storedOperation{}}
+}
+
+func (o *operations) has(id messages.OperationID) bool {
+	_, known := o.results[id]
+	return known
+}
+
+// remember notes a result; the records are what must be written for it.
+func (o *operations) remember(id messages.OperationID, now messages.Millis, facts []messages.FactID) []messages.Record {
+	done := storedOperation{At: now, Facts: facts}
+	o.results[id] = done
+	o.order = append(o.order, id)
+	records := []messages.Record{operationRecord(id, done)}
+	for range forgetAtOnce {
+		oldest := o.order[0]
+		if o.results[oldest].At.Add(rememberOperations) >= now {
+			break
+		}
+		delete(o.results, oldest)
+		o.order = o.order[1:]
+		records = append(records, forgottenOperation(oldest))
+	}
+	return records
+}

@@ -1,0 +1,129 @@
+package journal
+
+import (
+	"bytes"
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous"
+	"github.com/waymeet/waymeet/rendezvous/membership"
+)
+
+// Bounds of the older descriptors that a view keeps: hellos may still name
+// them (SPEC 7.2, 7.8: "for 8 epochs").
+const (
+	maxOlder       = 32
+	maxOlderEpochs = 8
+)
+
+// Reduce says what the facts add up to. It is a pure function of the set (and
+// of the keys that this node holds): the same facts in any order give the same
+// view (SPEC 3.3). The ledger is not in the facts; the journal adds it.
+func Reduce(s *Set) *rendezvous.View {
+	s.settle()
+	open := s.open()
+	view := &rendezvous.View{
+		Context:     s.context,
+		Self:        s.ring.identity.Authority(),
+		Epoch:       open.number,
+		EpochID:     open.id,
+		Finality:    s.founded.Finality,
+		Founder:     s.founded.Founder.Authority(),
+		Roster:      open.roster,
+		Keys:        map[messages.Epoch]membership.Keys{},
+		Descriptors: map[messages.AuthorityID]rendezvous.DescriptorRecord{},
+		Older:       map[messages.Nonce]rendezvous.DescriptorRecord{},
+		Covered:     maps.Clone(s.fold.covered),
+		Frontier:    map[messages.AuthorityID]messages.CutEntry{},
+		Count:       s.fold.counted,
+		Fingerprint: s.fold.sum.fingerprint(s.fold.counted),
+		Established: map[messages.AuthorityID]messages.ChannelEstablished{},
+	}
+	for _, state := range s.timeline {
+		if keys, held := s.ring.keys[state.id]; held {
+			view.Keys[state.number] = keys
+		}
+	}
+	for author, c := range s.chains {
+		if c.head != nil {
+			view.Frontier[author] = messages.CutEntry{Author: author, Seq: c.head.header.Seq, Fact: c.head.id}
+		}
+	}
+	s.fold.describeIn(view)
+	s.fold.establishIn(view)
+	return view
+}
+
+// describeIn picks the descriptors.
+//
+// SPEC 4.2: "The view takes, per (context, authority), the admitted descriptor
+// with the highest (sequence, fact seq), whatever its window; if that one is
+// revoked or outside its window, there is none …. A revocation removes the
+// descriptor with that nonce for ever, whatever the order of arrival."
+func (f *fold) describeIn(view *rendezvous.View) {
+	for id, author := range f.authors {
+		if len(author.descriptors) == 0 {
+			continue
+		}
+		records := slices.SortedFunc(slices.Values(author.descriptors), newerRecord)
+		for at := range records {
+			records[at].Revoked = f.revoked[revocation{id, records[at].Descriptor.Nonce}]
+		}
+		view.Descriptors[id] = records[0]
+		for _, record := range records[1:min(len(records), 1+maxOlder)] {
+			if !record.Revoked && record.Epoch+maxOlderEpochs >= view.Epoch {
+				keepOlder(view.Older, record)
+			}
+		}
+	}
+}
+
+// keepOlder puts a replaced descriptor under its nonce. Two authorities with
+// one nonce is the work of a copyist; the fact with the smaller id stays, so
+// that all members see the same.
+func keepOlder(older map[messages.Nonce]rendezvous.DescriptorRecord, record rendezvous.DescriptorRecord) {
+	nonce := record.Descriptor.Nonce
+	if there, taken := older[nonce]; !taken || record.Fact.Compare(there.Fact) < 0 {
+		older[nonce] = record
+	}
+}
+
+// newerRecord sorts the newest first: by (sequence, fact seq), then the id, so
+// that an author's fork too is decided alike everywhere.
+func newerRecord(a, b rendezvous.DescriptorRecord) int {
+	return cmp.Or(
+		cmp.Compare(b.Descriptor.Sequence, a.Descriptor.Sequence),
+		cmp.Compare(b.Seq, a.Seq),
+		a.Fact.Compare(b.Fact),
+	)
+}
+
+// establishIn picks the channels of Self that both ends have said.
+//
+// SPEC 9.6: "The current one of a pair: highest (epoch, seq of the smaller
+// id's fact)."
+func (f *fold) establishIn(view *rendezvous.View) {
+	best := map[messages.AuthorityID]messages.Seq{}
+	for channel, ends := range f.ends {
+		peer := channel.Responder
+		if peer == view.Self {
+			peer = channel.Initiator
+		}
+		isOurs := channel.Initiator == view.Self || channel.Responder == view.Self
+		if !isOurs || ends.initiator == 0 || ends.responder == 0 {
+			continue
+		}
+		seq := ends.initiator
+		if channel.Responder.Compare(channel.Initiator) < 0 {
+			seq = ends.responder
+		}
+		current, known := view.Established[peer]
+		newer := cmp.Or(cmp.Compare(channel.Epoch, current.Epoch), cmp.Compare(seq, best[peer]),
+			current.Channel.Compare(channel.Channel), bytes.Compare(current.Transcript[:], channel.Transcript[:]))
+		if !known || newer > 0 {
+			view.Established[peer], best[peer] = channel, seq
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package journal
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+
+	"golang.org/x/crypto/chacha20poly1305"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/membership"
+)
+
+// nonceSize is the size of the nonce before a sealed body.
+const nonceSize = chacha20poly1305.NonceSizeX
+
+// errBody reports a body that does not open under the key of its epoch. The
+// fact's author is to blame; such a fact is stored and never reduced.
+var errBody = errors.New("body does not open")
+
+// Seal builds a fact: it seals the plaintext under the epoch's payload key and
+// signs. It draws the nonce from random. The plaintext is at most
+// messages.MaxPlaintext bytes.
+//
+// SPEC 3.2: "Body = nonce 24 ‖ XChaCha20-Poly1305 of the padded plaintext
+// under the epoch's payload key, AAD = the canonical map of keys 1…12; body
+// hash = SHA-256 of the body as stored."
+func Seal(author membership.Identity, at messages.Chained, payload [membership.KeySize]byte, plaintext []byte, random io.Reader) (messages.Fact, error) {
+	padded := messages.Pad(plaintext)
+	body := make([]byte, nonceSize, nonceSize+len(padded)+chacha20poly1305.Overhead)
+	if _, err := io.ReadFull(random, body); err != nil {
+		return messages.Fact{}, fmt.Errorf("no randomness for a fact: %w", err)
+	}
+	aead, err := chacha20poly1305.NewX(payload[:])
+	if err != nil {
+		return messages.Fact{}, err
+	}
+	body = aead.Seal(body, body[:nonceSize], padded, messages.Encode(at))
+	header := messages.Header{Chained: at, BodyHash: sha256.Sum256(body)}
+	fact := messages.Fact{Header: header, HeaderBytes: messages.Encode(header), Body: body}
+	fact.Signature = author.Sign(messages.SignedFact(fact.ID()))
+	return fact, nil
+}
+
+// Open is the plaintext of a fact.
+func Open(fact messages.Fact, payload [membership.KeySize]byte) ([]byte, error) {
+	if len(fact.Body) < nonceSize {
+		return nil, errBody
+	}
+	aead, err := chacha20poly1305.NewX(payload[:])
+	if err != nil {
+		return nil, err
+	}
+	padded, err := aead.Open(nil, fact.Body[:nonceSize], fact.Body[nonceSize:], messages.Encode(fact.Header.Chained))
+	if err != nil {
+		return nil, errBody
+	}
+	return messages.Unpad(padded)
+}

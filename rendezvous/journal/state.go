@@ -1,0 +1,40 @@
+package journal
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous"
+)
+
+// stateOf is what the Sync of the context needs to know.
+func stateOf(s *Set, view *rendezvous.View) messages.JournalState {
+	state := messages.JournalState{
+		Context:     view.Context,
+		Self:        view.Self,
+		Epoch:       view.Epoch,
+		Count:       view.Count,
+		Fingerprint: view.Fingerprint,
+		Tags:        map[messages.Epoch]messages.SyncTagKey{},
+	}
+	for id, keys := range s.ring.keys {
+		// A joiner has the keys of its epoch before it has the op.
+		if int(keys.Epoch) >= len(s.timeline) || s.timeline[keys.Epoch].id == id {
+			state.Tags[keys.Epoch] = messages.SyncTagKey(keys.SyncTag)
+		}
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(s.chains), messages.AuthorityID.Compare) {
+		c := s.chains[id]
+		author := messages.AuthorState{
+			Author: id,
+			Head:   view.Frontier[id],
+			Last:   c.entries[len(c.entries)-1].header.Seq,
+		}
+		if folded := s.fold.authors[id]; folded != nil {
+			author.Count, author.Sum = folded.count, folded.sum
+		}
+		state.Authors = append(state.Authors, author)
+	}
+	return state
+}

@@ -1,0 +1,263 @@
+package journal
+
+import (
+	"io"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// Bounds of sync (SPEC 13.2).
+const (
+	// maxSessions are at once, in both directions.
+	maxSessions = 5
+	// antiEntropy is how often every peer is asked anyway, ± 10 %.
+	antiEntropy = 60 * time.Second
+	// A peer may open inboundBurst sessions at once and one more every
+	// inboundEvery.
+	inboundBurst = 32
+	inboundEvery = 125 * time.Millisecond
+	// A failed session is tried again after retryBase·2ⁿ, at most retryMax,
+	// ± 20 %.
+	retryBase = 200 * time.Millisecond
+	retryMax  = 60 * time.Second
+	// openWithin is how long the opening of a stream may take.
+	openWithin = 10 * time.Second
+)
+
+// SyncConfig is what a Sync is made with.
+type SyncConfig struct {
+	// Random draws session nonces; a cryptographic source.
+	Random io.Reader
+	// Jitter spreads timers; seeded.
+	Jitter *rand.Rand
+}
+
+// Sync is the machine of the JournalSyncActor of one context (SPEC 13). It is
+// not safe for concurrent use.
+//
+// It needs a messages.JournalState first and then after every Publish, and
+// messages.SyncPeerUp for every member that a channel leads to; it knows
+// nothing after a restart and needs nothing more. Killing it at any message
+// loses nothing: what was offered is the Journal's, and the peer is asked
+// again.
+type Sync struct {
+	config   SyncConfig
+	state    messages.JournalState
+	peers    map[messages.AuthorityID]*syncPeer
+	sessions map[messages.SyncSession]*session
+	// sweep is when every peer is asked anyway.
+	sweep time.Time
+	// out collects the effects of one step.
+	out []SyncEffect
+}
+
+// syncPeer is a member that a channel leads to.
+type syncPeer struct {
+	channel messages.ChannelID
+	// session is the one that goes on; 0: none.
+	session messages.SyncSession
+	// opening is until when a stream is being opened; zero: none is.
+	opening time.Time
+	// want: there is a reason for a session.
+	want bool
+	// known is the fingerprint that the peer was last known to hold.
+	known    [32]byte
+	retryAt  time.Time
+	failures int
+	// tokens are the sessions that the peer may open now.
+	tokens   int
+	tokensAt time.Time
+}
+
+// NewSync makes the machine.
+func NewSync(config SyncConfig) *Sync {
+	return &Sync{
+		config:   config,
+		peers:    map[messages.AuthorityID]*syncPeer{},
+		sessions: map[messages.SyncSession]*session{},
+	}
+}
+
+// Step takes in one event and says what to do.
+func (y *Sync) Step(now time.Time, event messages.JournalSyncMessage) []SyncEffect {
+	y.out = nil
+	switch e := event.(type) {
+	case messages.JournalState:
+		y.stateChanged(e)
+	case messages.SyncPeerUp:
+		y.peerUp(now, e)
+	case messages.SyncPeerDown:
+		y.peerDown(now, e.Peer)
+	case messages.SyncOpened:
+		y.opened(now, e)
+	case messages.SyncOpenFailed:
+		if peer := y.peers[e.Peer]; peer != nil && !peer.opening.IsZero() {
+			peer.opening = time.Time{}
+			y.failed(now, peer)
+		}
+	case messages.SyncClosed:
+		if s := y.sessions[e.Session]; s != nil {
+			y.end(now, s, SyncEnd{Reason: EndLost, Detail: e.Reason}, false)
+		}
+	case messages.SyncFrame:
+		y.frame(now, e)
+	case messages.FactsRead:
+		y.factsRead(now, e)
+	case messages.FactsOffered:
+		y.factsOffered(now, e)
+	case messages.Tick:
+	}
+	y.timers(now)
+	y.pump(now)
+	return y.out
+}
+
+// Deadline is when the Sync wants a Tick.
+func (y *Sync) Deadline() time.Time {
+	var due time.Time
+	earlier := func(t time.Time) {
+		if !t.IsZero() && (due.IsZero() || t.Before(due)) {
+			due = t
+		}
+	}
+	if len(y.peers) > 0 {
+		earlier(y.sweep)
+	}
+	for _, s := range y.sessions {
+		earlier(s.heard.Add(maxSilence))
+	}
+	for _, peer := range y.peers {
+		earlier(peer.opening)
+		if len(y.state.Tags) > 0 && peer.want && peer.session == 0 && peer.opening.IsZero() && y.busy() < maxSessions {
+			earlier(peer.retryAt)
+		}
+	}
+	return due
+}
+
+func (y *Sync) emit(effect SyncEffect) { y.out = append(y.out, effect) }
+
+// stateChanged wants a session with every peer that is not known to hold what
+// we hold now.
+//
+// SPEC 13.2: "New facts are pushed to connected members at once".
+func (y *Sync) stateChanged(state messages.JournalState) {
+	y.state = state
+	for _, peer := range y.peers {
+		peer.want = peer.want || peer.known != state.Fingerprint
+	}
+}
+
+func (y *Sync) peerUp(now time.Time, e messages.SyncPeerUp) {
+	if peer := y.peers[e.Peer]; peer != nil {
+		peer.channel = e.Channel
+		peer.want, peer.retryAt = true, now
+		return
+	}
+	if len(y.peers) == 0 {
+		y.sweep = now.Add(y.jitter(antiEntropy, 10))
+	}
+	y.peers[e.Peer] = &syncPeer{channel: e.Channel, want: true, retryAt: now, tokens: inboundBurst, tokensAt: now}
+}
+
+func (y *Sync) peerDown(now time.Time, id messages.AuthorityID) {
+	peer := y.peers[id]
+	if peer == nil {
+		return
+	}
+	if s := y.sessions[peer.session]; s != nil {
+		y.end(now, s, SyncEnd{Reason: EndLost, Detail: "the channel is gone"}, true)
+	}
+	delete(y.peers, id)
+}
+
+// timers handles what is due.
+func (y *Sync) timers(now time.Time) {
+	for _, id := range slices.Sorted(maps.Keys(y.sessions)) {
+		if s := y.sessions[id]; !now.Before(s.heard.Add(maxSilence)) {
+			y.end(now, s, SyncEnd{Reason: EndSilent}, true)
+		}
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(y.peers), messages.AuthorityID.Compare) {
+		if peer := y.peers[id]; !peer.opening.IsZero() && !now.Before(peer.opening) {
+			peer.opening = time.Time{}
+			y.failed(now, peer)
+		}
+	}
+	if len(y.peers) > 0 && !now.Before(y.sweep) {
+		y.sweep = now.Add(y.jitter(antiEntropy, 10))
+		for _, peer := range y.peers {
+			peer.want = true
+		}
+	}
+}
+
+// pump opens the sessions that are wanted, as many as may be at once.
+func (y *Sync) pump(now time.Time) {
+	if len(y.state.Tags) == 0 {
+		return
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(y.peers), messages.AuthorityID.Compare) {
+		peer := y.peers[id]
+		if y.busy() >= maxSessions {
+			return
+		}
+		if peer.want && peer.session == 0 && peer.opening.IsZero() && !now.Before(peer.retryAt) {
+			peer.want = false
+			peer.opening = now.Add(openWithin)
+			y.emit(OpenSession{Peer: id, Channel: peer.channel})
+		}
+	}
+}
+
+// busy counts the sessions and those being opened.
+func (y *Sync) busy() int {
+	n := len(y.sessions)
+	for _, peer := range y.peers {
+		if !peer.opening.IsZero() {
+			n++
+		}
+	}
+	return n
+}
+
+// failed plans the next try.
+func (y *Sync) failed(now time.Time, peer *syncPeer) {
+	peer.want = true
+	delay := min(retryBase<<min(peer.failures, 16), retryMax)
+	peer.failures++
+	peer.retryAt = now.Add(min(y.jitter(delay, 20), retryMax))
+}
+
+// jitter is d plus or minus so many percent.
+func (y *Sync) jitter(d time.Duration, percent int64) time.Duration {
+	spread := int64(d) * percent / 100
+	return d + time.Duration(y.config.Jitter.Int64N(2*spread+1)-spread)
+}
+
+// end closes a session and forgets it. Its stream is closed unless it is gone
+// already.
+func (y *Sync) end(now time.Time, s *session, end SyncEnd, closeStream bool) {
+	delete(y.sessions, s.id)
+	if closeStream {
+		y.emit(CloseSession{Session: s.id, End: end})
+	}
+	peer := y.peers[s.peer]
+	if peer != nil && peer.session == s.id {
+		peer.session = 0
+		if !s.finished && end.Reason != EndDuplicate {
+			if s.received > 0 {
+				peer.failures = 0
+			}
+			y.failed(now, peer)
+		}
+	}
+	if s.finished {
+		return
+	}
+	y.emit(Synced{Peer: s.peer, End: end, Sent: s.sent, Received: s.received})
+}

@@ -1,0 +1,524 @@
+package journal
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// network carries the sessions of some nodes over streams in memory.
+type network struct {
+	t       fataler
+	now     time.Time
+	nodes   []*node
+	streams []*stream
+	// linked are the pairs with a channel.
+	linked map[[2]int]bool
+	next   messages.SyncSession
+	frames int
+	bytes  int
+	// tamper, if set, may drop or change a frame: nil drops the stream.
+	tamper func(frame []byte) []byte
+}
+
+// stream is one session between two nodes: at each end its number and what is
+// on its way there.
+type stream struct {
+	ends    [2]int
+	session [2]messages.SyncSession
+	toward  [2][][]byte
+	closing bool
+	gone    [2]bool
+}
+
+func newNetwork(t fataler, nodes ...*node) *network {
+	return &network{t: t, now: start.Add(time.Minute), nodes: nodes, linked: map[[2]int]bool{}, next: 1}
+}
+
+func (w *network) link(a, b int) {
+	w.linked[[2]int{min(a, b), max(a, b)}] = true
+	w.up(a, b)
+	w.up(b, a)
+}
+
+func (w *network) linkAll() {
+	for a := range w.nodes {
+		for b := range a {
+			w.link(a, b)
+		}
+	}
+}
+
+func (w *network) up(a, b int) {
+	w.nodes[a].stepSync(w.now, messages.SyncPeerUp{Peer: w.nodes[b].identity.Authority()})
+}
+
+func (w *network) index(n *node, peer messages.AuthorityID) int {
+	return slices.IndexFunc(w.nodes, func(other *node) bool { return other.identity.Authority() == peer })
+}
+
+// run moves frames until nothing is under way, at most so many.
+func (w *network) run(limit int) {
+	w.t.Helper()
+	for range limit {
+		moved := w.effects()
+		for _, s := range w.streams {
+			moved = w.deliver(s) || moved
+		}
+		w.streams = slices.DeleteFunc(w.streams, func(s *stream) bool { return s.gone == [2]bool{true, true} })
+		if !moved {
+			return
+		}
+	}
+	w.t.Fatalf("the network does not come to rest")
+}
+
+// effects performs what the nodes want done.
+func (w *network) effects() (moved bool) {
+	for at, n := range w.nodes {
+		out := n.syncOut
+		n.syncOut = nil
+		for _, effect := range out {
+			moved = true
+			switch e := effect.(type) {
+			case OpenSession:
+				w.open(at, e)
+			case SendFrame:
+				w.send(at, e)
+			case CloseSession:
+				if s, end := w.find(at, e.Session); s != nil {
+					s.gone[end], s.closing = true, true
+				}
+			}
+		}
+	}
+	return moved
+}
+
+func (w *network) open(at int, e OpenSession) {
+	peer := w.index(w.nodes[at], e.Peer)
+	s := &stream{ends: [2]int{at, peer}, session: [2]messages.SyncSession{w.next, w.next + 1}}
+	w.next += 2
+	w.streams = append(w.streams, s)
+	w.nodes[peer].stepSync(w.now, messages.SyncOpened{Session: s.session[1], Peer: w.nodes[at].identity.Authority()})
+	w.nodes[at].stepSync(w.now, messages.SyncOpened{Session: s.session[0], Peer: e.Peer, Initiator: true})
+}
+
+func (w *network) find(at int, session messages.SyncSession) (*stream, int) {
+	for _, s := range w.streams {
+		for end := range s.ends {
+			if s.ends[end] == at && s.session[end] == session {
+				return s, end
+			}
+		}
+	}
+	return nil, 0
+}
+
+func (w *network) send(at int, e SendFrame) {
+	s, end := w.find(at, e.Session)
+	if s == nil {
+		return
+	}
+	frame := e.Frame
+	w.frames++
+	w.bytes += len(frame)
+	if w.tamper != nil {
+		if frame = w.tamper(frame); frame == nil {
+			s.closing = true
+			return
+		}
+	}
+	s.toward[1-end] = append(s.toward[1-end], frame)
+}
+
+// deliver hands over one frame in each direction, and the end of the stream
+// after the last one.
+func (w *network) deliver(s *stream) (moved bool) {
+	for end := range s.ends {
+		n := w.nodes[s.ends[end]]
+		if s.gone[end] {
+			continue
+		}
+		if len(s.toward[end]) > 0 {
+			frame := s.toward[end][0]
+			s.toward[end] = s.toward[end][1:]
+			n.stepSync(w.now, messages.SyncFrame{Session: s.session[end], Frame: frame})
+			moved = true
+		} else if s.closing {
+			s.gone[end] = true
+			n.stepSync(w.now, messages.SyncClosed{Session: s.session[end]})
+			moved = true
+		}
+	}
+	return moved
+}
+
+// kill restarts a node and cuts its streams.
+func (w *network) kill(at int) {
+	for _, s := range w.streams {
+		for end := range s.ends {
+			if s.ends[end] == at {
+				s.gone[end], s.closing = true, true
+			}
+		}
+	}
+	n := w.nodes[at]
+	n.syncOut = nil
+	n.restart(w.now)
+	for pair := range w.linked {
+		for side := range pair {
+			if pair[side] == at {
+				w.up(at, pair[1-side])
+				w.up(pair[1-side], at)
+			}
+		}
+	}
+}
+
+// settle lets time pass, from deadline to deadline, until all nodes agree.
+func (w *network) settle(rounds int) {
+	w.t.Helper()
+	for range rounds {
+		w.run(100_000)
+		agreed := true
+		for _, n := range w.nodes {
+			agreed = agreed && n.view.Fingerprint == w.nodes[0].view.Fingerprint
+		}
+		if agreed {
+			return
+		}
+		w.pass()
+	}
+	w.t.Fatalf("no agreement: %s", w.report())
+}
+
+// pass moves the clock to the next deadline.
+func (w *network) pass() {
+	var next time.Time
+	for _, n := range w.nodes {
+		if due := n.sync.Deadline(); !due.IsZero() && (next.IsZero() || due.Before(next)) {
+			next = due
+		}
+	}
+	if next.After(w.now) {
+		w.now = next
+	}
+	for _, n := range w.nodes {
+		n.stepSync(w.now, messages.Tick{})
+		n.step(w.now, messages.Tick{})
+	}
+}
+
+func (w *network) report() string {
+	text := ""
+	for _, n := range w.nodes {
+		text += fmt.Sprintf("\n%s: %d facts, epoch %d, ends %v", n, n.view.Count, n.view.Epoch, n.ends)
+	}
+	return text
+}
+
+func TestEqualSetsAreDoneInOneRoundTrip(t *testing.T) {
+	ana, ben, _ := trio(t)
+	w := newNetwork(t, ana, ben)
+	w.up(1, 0)
+	ben.syncOut = nil
+	ben.stepSync(w.now, messages.SyncOpenFailed{Peer: ana.identity.Authority()})
+	w.up(0, 1)
+	w.run(100)
+	if w.frames != 2 {
+		t.Errorf("%d frames, not 2", w.frames)
+	}
+	// SPEC 13.4: "equal sets ≤ 100 B + 18 B per author".
+	authors := len(ana.state.Authors)
+	if each := w.bytes / 2; each > 100+18*authors {
+		t.Errorf("%d bytes a hello with %d authors", each, authors)
+	}
+	if len(ana.ends) != 1 || ana.ends[0].Reason != EndEqual || len(ben.ends) != 1 || ben.ends[0].Reason != EndEqual {
+		t.Errorf("ends %v and %v", ana.ends, ben.ends)
+	}
+}
+
+// SPEC 13.3: "any two members that can exchange messages, through any chain of
+// members, reach the same set".
+func TestThreeNodesInALineConverge(t *testing.T) {
+	ana, ben, cat := trio(t)
+	ana.note(start, "from ana")
+	cat.note(start, "from cat")
+	w := newNetwork(t, ana, ben, cat)
+	w.link(0, 1)
+	w.link(1, 2)
+	w.settle(20)
+	if ana.view.Count != 5 {
+		t.Errorf("%d facts, not 5", ana.view.Count)
+	}
+	// A new fact is pushed without waiting for a timer.
+	ana.note(w.now, "news")
+	w.run(1000)
+	same(t, ana, cat)
+}
+
+// SPEC 13.4: "d missing facts: total bytes ≤ 1.15 × the facts themselves when
+// d ≥ 100."
+func TestManyMissingFactsCostLittleMoreThanThemselves(t *testing.T) {
+	ana, ben, _ := trio(t)
+	size := 0
+	for n := range 300 {
+		id := ana.note(start, fmt.Sprintf("note %d", n))
+		size += len(ana.disk[messages.BucketFacts][string(id[:])])
+	}
+	w := newNetwork(t, ana, ben)
+	w.link(0, 1)
+	w.settle(5)
+	if w.bytes > size*115/100 {
+		t.Errorf("%d bytes for facts of %d", w.bytes, size)
+	}
+}
+
+func TestMemberWhoMissedAnEpochLearnsIt(t *testing.T) {
+	ana, ben, cat := trio(t)
+	dan := ana.admit(start.Add(time.Second), 4)
+	ben.note(start.Add(time.Second), "meanwhile")
+	w := newNetwork(t, ana, ben, cat, dan)
+	w.link(0, 1)
+	w.link(1, 2)
+	w.link(0, 3)
+	w.settle(50)
+	for _, n := range w.nodes {
+		if n.view.Epoch != 3 || n.view.Roster.Len() != 4 {
+			t.Errorf("%s: epoch %d, %d members", n, n.view.Epoch, n.view.Roster.Len())
+		}
+	}
+}
+
+func TestEquivocatorsForkReachesEverybody(t *testing.T) {
+	ana, ben, cat := trio(t)
+	// Cat's node runs twice from one disk: two facts with one seq.
+	twin := newNode(t, 3, disk{})
+	for bucket, records := range cat.disk {
+		for key, value := range records {
+			twin.disk.write([]messages.Record{{Bucket: bucket, Key: []byte(key), Value: value}})
+		}
+	}
+	twin.random = seeded(77)
+	twin.restart(start)
+	for n := range 3 {
+		cat.note(start, fmt.Sprintf("one %d", n))
+		twin.note(start, fmt.Sprintf("two %d", n))
+	}
+	ana.learn(start, cat)
+	ben.learn(start, twin)
+	w := newNetwork(t, ana, ben)
+	w.link(0, 1)
+	w.settle(20)
+	for _, n := range w.nodes {
+		if forks := n.journal.set.Forks(cat.identity.Authority()); !slices.Equal(forks, []messages.Seq{1, 2, 3}) {
+			t.Errorf("%s: forks at %v", n, forks)
+		}
+	}
+}
+
+func TestBothSidesOpeningGiveOneSession(t *testing.T) {
+	ana, ben, _ := trio(t)
+	ana.note(start, "a")
+	ben.note(start, "b")
+	w := newNetwork(t, ana, ben)
+	w.link(0, 1)
+	w.run(1000)
+	same(t, ana, ben)
+	for _, n := range w.nodes {
+		if slices.ContainsFunc(n.ends, func(e SyncEnd) bool { return e.Reason != EndEqual && e.Reason != EndDuplicate }) {
+			t.Errorf("%s: ends %v", n, n.ends)
+		}
+	}
+}
+
+func TestSessionEndsWithATypedReason(t *testing.T) {
+	outsider := found(t, 9)
+	outsider.admit(start, 2)
+	outsider.admit(start, 3)
+	hello := func(n *node) []byte {
+		s := &session{initiator: true}
+		epoch := n.state.Epoch
+		return appendFrame(nil, helloFrame{
+			Epoch: epoch, Tag: sessionTag(n.state.Tags[epoch], true, s.nonce), Count: n.state.Count + 5,
+			Frontier: frontierOf(n.state),
+		})
+	}
+	tests := map[string]struct {
+		frames func(ana, ben *node) [][]byte
+		want   EndReason
+	}{
+		"no frame":                 {func(*node, *node) [][]byte { return [][]byte{{}} }, EndFault},
+		"unknown frame":            {func(*node, *node) [][]byte { return [][]byte{{77}} }, EndFault},
+		"facts before hello":       {func(a, b *node) [][]byte { return [][]byte{appendFrame(nil, factsFrame{Facts: a.facts()})} }, EndFault},
+		"done before hello":        {func(*node, *node) [][]byte { return [][]byte{{kindDone}} }, EndFault},
+		"ack of nothing":           {func(a, b *node) [][]byte { return [][]byte{hello(a), {kindAck}} }, EndFault},
+		"two hellos":               {func(a, b *node) [][]byte { return [][]byte{hello(a), hello(a)} }, EndFault},
+		"a state out of turn":      {func(a, b *node) [][]byte { return [][]byte{hello(a), appendFrame(nil, stateFrame{})} }, EndFault},
+		"hello cut short":          {func(a, b *node) [][]byte { return [][]byte{hello(a)[:1]} }, EndFault},
+		"hello of another context": {func(a, b *node) [][]byte { return [][]byte{hello(outsider)} }, EndFault},
+		"facts that were not due": {func(a, b *node) [][]byte {
+			return [][]byte{hello(a), appendFrame(nil, factsFrame{Facts: a.facts()[:1]})}
+		}, EndFault},
+		"nothing more":  {func(a, b *node) [][]byte { return nil }, EndSilent},
+		"stream closed": {nil, EndLost},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			ana, ben, _ := trio(t)
+			ben.stepSync(start, messages.SyncPeerUp{Peer: ana.identity.Authority()})
+			ben.stepSync(start, messages.SyncOpened{Session: 5, Peer: ana.identity.Authority()})
+			if test.frames == nil {
+				ben.stepSync(start, messages.SyncClosed{Session: 5})
+			} else {
+				for _, frame := range test.frames(ana, ben) {
+					ben.stepSync(start, messages.SyncFrame{Session: 5, Frame: frame})
+				}
+				ben.stepSync(start.Add(maxSilence), messages.Tick{})
+			}
+			if len(ben.ends) == 0 || ben.ends[0].Reason != test.want {
+				t.Errorf("ends %v, want %v", ben.ends, SyncEnd{Reason: test.want})
+			}
+		})
+	}
+}
+
+func TestFailedSessionIsTriedAgainWithBackoff(t *testing.T) {
+	ana, ben, _ := trio(t)
+	peer := ben.identity.Authority()
+	now := start
+	ana.stepSync(now, messages.SyncPeerUp{Peer: peer})
+	var gaps []time.Duration
+	for range 12 {
+		if _, opened := ana.syncOut[len(ana.syncOut)-1].(OpenSession); !opened {
+			t.Fatalf("no session was opened: %v", ana.syncOut)
+		}
+		ana.stepSync(now, messages.SyncOpenFailed{Peer: peer, Reason: "refused"})
+		next := ana.sync.peers[peer].retryAt
+		gaps = append(gaps, next.Sub(now))
+		ana.sync.sweep = next.Add(time.Hour)
+		now = next
+		ana.stepSync(now, messages.Tick{})
+	}
+	if !slices.IsSortedFunc(gaps[:8], cmp.Compare[time.Duration]) || gaps[0] > 240*time.Millisecond || gaps[11] < 48*time.Second || slices.Max(gaps) > retryMax {
+		t.Errorf("gaps %v", gaps)
+	}
+}
+
+func TestAntiEntropyAsksEveryMinute(t *testing.T) {
+	ana, ben, _ := trio(t)
+	w := newNetwork(t, ana, ben)
+	w.link(0, 1)
+	w.run(100)
+	before := w.frames
+	due := ana.sync.Deadline()
+	if gap := due.Sub(w.now); gap < 54*time.Second || gap > 66*time.Second {
+		t.Errorf("the next sweep is in %v", gap)
+	}
+	w.now = due
+	ana.stepSync(w.now, messages.Tick{})
+	w.run(100)
+	if w.frames != before+2 {
+		t.Errorf("%d frames in the sweep", w.frames-before)
+	}
+}
+
+func TestAtMostFiveSessionsAtOnce(t *testing.T) {
+	ana, _, _ := trio(t)
+	for n := range byte(8) {
+		ana.stepSync(start, messages.SyncPeerUp{Peer: messages.AuthorityID{n + 1}})
+	}
+	if len(ana.syncOut) != maxSessions {
+		t.Fatalf("%d sessions opened", len(ana.syncOut))
+	}
+	for n := range byte(5) {
+		ana.stepSync(start, messages.SyncOpened{Session: messages.SyncSession(n + 1), Peer: messages.AuthorityID{n + 1}, Initiator: true})
+	}
+	ana.syncOut = nil
+	ana.stepSync(start, messages.SyncOpened{Session: 6, Peer: messages.AuthorityID{7}})
+	closed, ok := ana.syncOut[0].(CloseSession)
+	if !ok || closed.End.Reason != EndBusy {
+		t.Errorf("the sixth session: %v", ana.syncOut)
+	}
+}
+
+func TestKillAtEveryFrameLosesNothing(t *testing.T) {
+	for victim := range 2 {
+		for at := range 14 {
+			ana, ben, _ := trio(t)
+			for n := range 150 {
+				ana.note(start, fmt.Sprintf("a %d", n))
+				if n%3 == 0 {
+					ben.note(start, fmt.Sprintf("b %d", n))
+				}
+			}
+			w := newNetwork(t, ana, ben)
+			seen, killed := 0, false
+			w.tamper = func(frame []byte) []byte {
+				if seen++; seen == at+1 && !killed {
+					killed = true
+					return nil
+				}
+				return frame
+			}
+			w.link(0, 1)
+			w.run(10_000)
+			w.kill(victim)
+			w.settle(50)
+			if ana.view.Count != 3+200 {
+				t.Errorf("victim %d, frame %d: %d facts", victim, at, ana.view.Count)
+			}
+		}
+	}
+}
+
+func FuzzParseFrame(f *testing.F) {
+	f.Add(appendFrame(nil, helloFrame{Epoch: 3, Frontier: make([]byte, frontierSize)}))
+	f.Add(appendFrame(nil, proofFrame{Epoch: 1}))
+	f.Add(appendFrame(nil, stateFrame{Digests: make([]byte, digestSize)}))
+	f.Add(appendFrame(nil, factsFrame{Facts: [][]byte{{1}, {2, 3}}}))
+	f.Add([]byte{kindAck})
+	f.Add([]byte{kindDone})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		parsed, err := parseFrame(b)
+		if err != nil {
+			return
+		}
+		if again := appendFrame(nil, parsed); !slices.Equal(again, b) {
+			t.Errorf("parse and append changed %x to %x", b, again)
+		}
+	})
+}
+
+// FuzzSession sends any frames to a member: whatever they are, it neither
+// fails nor loses what it holds.
+func FuzzSession(f *testing.F) {
+	f.Add(uint64(1), []byte{kindDone})
+	f.Add(uint64(2), appendFrame(nil, stateFrame{}))
+	f.Fuzz(func(t *testing.T, seed uint64, frame []byte) {
+		ana, ben, _ := trio(t)
+		before := ben.view.Count
+		ana.note(start, "news")
+		w := newNetwork(t, ana, ben)
+		random := rand.New(rand.NewPCG(seed, 0))
+		w.tamper = func(honest []byte) []byte {
+			if random.IntN(4) == 0 {
+				return frame
+			}
+			return honest
+		}
+		w.link(0, 1)
+		w.run(10_000)
+		if ben.view.Count < before {
+			t.Error("facts were lost")
+		}
+		w.tamper = nil
+		w.settle(50)
+	})
+}

@@ -1,0 +1,129 @@
+package journal
+
+import (
+	"slices"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/membership"
+)
+
+// epochState is one epoch of the context: who is in it, and the op that opened
+// it.
+type epochState struct {
+	number messages.Epoch
+	id     messages.EpochID
+	roster membership.Roster
+	// op is the fact that opened the epoch and change what it carries; nil and
+	// empty for epoch 0.
+	op     *entry
+	change messages.EpochChange
+}
+
+// retime finds the epochs anew from the ops that are held, and the secrets of
+// those epochs that this node is in.
+//
+// SPEC 2.2: "Every membership change and every rotation is one op that
+// advances the epoch by one". SPEC 9.7: "Two valid commits for one slot are
+// kept both and reduced to Conflict, never chosen by hash; the state stays at
+// the last finalized one".
+func (s *Set) retime() {
+	s.untimed = false
+	timeline := []epochState{{
+		id:     membership.FoundedEpoch(s.founded),
+		roster: membership.FoundedRoster(s.founded),
+	}}
+	s.conflict = false
+	for {
+		next, rivals := s.successors(timeline[len(timeline)-1])
+		s.conflict = rivals
+		if next.op == nil || rivals {
+			break
+		}
+		timeline = append(timeline, next)
+	}
+	same := slices.EqualFunc(timeline, s.timeline, func(a, b epochState) bool { return a.id == b.id && a.op == b.op })
+	s.timeline = timeline
+	for _, state := range timeline[1:] {
+		if op, ok := state.op.body.(messages.MemberAdded); ok {
+			s.ring.learn(op, state.id)
+		}
+	}
+	s.stale = s.stale || !same
+}
+
+// successors finds the op that closes the epoch; rivals reports that two do.
+// The same op in two facts is one: the fact with the smaller id stands for it.
+func (s *Set) successors(open epochState) (next epochState, rivals bool) {
+	for _, e := range s.ops {
+		op, ok := e.body.(messages.MemberAdded)
+		if !ok || !s.closes(e, op, open) {
+			continue
+		}
+		id := membership.AddedEpoch(op)
+		switch {
+		case next.op != nil && next.id != id:
+			return epochState{}, true
+		case next.op != nil && next.op.id.Compare(e.id) <= 0:
+			continue
+		}
+		next = epochState{
+			number: op.Change.Epoch,
+			id:     id,
+			roster: open.roster.With(membership.Member{PublicKey: op.Member, Role: op.Role}),
+			op:     e,
+			change: op.Change,
+		}
+	}
+	return next, false
+}
+
+// closes reports whether the op is a valid end of that epoch.
+func (s *Set) closes(e *entry, op messages.MemberAdded, open epochState) bool {
+	founder := s.founded.Founder.Authority()
+	return e.missing == 0 &&
+		e.header.Epoch == open.number &&
+		op.Change.Epoch == open.number+1 &&
+		op.Change.Closes == open.id &&
+		membership.RefuseEpochOp(s.founded.Finality, founder, e.header.Author) == "" &&
+		membership.CheckMember(open.roster, membership.Member{PublicKey: op.Member, Role: op.Role}) == nil
+}
+
+// open is the epoch that is open now.
+func (s *Set) open() epochState { return s.timeline[len(s.timeline)-1] }
+
+// markKept finds the facts of closed epochs that lie within their cut: those
+// that lead up to the cut's last fact of their author.
+//
+// SPEC 3.4: "facts of the closed epoch beyond the cut are never reduced, so
+// that a removed member cannot write history."
+func (s *Set) markKept() {
+	for _, e := range s.entries {
+		e.kept = false
+	}
+	before := map[messages.AuthorityID]messages.Seq{}
+	for _, state := range s.timeline[1:] {
+		closed := state.number - 1
+		for _, cut := range state.change.Cut {
+			last := s.entries[cut.Fact]
+			if last == nil || last.header.Author != cut.Author || last.header.Seq != cut.Seq {
+				continue
+			}
+			for e := last; e != nil && e.header.Seq > before[cut.Author]; e = s.entries[e.header.Prev] {
+				e.kept = e.kept || e.header.Epoch == closed
+			}
+			before[cut.Author] = cut.Seq
+		}
+	}
+}
+
+// counts reports whether the fact belongs to what the members agree on: its
+// epoch is known, its author was in it, and it is not beyond a cut. What is
+// beyond "stays out of count and fingerprint" (SPEC 3.4).
+func (s *Set) counts(e *entry) bool {
+	roster, known := s.rosterOf(e.header)
+	if !known || !roster.Has(e.header.Author) {
+		return false
+	}
+	closing := int(e.header.Epoch) + 1
+	return closing >= len(s.timeline) || e.kept || s.timeline[closing].op == e
+}
