@@ -57,48 +57,39 @@ func (u RelayURL) Endpoint(slot SlotID) LinkEndpoint {
 	return LinkEndpoint{Protocol: LinkRelayUDP, Address: u.Address, RelayKey: u.Key, Slot: slot}
 }
 
-// RelayURLError says what is wrong with the text of a relay URL. It is the
-// fault of whoever wrote or copied the URL.
-type RelayURLError struct {
-	// Text is the URL as given, at most its first 200 bytes; there is no
-	// secret in one.
-	Text string
-	// Reason says which part is wrong, and what it should be.
-	Reason string
-}
-
-// Error says what failed, whose fault it is, and what to do (SPEC 15.2).
-func (e *RelayURLError) Error() string {
-	return fmt.Sprintf("relay URL %q: %s: it was written or copied wrong. Try: copy the whole line that the relay printed, %s%s…@HOST:PORT",
-		e.Text, e.Reason, relayScheme, relayKeyPrefix)
-}
-
-// ParseRelayURL reads the text form and nothing else. Its error is a
-// *RelayURLError.
+// ParseRelayURL reads the text form and nothing else. Its error is a Problem.
 func ParseRelayURL(text string) (RelayURL, error) {
-	wrong := func(reason string) (RelayURL, error) {
-		return RelayURL{}, &RelayURLError{Text: text[:min(len(text), maxURLShown)], Reason: reason}
-	}
 	rest, ok := strings.CutPrefix(text, relayScheme)
 	if !ok {
-		return wrong("it does not begin with " + relayScheme)
+		return RelayURL{}, badRelayURL(text, "it does not begin with "+relayScheme)
 	}
 	keyText, address, ok := strings.Cut(rest, "@")
 	if !ok {
-		return wrong("the @ between key and address is missing")
+		return RelayURL{}, badRelayURL(text, "the @ between key and address is missing")
 	}
 	keyText, ok = strings.CutPrefix(keyText, relayKeyPrefix)
 	if !ok {
-		return wrong("the key does not begin with " + relayKeyPrefix)
+		return RelayURL{}, badRelayURL(text, "the key does not begin with "+relayKeyPrefix)
 	}
 	raw, err := idText.DecodeString(keyText)
 	if err != nil || len(raw) != len(PublicKey{}) || idText.EncodeToString(raw) != keyText {
-		return wrong("the key is not 52 characters of a-z and 2-7")
+		return RelayURL{}, badRelayURL(text, "the key is not 52 characters of a-z and 2-7")
 	}
 	if !isRelayAddress(address) {
-		return wrong("what follows the @ is not HOST:PORT")
+		return RelayURL{}, badRelayURL(text, "what follows the @ is not HOST:PORT")
 	}
 	return RelayURL{Key: PublicKey(raw), Address: address}, nil
+}
+
+// badRelayURL blames whoever wrote or copied the URL. There is no secret in
+// one, so that it can be shown.
+func badRelayURL(text, reason string) Problem {
+	return Problem{
+		Code:  ExitUsage,
+		What:  fmt.Sprintf("relay URL %q cannot be used", text[:min(len(text), maxURLShown)]),
+		Whose: reason + ", so it was written or copied wrong",
+		Hint:  "copy the whole line that the relay printed: " + relayScheme + relayKeyPrefix + "…@HOST:PORT",
+	}
 }
 
 func isRelayAddress(s string) bool {

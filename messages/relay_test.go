@@ -53,15 +53,13 @@ func TestRelayURLErrorsSayWhatIsWrong(t *testing.T) {
 	} {
 		text = strings.Replace(text, "KEY", relayKeyText, 1)
 		_, err := messages.ParseRelayURL(text)
-		var wrong *messages.RelayURLError
-		if !errors.As(err, &wrong) || !strings.Contains(wrong.Reason, reason) {
+		var problem messages.Problem
+		if !errors.As(err, &problem) || !strings.Contains(problem.Whose, reason) {
 			t.Errorf("%q: %v, want a reason with %q", text, err, reason)
 			continue
 		}
-		for _, part := range []string{"written or copied wrong", "Try: "} {
-			if !strings.Contains(err.Error(), part) {
-				t.Errorf("%q: %q does not say %q", text, err, part)
-			}
+		if problem.What == "" || problem.Hint == "" || problem.Code != messages.ExitUsage {
+			t.Errorf("%q: %#v does not say what failed and what to do", text, problem)
 		}
 	}
 }

@@ -128,6 +128,9 @@ func (c *Client) State() ClientState { return c.state }
 
 // Step takes one message and says what to do.
 func (c *Client) Step(now time.Time, message messages.RelayClientMessage) []ClientEffect {
+	if !c.unused() {
+		c.idleSince = now
+	}
 	var effects []ClientEffect
 	switch m := message.(type) {
 	case messages.RelayRegisterSlot:

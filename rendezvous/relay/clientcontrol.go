@@ -115,9 +115,6 @@ func (c *Client) probeSoon(now time.Time) {
 // due does everything whose time has come.
 func (c *Client) due(now time.Time) []ClientEffect {
 	effects := c.expireDials(now)
-	if !c.unused() {
-		c.idleSince = now
-	}
 	switch c.state {
 	case ClientIdle:
 	case ClientHandshaking:
