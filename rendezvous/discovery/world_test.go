@@ -313,7 +313,7 @@ func (w *world) doOnNetwork(effect InviterEffect) {
 func (w *world) storeClaim(incarnation int, claim messages.StoredClaim) {
 	for _, c := range w.claims {
 		if c.Ticket == claim.Ticket {
-			w.tell(incarnation, messages.ClaimStored{Ticket: c.Ticket, Joiner: c.Joiner})
+			w.tell(incarnation, messages.ClaimStored(c))
 			return
 		}
 	}
