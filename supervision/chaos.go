@@ -49,7 +49,7 @@ func (t *Tree) Kill(pattern string) int {
 	count := 0
 	for _, c := range t.snapshot() {
 		n := c.current()
-		if c.parent == parent(t) || n == 0 || !matches(pattern, c.path) {
+		if c.parent == parent(t) || n == 0 || !Match(pattern, c.path) {
 			continue
 		}
 		c.box.post(killLife{n})
@@ -58,10 +58,10 @@ func (t *Tree) Kill(pattern string) int {
 	return count
 }
 
-// matches reports whether the whole of path matches the pattern of Tree.Kill.
+// Match reports whether the whole of path matches the pattern of Tree.Kill.
 // It goes back to the last '*' on a mismatch, so it is bounded by the product
 // of the lengths.
-func matches(pattern, path string) bool {
+func Match(pattern, path string) bool {
 	p, star, from := 0, -1, 0
 	for i := 0; i < len(path); {
 		switch {

@@ -18,8 +18,8 @@ func TestMatches(t *testing.T) {
 		{"/a/*", "/a", false}, {"/a*", "/a", true}, {"/?/b", "/a/b", true}, {"/?", "/a/", false},
 		{"*b*d", "/abcd", true}, {"*b*d", "/abcde", false}, {"", "/a", false}, {"", "", true}, {"[a]", "/a", false},
 	} {
-		if got := matches(test.pattern, test.path); got != test.want {
-			t.Errorf("matches(%q, %q) = %v", test.pattern, test.path, got)
+		if got := Match(test.pattern, test.path); got != test.want {
+			t.Errorf("Match(%q, %q) = %v", test.pattern, test.path, got)
 		}
 	}
 }
