@@ -16,8 +16,10 @@ const (
 	// maxRound bounds it on slow relays.
 	maxRound = time.Second
 	// probeRounds is how many rounds an attempt lasts: three with probes, and
-	// one for the last answer.
+	// one for the last answer; but no less than minProbing: the direct path
+	// may be slower than the relay.
 	probeRounds = 4
+	minProbing  = 2 * time.Second
 	// maxStagger is the most that the second sender waits for the first.
 	maxStagger = 50 * time.Millisecond
 	// maxTargets bounds the addresses of one attempt.
@@ -57,7 +59,7 @@ type attempt struct {
 	// said is when our last frame left, for the round trip.
 	said time.Time
 	// next is when something is due: the peer's frame is late, it is time to
-	// fire, or it is time for the next round.
+	// fire, or it is time for the next round; zero: no round is left.
 	next time.Time
 	// end is when a probing attempt is over.
 	end   time.Time
@@ -84,7 +86,7 @@ type pendingProbe struct {
 }
 
 func (a *attempt) due() time.Time {
-	if a.phase == probing && a.end.Before(a.next) {
+	if a.phase == probing && (a.next.IsZero() || a.end.Before(a.next)) {
 		return a.end
 	}
 	return a.next

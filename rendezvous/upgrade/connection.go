@@ -152,6 +152,7 @@ func (c *Connection) settle(now time.Time) {
 	c.driveAttempt(now)
 	c.scheduleAttempt(now)
 	c.beginDue(now)
+	c.scheduleAttempt(now)
 }
 
 // Deadline is when Step wants to be called with a Tick; zero: not needed.

@@ -85,7 +85,7 @@ func (c *Connection) freshCycle(reason string) {
 
 // isFresh reports whether the cycle that took a token is still untouched.
 func (c *Connection) isFresh() bool {
-	return !c.saved.Waiting && c.saved.Cycles > 0 && c.saved.Attempts.Used == 0 && c.saved.Asked < c.saved.Cycles
+	return !c.saved.Waiting && c.saved.Cycles > 0 && c.saved.Attempts.Used == 0 && c.saved.Asked == 0
 }
 
 // startWaitingCycle gives a new budget as soon as there is a token for it:
@@ -96,7 +96,7 @@ func (c *Connection) startWaitingCycle(now time.Time) {
 	}
 	c.dirty = true
 	c.saved.Waiting = false
-	c.saved.Attempts.Used = 0
+	c.saved.Attempts.Used, c.saved.Asked = 0, 0
 	c.saved.Cycles++
 	c.saved.NextAttempt = now.Add(c.delay())
 	c.do(BudgetReset{Attempts: c.saved.Attempts, Reason: c.cycleReason})
@@ -104,15 +104,15 @@ func (c *Connection) startWaitingCycle(now time.Time) {
 
 // delay is how long to wait before the next attempt.
 func (c *Connection) delay() time.Duration {
-	return c.config.window().Delay(c.saved.Attempts.Used, c.config.Jitter)
+	return c.config.window().Delay(max(c.saved.Attempts.Used, c.saved.Asked), c.config.Jitter)
 }
 
 // mayAttempt reports whether this end could begin an attempt, were it due: the
-// initiator of the channel offers one; the other end asks for one, once a
-// cycle.
+// initiator of the channel offers one; the other end asks for one, as often in
+// a cycle as it may make attempts.
 func (c *Connection) mayAttempt() bool {
 	return c.channel.up() && c.local != nil && !c.saved.Held && !c.saved.Waiting &&
-		c.attempt == nil && c.saved.Attempts.Left() && (c.channel.initiator || c.isFresh())
+		c.attempt == nil && c.saved.Attempts.Left() && (c.channel.initiator || c.saved.Asked < c.saved.Attempts.Max)
 }
 
 // attemptDue is when to begin; zero: nothing is to begin.
@@ -149,6 +149,6 @@ func (c *Connection) beginDue(now time.Time) {
 		c.offer(now)
 		return
 	}
-	c.saved.Asked = c.saved.Cycles
+	c.saved.Asked++
 	c.coordinate(messages.CoordinateAsk, 0)
 }

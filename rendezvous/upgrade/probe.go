@@ -16,7 +16,7 @@ const smallSize = 64
 // fire begins to probe.
 func (c *Connection) fire(now time.Time) {
 	a := c.attempt
-	a.phase, a.end = probing, now.Add(probeRounds*a.round)
+	a.phase, a.end = probing, now.Add(max(probeRounds*a.round, minProbing))
 	for _, candidate := range c.candidates() {
 		if len(a.targets) < maxTargets {
 			a.targets = append(a.targets, &target{candidate: candidate})
@@ -49,20 +49,30 @@ func (c *Connection) candidates() []candidate {
 	return found
 }
 
-// probeRound sends every target what it still needs.
+// probeRound sends every target what it still needs, and sets the time of the
+// next round if there is to be one.
 func (c *Connection) probeRound(now time.Time) {
-	c.attempt.next = now.Add(c.attempt.round)
-	for _, t := range c.attempt.targets {
+	a := c.attempt
+	a.next = time.Time{}
+	for _, t := range a.targets {
 		c.probe(now, t)
+		if t.wants() {
+			a.next = now.Add(a.round)
+		}
 	}
 }
 
-// probe sends a target the next probe that it may have.
+// wants reports whether the target may have another probe.
 //
 // SPEC 10.6: "small ones first, full-size ones only toward an address that has
 // answered; ≤ 3 per address and attempt".
+func (t *target) wants() bool {
+	return !t.validated && t.small+t.full < maxProbesPerAddress && (t.answered || t.small < maxSmallPerAddress)
+}
+
+// probe sends a target the next probe, if it may have one.
 func (c *Connection) probe(now time.Time, t *target) {
-	if t.validated || t.small+t.full >= maxProbesPerAddress || !t.answered && t.small >= maxSmallPerAddress {
+	if !t.wants() {
 		return
 	}
 	if !c.saved.allowProbe(t.addr.Addr(), now) {
@@ -104,6 +114,7 @@ func (c *Connection) probeAnswered(now time.Time, e messages.ProbeAnswered) {
 	case !t.answered:
 		t.answered = true
 		c.probe(now, t)
+		c.another(now)
 	}
 }
 
@@ -124,6 +135,14 @@ func (c *Connection) probeReceived(now time.Time, e messages.ProbeReceived) {
 		t := &target{candidate: x}
 		a.targets = append(a.targets, t)
 		c.probe(now, t)
+		c.another(now)
+	}
+}
+
+// another lets there be another round after a probe out of turn.
+func (c *Connection) another(now time.Time) {
+	if a := c.attempt; a.next.IsZero() {
+		a.next = now.Add(a.round)
 	}
 }
 

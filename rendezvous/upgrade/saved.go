@@ -54,7 +54,7 @@ type Saved struct {
 	Bucket   Bucket
 	// Cycles counts the cycles that took a token.
 	Cycles uint64
-	// Asked is the last cycle in which we asked the peer to coordinate.
+	// Asked counts how often we asked the peer to coordinate, in this cycle.
 	Asked uint64
 	// Number is the last attempt that we offered.
 	Number messages.AttemptNumber

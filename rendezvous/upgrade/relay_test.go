@@ -1,0 +1,102 @@
+package upgrade
+
+import (
+	"testing"
+	"time"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// SPEC 10.1: "Start on the relay as soon as both descriptors allow".
+func TestOpensRelayAtOnce(t *testing.T) {
+	n := newNode(t)
+	open := must[OpenRelay](n, n.step(endpoints(1)))
+	if open.Endpoint != slotOne {
+		t.Errorf("%+v", open)
+	}
+	ready := must[PathReady](n, n.step(messages.RelayReady{Endpoint: slotOne, Path: relayPath}))
+	if ready.Path != relayPath {
+		t.Errorf("%+v", ready)
+	}
+	if must[PathLost](n, n.step(messages.RelayLost{Path: relayPath})); count[OpenRelay](n.last) != 1 {
+		t.Error("a lost session is not opened again")
+	}
+}
+
+// One slot after the other, then a wait that grows, never above the maximum.
+func TestTriesEveryRelay(t *testing.T) {
+	n := newNode(t)
+	n.step(messages.PeerEndpoints{Candidates: 1, Endpoints: []messages.LinkEndpoint{slotOne, slotTwo}})
+	for round := range 20 {
+		if second := must[OpenRelay](n, n.step(messages.RelayFailed{Endpoint: slotOne})); second.Endpoint != slotTwo {
+			t.Fatalf("after %s: %+v", slotOne.Address, second)
+		}
+		if effects := n.step(messages.RelayFailed{Endpoint: slotTwo}); len(effects) > 0 {
+			t.Fatalf("after both have failed: %v", effects)
+		}
+		wait := n.c.Deadline().Sub(n.now)
+		if wait <= 0 || wait > DefaultBackoffMax || round > 6 && wait < DefaultBackoffMax*7/10 {
+			t.Fatalf("round %d: waits %s", round, wait)
+		}
+		must[OpenRelay](n, n.tick())
+	}
+	// An answer that never comes is a failure too.
+	if second := must[OpenRelay](n, n.tick()); second.Endpoint != slotTwo {
+		t.Errorf("after a silence: %+v", second)
+	}
+}
+
+// Where the peer has no relay, or none answers, its direct addresses are
+// offered, one after the other.
+func TestDirectAddressesWithoutRelay(t *testing.T) {
+	n := newNode(t)
+	home := messages.LinkEndpoint{Protocol: messages.LinkQUIC, Address: "192.168.1.20:9"}
+	far := messages.LinkEndpoint{Protocol: messages.LinkQUIC, Address: "10.0.0.9:9"}
+	n.step(messages.PeerEndpoints{Candidates: 1, Endpoints: []messages.LinkEndpoint{far, home, peerHost}})
+	first := must[PathReady](n, n.step(network(1, 1)))
+	if first.Path.Kind != messages.PathDirect || first.Path.Addr.String() != home.Address {
+		t.Fatalf("%+v", first)
+	}
+	if effects := n.step(messages.ChannelDown{Reason: "no answer"}); len(effects) > 0 {
+		t.Fatalf("at once: %v", effects)
+	}
+	second := must[PathReady](n, n.tick())
+	if second.Path != directPath {
+		t.Errorf("%+v", second)
+	}
+	n.step(messages.ChannelUp{Channel: channelOne, Initiator: true, Path: directPath})
+	if n.c.State() != Direct || n.c.Status().Reason != "no relay between us" {
+		t.Errorf("%+v", n.c.Status())
+	}
+
+	n = known(t)
+	if effects := n.last; count[PathReady](effects) > 0 {
+		t.Error("a direct address is offered while a relay may still answer")
+	}
+	if ready := must[PathReady](n, n.step(messages.RelayFailed{Endpoint: slotOne})); ready.Path != directPath {
+		t.Errorf("%+v", ready)
+	}
+}
+
+// The relay stays warm behind a direct path, and is opened again there.
+func TestRelayStaysWarm(t *testing.T) {
+	n := direct(t)
+	n.finishAttempt()
+	must[OpenRelay](n, n.step(messages.RelayLost{Path: relayPath}))
+	warm := must[KeepWarm](n, n.step(messages.RelayReady{Endpoint: slotOne, Path: otherRelay}))
+	if warm.Path != otherRelay || n.c.State() != Direct {
+		t.Errorf("%+v in state %s", warm, n.c.State())
+	}
+}
+
+// The kill of the relay client must not make the machine wait for ever.
+func TestOpenTimesOut(t *testing.T) {
+	n := newNode(t)
+	n.step(endpoints(1))
+	if wait := n.c.Deadline().Sub(n.now); wait != openTimeout {
+		t.Errorf("it waits %s", wait)
+	}
+	n.now = n.now.Add(openTimeout + time.Second)
+	n.step(messages.Tick{})
+	must[OpenRelay](n, n.tick())
+}
