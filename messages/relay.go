@@ -41,9 +41,10 @@ type RelayURL struct {
 }
 
 // String is the text form; ParseRelayURL reads it back.
-func (u RelayURL) String() string {
-	return relayScheme + relayKeyPrefix + idText.EncodeToString(u.Key[:]) + "@" + u.Address
-}
+func (u RelayURL) String() string { return relayScheme + u.KeyText() + "@" + u.Address }
+
+// KeyText is the relay's key as the text form carries it.
+func (u RelayURL) KeyText() string { return relayKeyPrefix + idText.EncodeToString(u.Key[:]) }
 
 // AddrPort is the relay's address where the URL names it by IP address; ok is
 // false where it is a host name.
