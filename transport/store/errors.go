@@ -1,0 +1,67 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// Errors that callers branch on.
+var (
+	// ErrExists reports that a database is there already.
+	ErrExists = errors.New("database exists already")
+	// ErrAbsent reports that there is no database.
+	ErrAbsent = errors.New("database does not exist")
+	// ErrInUse reports that another process has the file or directory open.
+	ErrInUse = errors.New("in use by another process")
+	// ErrClosed reports a use after Close.
+	ErrClosed = errors.New("database is closed")
+)
+
+// Damage reports a database whose bytes are not those that were written. It is
+// the disk's fault; nothing of the file was used.
+//
+// SPEC 3.5: "damage is one clear error that names file, bucket and key, never
+// wrong bytes and never a silently missing fact."
+type Damage struct {
+	File string
+	// Bucket and Key are where it was seen; empty where it is the file's
+	// structure.
+	Bucket messages.Bucket
+	Key    []byte
+	What   string
+}
+
+// Error names file, bucket and key.
+func (d *Damage) Error() string {
+	if d.Bucket == "" {
+		return fmt.Sprintf("%s is damaged: %s", d.File, d.What)
+	}
+	return fmt.Sprintf("%s is damaged: bucket %s, key %x: %s", d.File, d.Bucket, d.Key, d.What)
+}
+
+// UnknownSchema reports a database of another version of this program. The
+// file was not touched.
+type UnknownSchema struct {
+	File   string
+	Schema uint64
+}
+
+// Error says which schema it is.
+func (u *UnknownSchema) Error() string {
+	return fmt.Sprintf("%s has schema %d, this program knows %d", u.File, u.Schema, schema)
+}
+
+// Stopped reports a database that takes no more writes because one failed
+// (SPEC 3.5).
+type Stopped struct {
+	File  string
+	Cause error
+}
+
+// Error says what failed.
+func (s *Stopped) Error() string { return fmt.Sprintf("%s has stopped: %v", s.File, s.Cause) }
+
+// Unwrap is the failed write.
+func (s *Stopped) Unwrap() error { return s.Cause }

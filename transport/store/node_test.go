@@ -1,0 +1,148 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/transport/store"
+)
+
+func openNode(t *testing.T, state string) *store.Node {
+	t.Helper()
+	node, err := store.OpenNode(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return node
+}
+
+// SPEC 7.3: "boot = max(stored+1, Unix seconds at start), stored before the
+// first hello".
+func TestBootOnlyGrows(t *testing.T) {
+	state := t.TempDir()
+	var got []messages.Boot
+	for _, seconds := range []int64{1000, 1000, 500, 2000} {
+		node := openNode(t, state)
+		boot, err := node.NextBoot(time.Unix(seconds, 0))
+		if err := errors.Join(err, node.Close()); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, boot)
+	}
+	if want := []messages.Boot{1000, 1001, 1002, 2000}; fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("boots %v, want %v", got, want)
+	}
+}
+
+// SPEC 14.2: "the first claim is stored …, another id is refused".
+func TestFirstClaimStays(t *testing.T) {
+	state := t.TempDir()
+	node := openNode(t, state)
+	for _, claimant := range []string{"ben", "cat", "ben"} {
+		there, err := node.PutOnce(store.BucketClaims, []byte("ticket"), []byte(claimant))
+		if err != nil || string(there) != "ben" {
+			t.Errorf("%s claims: %q is there, %v", claimant, there, err)
+		}
+	}
+	if err := node.Close(); err != nil {
+		t.Fatal(err)
+	}
+	node = openNode(t, state)
+	defer node.Close()
+	if there, err := node.Get(store.BucketClaims, []byte("ticket")); err != nil || string(there) != "ben" {
+		t.Errorf("after reopening: %q, %v", there, err)
+	}
+}
+
+func TestCompletedCounterOnlyGrows(t *testing.T) {
+	node := openNode(t, t.TempDir())
+	defer node.Close()
+	peer := messages.AuthorityID{2}
+	if _, _, ok, err := node.Completed(context, peer); ok || err != nil {
+		t.Errorf("before the first: %t, %v", ok, err)
+	}
+	for _, counter := range [][2]uint64{{5, 1}, {5, 300}, {4, 900}, {5, 2}} {
+		if err := node.Complete(context, peer, messages.Boot(counter[0]), counter[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	boot, n, ok, err := node.Completed(context, peer)
+	if boot != 5 || n != 300 || !ok || err != nil {
+		t.Errorf("got %d, %d, %t, %v", boot, n, ok, err)
+	}
+}
+
+func TestTicketsAreListedAndDeleted(t *testing.T) {
+	node := openNode(t, t.TempDir())
+	defer node.Close()
+	for _, name := range []string{"one", "two"} {
+		if err := node.Put(store.BucketTickets, []byte(name), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := node.Delete(store.BucketTickets, []byte("one")); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for record, err := range node.Records(store.BucketTickets) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, string(record.Key))
+	}
+	if fmt.Sprint(names) != "[two]" {
+		t.Errorf("tickets %v", names)
+	}
+}
+
+func TestIdentityIsMadeOnceAndKept(t *testing.T) {
+	state := t.TempDir()
+	first, err := store.LoadIdentity(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := store.LoadIdentity(state)
+	if err != nil || first != second || first == (store.Seed{}) {
+		t.Errorf("the second time: %v, same %t", err, first == second)
+	}
+	info, err := os.Stat(filepath.Join(state, "identity.key"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if entries, _ := os.ReadDir(state); len(entries) != 1 {
+		t.Errorf("%d files are left", len(entries))
+	}
+	if text := fmt.Sprintf("%v %+v %#v %x", first, first, first, first); strings.Trim(strings.ReplaceAll(text, "[secret]", ""), " ") != "" {
+		t.Errorf("it prints as %s", text)
+	}
+}
+
+func TestIdentityIsRefusedWhen(t *testing.T) {
+	tests := map[string]struct {
+		make func(path string) error
+		want string
+	}{
+		"others may read it": {func(path string) error { return os.WriteFile(path, make([]byte, 32), 0o644) }, "0600"},
+		"it is too short":    {func(path string) error { return os.WriteFile(path, make([]byte, 31), 0o600) }, "31 bytes"},
+		"it is empty":        {func(path string) error { return os.WriteFile(path, nil, 0o600) }, "0 bytes"},
+		"it is a link":       {func(path string) error { return os.Symlink("/dev/zero", path) }, "not a regular file"},
+		"it is a directory":  {func(path string) error { return os.Mkdir(path, 0o700) }, "not a regular file"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			state := t.TempDir()
+			if err := test.make(filepath.Join(state, "identity.key")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := store.LoadIdentity(state); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,105 @@
+package store
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// schema is the version of the format:
+//
+//	bucket meta   schema 8 · context 32 · count 8 · fingerprint 32
+//	every record  value ‖ SHA-256(bucket ‖ 0 ‖ key length 4 ‖ key ‖ value)[:8]
+//
+// count and fingerprint are over all records of all buckets but meta, so that
+// a record that is missing is seen, too.
+const schema = 1
+
+const sumSize = 8
+
+const (
+	bucketMeta     messages.Bucket = "meta"
+	keySchema                      = "schema"
+	keyContext                     = "context"
+	keyCount                       = "count"
+	keyFingerprint                 = "fingerprint"
+)
+
+// recordHash is the hash over bucket, key and value: its head is the record's
+// checksum, the whole of it the record's share of the fingerprint.
+func recordHash(bucket messages.Bucket, key, value []byte) [sha256.Size]byte {
+	h := sha256.New()
+	h.Write([]byte(bucket))
+	h.Write(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(key))))
+	h.Write(key)
+	h.Write(value)
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// seal is how a value stands on disk.
+func seal(bucket messages.Bucket, key, value []byte) []byte {
+	hash := recordHash(bucket, key, value)
+	return append(bytes.Clone(value), hash[:sumSize]...)
+}
+
+// unseal checks a value from disk and copies it. The hash is that of the
+// record.
+func unseal(bucket messages.Bucket, key, stored []byte) (value []byte, hash [sha256.Size]byte, what string) {
+	if len(stored) < sumSize {
+		return nil, hash, "the record is too short"
+	}
+	value, sum := stored[:len(stored)-sumSize], stored[len(stored)-sumSize:]
+	hash = recordHash(bucket, key, value)
+	if !bytes.Equal(hash[:sumSize], sum) {
+		return nil, hash, "its checksum does not match"
+	}
+	if bucket == messages.BucketFacts {
+		fact, err := messages.ParseFact(value)
+		if id := fact.ID(); err != nil || !bytes.Equal(id[:], key) {
+			return nil, hash, "it is not the fact of that id"
+		}
+	}
+	return append([]byte{}, value...), hash, ""
+}
+
+// tally describes the set of all records: how many, and the sum of their
+// hashes in four lanes of 64 bits, which does not depend on their order.
+type tally struct {
+	count uint64
+	sum   [4]uint64
+}
+
+func (t *tally) add(hash [sha256.Size]byte) {
+	t.count++
+	for lane := range t.sum {
+		t.sum[lane] += binary.BigEndian.Uint64(hash[8*lane:])
+	}
+}
+
+func (t *tally) remove(hash [sha256.Size]byte) {
+	t.count--
+	for lane := range t.sum {
+		t.sum[lane] -= binary.BigEndian.Uint64(hash[8*lane:])
+	}
+}
+
+func (t *tally) fingerprint() []byte {
+	var b []byte
+	for _, lane := range t.sum {
+		b = binary.BigEndian.AppendUint64(b, lane)
+	}
+	return b
+}
+
+func readTally(count, fingerprint []byte) (t tally, ok bool) {
+	if len(count) != 8 || len(fingerprint) != 32 {
+		return tally{}, false
+	}
+	t.count = binary.BigEndian.Uint64(count)
+	for lane := range t.sum {
+		t.sum[lane] = binary.BigEndian.Uint64(fingerprint[8*lane:])
+	}
+	return t, true
+}

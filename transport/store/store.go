@@ -1,0 +1,106 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// Names inside the state directory (DESIGN: "State directory").
+const (
+	journalFolder = "journal"
+	journalSuffix = ".db"
+)
+
+// JournalPath is where the database of a context lies inside the state
+// directory.
+func JournalPath(state string, context messages.ContextID) string {
+	return filepath.Join(state, journalFolder, context.String()+journalSuffix)
+}
+
+// Contexts are the contexts that have a database in the state directory. A
+// file with another name is not one.
+func Contexts(state string) ([]messages.ContextID, error) {
+	entries, err := os.ReadDir(filepath.Join(state, journalFolder))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var contexts []messages.ContextID
+	for _, entry := range entries {
+		name, isDB := strings.CutSuffix(entry.Name(), journalSuffix)
+		if context, err := messages.ParseContextID(name); isDB && err == nil {
+			contexts = append(contexts, context)
+		}
+	}
+	return contexts, nil
+}
+
+// Store is the database of one context's journal. It is safe for concurrent
+// use; its writer is the context's journal alone.
+type Store struct{ file *file }
+
+// Create makes the database of a context with its first records. It is there
+// complete or not at all; the error is ErrExists if it was there before.
+func Create(state string, context messages.ContextID, records []messages.Record) error {
+	path := JournalPath(state, context)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return createFile(path, context, records)
+}
+
+// Open opens and verifies the database of a context. The error is ErrAbsent,
+// ErrInUse, *Damage, *UnknownSchema, or the operating system's.
+func Open(state string, context messages.ContextID) (*Store, error) {
+	f, err := openFile(JournalPath(state, context), context)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{file: f}, nil
+}
+
+// Write puts all records in one transaction and returns when they are on disk.
+// An error stops the database for good: every later Write fails with it.
+func (s *Store) Write(records []messages.Record) error { return s.file.write(records) }
+
+// Records gives all records of a bucket, by key.
+func (s *Store) Records(bucket messages.Bucket) iter.Seq2[messages.Record, error] {
+	return s.file.records(bucket)
+}
+
+// Facts reads the facts with those ids, in that order. One that is missing is
+// an error: nobody asks for what was not acknowledged.
+func (s *Store) Facts(ids []messages.FactID) ([][]byte, error) {
+	facts := make([][]byte, 0, len(ids))
+	err := s.file.view(func(tx *bolt.Tx) error {
+		for _, id := range ids {
+			fact, err := s.file.read(tx, messages.BucketFacts, id[:])
+			if err != nil {
+				return err
+			}
+			if fact == nil {
+				return fmt.Errorf("%s: fact %s is not there", s.file.path, id.Short())
+			}
+			facts = append(facts, fact)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return facts, nil
+}
+
+// Close closes the database; what Write has returned for is on disk.
+func (s *Store) Close() error { return s.file.shut() }

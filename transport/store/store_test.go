@@ -1,0 +1,301 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/transport/store"
+)
+
+var context = messages.ContextID{7}
+
+// factRecord is a record with a fact that has its right id.
+func factRecord(n int) messages.Record {
+	header := messages.Header{Chained: messages.Chained{Version: 1, Context: context, Seq: 1, HLC: messages.HLC(n)}}
+	fact := messages.Fact{Header: header, HeaderBytes: messages.Encode(header), Body: make([]byte, 300)}
+	id := fact.ID()
+	return messages.Record{Bucket: messages.BucketFacts, Key: id[:], Value: fact.Append(nil)}
+}
+
+// sample is some of everything.
+func sample(n int) []messages.Record {
+	var records []messages.Record
+	for i := range n {
+		records = append(records, factRecord(i),
+			messages.Record{Bucket: messages.BucketCharges, Key: fmt.Append(nil, "charge ", i), Value: []byte{byte(i)}},
+			messages.Record{Bucket: messages.BucketOperations, Key: fmt.Append(nil, "operation ", i), Value: []byte{}})
+	}
+	return append(records, messages.Record{Bucket: messages.BucketKeys, Key: []byte("founded"), Value: []byte("op")})
+}
+
+// create makes a database with the records, in two batches, and closes it.
+func create(t testing.TB, records []messages.Record) (state string) {
+	t.Helper()
+	state = t.TempDir()
+	half := len(records) / 2
+	if err := store.Create(state, context, records[:half]); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, state)
+	if err := s.Write(records[half:]); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+func open(t testing.TB, state string) *store.Store {
+	t.Helper()
+	s, err := store.Open(state, context)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// dump is everything in the database, by bucket and key.
+func dump(s *store.Store) (map[string]string, error) {
+	all := map[string]string{}
+	for _, bucket := range []messages.Bucket{messages.BucketFacts, messages.BucketCharges, messages.BucketOperations, messages.BucketKeys} {
+		for record, err := range s.Records(bucket) {
+			if err != nil {
+				return nil, err
+			}
+			all[string(bucket)+"/"+string(record.Key)] = string(record.Value)
+		}
+	}
+	return all, nil
+}
+
+func asMap(records []messages.Record) map[string]string {
+	all := map[string]string{}
+	for _, record := range records {
+		all[string(record.Bucket)+"/"+string(record.Key)] = string(record.Value)
+	}
+	return all
+}
+
+func TestWhatIsWrittenIsThereAfterReopening(t *testing.T) {
+	records := sample(400)
+	s := open(t, create(t, records))
+	all, err := dump(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(asMap(records), all); diff != "" {
+		t.Error(diff)
+	}
+	facts, err := s.Facts([]messages.FactID{messages.FactID(records[3].Key), messages.FactID(records[0].Key)})
+	if err != nil || string(facts[0]) != string(records[3].Value) || string(facts[1]) != string(records[0].Value) {
+		t.Errorf("facts by id: %v", err)
+	}
+}
+
+func TestWriteReplacesAndDeletes(t *testing.T) {
+	state := create(t, sample(3))
+	s := open(t, state)
+	err := s.Write([]messages.Record{
+		{Bucket: messages.BucketCharges, Key: []byte("charge 0"), Value: []byte("new")},
+		{Bucket: messages.BucketCharges, Key: []byte("charge 1")},
+		{Bucket: messages.BucketCharges, Key: []byte("never there")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	all, err := dump(open(t, state))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, deleted := all["charges/charge 1"]
+	if all["charges/charge 0"] != "new" || deleted || len(all) != 9 {
+		t.Errorf("%d records: %q", len(all), slices.Sorted(maps.Keys(all)))
+	}
+}
+
+func TestFactWithAnotherIDIsNeverGiven(t *testing.T) {
+	record := factRecord(1)
+	record.Key[0]++
+	state := t.TempDir()
+	if err := store.Create(state, context, []messages.Record{record}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := store.Open(state, context)
+	var damage *store.Damage
+	if !errors.As(err, &damage) || damage.Bucket != messages.BucketFacts || string(damage.Key) != string(record.Key) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// SPEC 3.5: "damage is one clear error …, never wrong bytes and never a
+// silently missing fact."
+func TestBitFlipsNeverGiveWrongBytes(t *testing.T) {
+	records := sample(60)
+	state := create(t, records)
+	path := store.JournalPath(state, context)
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := asMap(records)
+	random := rand.New(rand.NewPCG(1, 2))
+	damaged, harmless := 0, 0
+	// The first pages hold the heads that bbolt reads.
+	var bits []int
+	for page := range 2 {
+		for bit := 0; bit < 8*80; bit += 3 {
+			bits = append(bits, 8*4096*page+bit)
+		}
+	}
+	for range 300 {
+		bits = append(bits, random.IntN(8*len(good)))
+	}
+	for _, bit := range bits {
+		bad := slices.Clone(good)
+		bad[bit/8] ^= 1 << (bit % 8)
+		if err := os.WriteFile(path, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := store.Open(state, context)
+		if err != nil {
+			var damage *store.Damage
+			if !errors.As(err, &damage) {
+				t.Errorf("bit %d: %v, not Damage", bit, err)
+			}
+			damaged++
+			continue
+		}
+		all, err := dump(s)
+		if err != nil || !maps.Equal(all, want) {
+			t.Errorf("bit %d: opened, and %d of %d records are right (%v)", bit, len(all), len(want), err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		harmless++
+	}
+	t.Logf("%d flips: %d clear errors, %d without effect", len(bits), damaged, harmless)
+	if damaged < 200 {
+		t.Errorf("only %d flips were seen", damaged)
+	}
+}
+
+func TestFileCutShortIsDamage(t *testing.T) {
+	state := create(t, sample(60))
+	path := store.JournalPath(state, context)
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int64{info.Size() / 2, 8192, 4096, 100, 0} {
+		if err := os.Truncate(path, size); err != nil {
+			t.Fatal(err)
+		}
+		var damage *store.Damage
+		if _, err := store.Open(state, context); !errors.As(err, &damage) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+}
+
+func TestFileOfAnotherContextIsRefused(t *testing.T) {
+	state := create(t, sample(2))
+	other := messages.ContextID{8}
+	if err := os.Rename(store.JournalPath(state, context), store.JournalPath(state, other)); err != nil {
+		t.Fatal(err)
+	}
+	var damage *store.Damage
+	if _, err := store.Open(state, other); !errors.As(err, &damage) || damage.Bucket != "meta" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestOpenSaysWhatIsWrong(t *testing.T) {
+	state := create(t, sample(2))
+	if _, err := store.Open(state, messages.ContextID{9}); !errors.Is(err, store.ErrAbsent) {
+		t.Errorf("absent: %v", err)
+	}
+	if err := store.Create(state, context, nil); !errors.Is(err, store.ErrExists) {
+		t.Errorf("there already: %v", err)
+	}
+	open(t, state)
+	if _, err := store.Open(state, context); !errors.Is(err, store.ErrInUse) {
+		t.Errorf("open already: %v", err)
+	}
+	contexts, err := store.Contexts(state)
+	if err != nil || !slices.Equal(contexts, []messages.ContextID{context}) {
+		t.Errorf("contexts: %v, %v", contexts, err)
+	}
+}
+
+func TestCreateThatWasCutOffLeavesNothing(t *testing.T) {
+	state := t.TempDir()
+	path := store.JournalPath(state, context)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".new", []byte("half of a database"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if contexts, err := store.Contexts(state); err != nil || len(contexts) != 0 {
+		t.Fatalf("contexts: %v, %v", contexts, err)
+	}
+	if err := store.Create(state, context, sample(1)); err != nil {
+		t.Fatal(err)
+	}
+	open(t, state)
+}
+
+// TestHelperProcess is the second process of TestSecondProcessIsRefused.
+func TestHelperProcess(t *testing.T) {
+	state := os.Getenv("STORE_TEST_STATE")
+	if state == "" {
+		return
+	}
+	_, err := store.LockDirectory(state)
+	fmt.Printf("lock: %t\n", errors.Is(err, store.ErrInUse))
+	_, err = store.Open(state, context)
+	fmt.Printf("open: %t\n", errors.Is(err, store.ErrInUse))
+}
+
+func TestSecondProcessIsRefused(t *testing.T) {
+	state := create(t, sample(2))
+	lock, err := store.LockDirectory(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, state)
+	second := func() string {
+		command := exec.Command(os.Args[0], "-test.run=^TestHelperProcess$")
+		command.Env = append(os.Environ(), "STORE_TEST_STATE="+state)
+		out, err := command.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out[:len("lock: true\nopen: true\n")])
+	}
+	if got := second(); got != "lock: true\nopen: true\n" {
+		t.Errorf("while we hold it:\n%s", got)
+	}
+	if err := errors.Join(s.Close(), lock.Release()); err != nil {
+		t.Fatal(err)
+	}
+	if got := second(); got == "lock: true\nopen: true\n" {
+		t.Error("it is still refused after we let go")
+	}
+}
