@@ -1,0 +1,63 @@
+package messages_test
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// everyFact has one fact of every type.
+var everyFact = []messages.RendezvousFact{
+	messages.ContextFounded{Founder: messages.PublicKey{1}, History: messages.HistoryFull, Finality: messages.FinalityFounder},
+	messages.RendezvousDescriptor{
+		Authority: messages.AuthorityID{1}, Endpoints: []messages.LinkEndpoint{}, Services: []messages.ServiceDescriptor{},
+	},
+	messages.ChannelEstablished{Initiator: messages.AuthorityID{1}, Epoch: 3},
+	messages.DescriptorRevoked{Authority: messages.AuthorityID{1}, Nonce: messages.Nonce{2}},
+	messages.MemberAdded{Member: messages.PublicKey{2}, Role: messages.RoleWitness, Change: messages.EpochChange{
+		Epoch: 1, Cut: []messages.CutEntry{{Seq: 4}}, Wraps: []messages.SecretWrap{{Sealed: []byte{1}}}, PreviousKey: []byte{2},
+	}},
+	messages.ApplicationFact{Type: messages.FactApplication + 7, Body: []byte("opaque")},
+}
+
+// SPEC 3.6: "Adding a fact type touches one table."
+func TestEveryFactTypeIsInTheTable(t *testing.T) {
+	for _, fact := range everyFact {
+		kind := fact.FactType()
+		back, err := messages.DecodeFact(kind, kind.Schema(), messages.EncodeFact(fact))
+		if err != nil || !reflect.DeepEqual(back, fact) {
+			t.Errorf("%s: %+v, %v", kind, back, err)
+		}
+	}
+}
+
+// SPEC 3.4: "Unknown type or minor schema: stored and synced, not reduced."
+func TestUnknownTypeOrSchemaIsToldApart(t *testing.T) {
+	revoked := messages.DescriptorRevoked{}
+	for name, err := range map[string]error{
+		"type":   second(messages.DecodeFact(99, 1, nil)),
+		"schema": second(messages.DecodeFact(revoked.FactType(), 2, messages.EncodeFact(revoked))),
+	} {
+		if !errors.Is(err, messages.ErrUnknownFact) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := messages.DecodeFact(revoked.FactType(), 1, []byte{0}); !errors.Is(err, messages.ErrEncoding) {
+		t.Errorf("bad bytes of a known type: %v", err)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// SPEC 1.3: "ContextID = SHA-256(… ‖ canonical ContextFounded op …): random to
+// outsiders".
+func TestContextIsTheHashOfItsFounding(t *testing.T) {
+	op := messages.ContextFounded{Founder: messages.PublicKey{1}}
+	other := op
+	other.Random[31]++
+	if op.Context() == other.Context() || op.Context() != op.Context() {
+		t.Error("the id does not follow from the op")
+	}
+}
