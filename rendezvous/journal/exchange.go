@@ -221,7 +221,7 @@ func (y *Sync) finish(now time.Time, s *session) {
 	peer.known = s.round.ours.fingerprint
 	peer.failures = 0
 	peer.want = peer.known != y.state.Fingerprint
-	y.emit(Synced{Peer: s.peer, End: SyncEnd{Reason: EndEqual}, Sent: s.sent, Received: s.received})
+	y.emit(Synced{Peer: s.peer, End: SyncEnd{Reason: EndEqual}, Fingerprint: peer.known, Sent: s.sent, Received: s.received})
 	y.end(now, s, SyncEnd{Reason: EndEqual}, true)
 }
 

@@ -40,6 +40,8 @@ type CloseSession struct {
 type Synced struct {
 	Peer messages.AuthorityID
 	End  SyncEnd
+	// Fingerprint is what both hold, after EndEqual.
+	Fingerprint [32]byte
 	// Sent and Received count the facts that moved.
 	Sent, Received int
 }

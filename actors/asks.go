@@ -1,0 +1,57 @@
+package actors
+
+import (
+	"context"
+	"sync"
+)
+
+// asks joins a host call that waits with the actor that answers it some time
+// later, under a key that both know. The zero asks is ready.
+type asks[K comparable, A any] struct {
+	mu      sync.Mutex
+	waiting map[K]chan A
+}
+
+// open makes a place for the answer. The caller closes it when it stops
+// waiting.
+func (a *asks[K, A]) open(key K) <-chan A {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.waiting == nil {
+		a.waiting = make(map[K]chan A)
+	}
+	answer := make(chan A, 1)
+	a.waiting[key] = answer
+	return answer
+}
+
+// close gives the place up; a later answer goes nowhere.
+func (a *asks[K, A]) close(key K) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.waiting, key)
+}
+
+// answer hands the answer to whoever waits under the key. The first answer
+// counts; nobody waiting is fine.
+func (a *asks[K, A]) answer(key K, answer A) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if waiting, ok := a.waiting[key]; ok {
+		select {
+		case waiting <- answer:
+		default:
+		}
+	}
+}
+
+// await waits for the answer or the end of ctx.
+func await[A any](ctx context.Context, answer <-chan A) (A, error) {
+	select {
+	case a := <-answer:
+		return a, nil
+	case <-ctx.Done():
+		var none A
+		return none, ctx.Err()
+	}
+}

@@ -1,0 +1,144 @@
+package actors
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"sync"
+	"time"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/transport/mux"
+)
+
+// heldHellos and helloAge bound how many inbound hellos are remembered, and
+// for how long: an attempt needs the datagram that began it (SPEC 6.3).
+const (
+	heldHellos = 256
+	helloAge   = time.Minute
+)
+
+// attempts is what the transport must know of an attempt before it has a line:
+// the datagram that began it, the reserved key index, who is told of its end.
+// It outlives the actors; whoever frees an attempt takes its entry away.
+type attempts struct {
+	mu     sync.Mutex
+	hellos map[messages.HelloHash]heldHello
+	open   map[messages.AttemptID]attemptEntry
+}
+
+type heldHello struct {
+	datagram []byte
+	at       time.Time
+}
+
+// attemptEntry is one attempt whose handshaker runs.
+type attemptEntry struct {
+	terms messages.HandshakeTerms
+	// datagramKey is what the keys of its early datagrams come from.
+	datagramKey messages.HandshakeKey
+	// hello is the inbound datagram that began it; nil if we began.
+	hello []byte
+	owner handshakeOwner
+}
+
+// handshakeOwner is told how a handshake ended.
+type handshakeOwner interface {
+	handshakeComplete(messages.HandshakeComplete)
+	handshakerDown(messages.HandshakerDown)
+}
+
+// keep remembers an inbound hello and returns its hash.
+func (a *attempts) keep(datagram []byte, now time.Time) messages.HelloHash {
+	hash := messages.HelloHash(sha256.Sum256(datagram))
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.hellos == nil {
+		a.hellos = make(map[messages.HelloHash]heldHello)
+	}
+	if len(a.hellos) >= heldHellos {
+		a.expire(now)
+	}
+	if len(a.hellos) < heldHellos {
+		a.hellos[hash] = heldHello{datagram, now}
+	}
+	return hash
+}
+
+func (a *attempts) expire(now time.Time) {
+	for hash, held := range a.hellos {
+		if now.Sub(held.at) > helloAge {
+			delete(a.hellos, hash)
+		}
+	}
+}
+
+// begin enters an attempt with a fresh key index. It reports false if the
+// attempt is there already, its hello is forgotten, or there is no index.
+func (a *attempts) begin(socket *mux.Socket, entry attemptEntry) (messages.KeyIndex, bool) {
+	index, err := socket.ReserveIndex()
+	if err != nil {
+		return 0, false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.open == nil {
+		a.open = make(map[messages.AttemptID]attemptEntry)
+	}
+	id := entry.terms.Attempt
+	held, heard := a.hellos[id.Hello]
+	if _, exists := a.open[id]; exists || id.Inbound() && !heard {
+		socket.ReleaseIndex(index)
+		return 0, false
+	}
+	entry.hello = held.datagram
+	entry.terms.ReceiveIndex = index
+	a.open[id] = entry
+	return index, true
+}
+
+func (a *attempts) find(id messages.AttemptID) (attemptEntry, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	entry, ok := a.open[id]
+	return entry, ok
+}
+
+// all are the attempts that have entries.
+func (a *attempts) all() []messages.AttemptID {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	ids := make([]messages.AttemptID, 0, len(a.open))
+	for id := range a.open {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// end takes the entry away. The index stays with the line, if there is one.
+func (a *attempts) end(socket *mux.Socket, id messages.AttemptID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if entry, ok := a.open[id]; ok {
+		delete(a.open, id)
+		socket.ReleaseIndex(entry.terms.ReceiveIndex)
+	}
+}
+
+// freeAttempt ends an attempt with all that it holds; what became a channel is
+// no longer an attempt.
+func (n *Node) freeAttempt(id messages.AttemptID) {
+	_ = n.tree().StopChild(atHandshake(id)) // it may have ended by itself
+	if line, ok := n.lines.Load().Attempt(id); !ok || line.Record() == nil {
+		n.lines.Load().Free(id)
+	}
+	n.attempts.end(n.socket, id)
+}
+
+// sealHello makes the datagram of a hello.
+func sealHello(key messages.HandshakeKey, index messages.KeyIndex, hello messages.Hello) ([]byte, error) {
+	var nonce [24]byte
+	if _, err := rand.Read(nonce[:]); err != nil {
+		return nil, err
+	}
+	return mux.SealHello(mux.Key(key), index, nonce, hello.Append(nil))
+}

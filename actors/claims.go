@@ -1,0 +1,196 @@
+package actors
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"sync"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/transport/quicx"
+	"github.com/waymeet/waymeet/transport/vault"
+)
+
+// protocolClaim is the name of the stream on which a joiner claims a ticket.
+const protocolClaim = messages.ClaimProtocol
+
+// claims are the claim streams of attempts under tickets, ours and those of
+// others, and which member a ticket's channel may sync with.
+type claims struct {
+	mu      sync.Mutex
+	streams map[messages.AttemptID]*quicx.Stream
+	allowed map[messages.AttemptID]allowedSync
+	running sync.WaitGroup
+}
+
+// allowedSync is what a ticket's channel may carry beside the claim.
+type allowedSync struct {
+	context messages.ContextID
+	member  messages.AuthorityID
+}
+
+func (c *claims) put(id messages.AttemptID, stream *quicx.Stream) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.streams == nil {
+		c.streams = make(map[messages.AttemptID]*quicx.Stream)
+	}
+	c.streams[id] = stream
+}
+
+func (c *claims) allow(id messages.AttemptID, what allowedSync) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.allowed == nil {
+		c.allowed = make(map[messages.AttemptID]allowedSync)
+	}
+	c.allowed[id] = what
+}
+
+func (c *claims) allows(id messages.AttemptID) (allowedSync, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	what, ok := c.allowed[id]
+	return what, ok
+}
+
+// forget drops what is known of an attempt, and says what it was allowed.
+func (c *claims) forget(id messages.AttemptID) (allowedSync, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	what, ok := c.allowed[id]
+	delete(c.allowed, id)
+	delete(c.streams, id)
+	return what, ok
+}
+
+// send writes a frame on the claim stream of an attempt. It does not wait: a
+// frame that is lost with its stream is asked for again.
+func (c *claims) send(id messages.AttemptID, frame messages.ClaimFrame) {
+	c.mu.Lock()
+	stream := c.streams[id]
+	c.mu.Unlock()
+	if stream == nil {
+		return
+	}
+	c.running.Go(func() {
+		_, _ = stream.Write(messages.AppendClaimFrame(nil, frame)) // the line is closing
+	})
+}
+
+// closeInbound resets the streams on which others claim.
+func (c *claims) closeInbound() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, stream := range c.streams {
+		if id.Inbound() {
+			stream.Reset(0)
+			delete(c.streams, id)
+		}
+	}
+}
+
+// ticketChannel is the id under which the vault keeps the line of a ticket's
+// attempt. It names no channel of a context.
+func ticketChannel(hash [32]byte) messages.ChannelID {
+	return messages.ChannelID(sha256.Sum256(append([]byte("waymeet/1 ticket channel"), hash[:]...)))
+}
+
+// adoptTicketLine keeps the line of a ticket's handshake, with streams for the
+// claim and nothing else.
+func (n *Node) adoptTicketLine(m messages.HandshakeComplete) {
+	record := messages.ChannelRecord{Channel: ticketChannel(m.Result.Hash), Peer: m.Attempt.Peer}
+	if err := n.lines.Load().Adopt(m.Attempt, record); err != nil {
+		n.log.Debug("ticket channel lost", "reason", err)
+	}
+	n.attempts.end(n.socket, m.Attempt)
+	if line, ok := n.lines.Load().Attempt(m.Attempt); ok {
+		line.Allow(protocolClaim)
+	}
+}
+
+// ticketLineClosed ends what an attempt under a ticket had.
+func (n *Node) ticketLineClosed(l *vault.Line) {
+	id := l.Attempt()
+	if what, ok := n.claims.forget(id); ok {
+		if _, still := n.channelOf(pairIn(what)); !still {
+			n.tellSync(what.context, messages.SyncPeerDown{Peer: what.member})
+		}
+	}
+	if id.Inbound() {
+		n.tellInviter(messages.TicketChannelClosed{Attempt: id})
+	} else {
+		n.tellJoin(id, messages.TicketChannelClosed{Attempt: id})
+	}
+}
+
+// closeTicketAttempt ends an attempt under a ticket, whatever became of it.
+func (n *Node) closeTicketAttempt(id messages.AttemptID) {
+	_ = n.tree().StopChild(atHandshake(id)) // it may have ended by itself
+	if line, ok := n.lines.Load().Attempt(id); ok {
+		line.Close(quicx.CloseDone)
+	}
+	n.attempts.end(n.socket, id)
+}
+
+// allowSync lets a ticket's channel carry the sync of one context with one
+// member. Our own sync uses it too while the two have no channel.
+func (n *Node) allowSync(id messages.AttemptID, cx messages.ContextID, member messages.AuthorityID) {
+	line, ok := n.lines.Load().Attempt(id)
+	if !ok {
+		return
+	}
+	n.claims.allow(id, allowedSync{cx, member})
+	line.Allow(protocolSync)
+	if record := line.Record(); record != nil {
+		n.tellSync(cx, messages.SyncPeerUp{Peer: member, Channel: record.Channel})
+	}
+}
+
+// takeClaim reads what a joiner says on its claim stream.
+func (n *Node) takeClaim(l *vault.Line, stream *quicx.Stream) {
+	id := l.Attempt()
+	n.claims.put(id, stream)
+	n.claims.running.Go(func() {
+		reader := bufio.NewReader(stream)
+		for {
+			frame, err := messages.ReadClaimFrame(reader)
+			if err != nil {
+				return
+			}
+			switch f := frame.(type) {
+			case messages.Claim:
+				n.tellInviter(messages.ClaimReceived{Attempt: id, Claim: f})
+			case messages.Synced:
+				n.tellInviter(messages.SyncedReceived{Attempt: id})
+			}
+		}
+	})
+}
+
+// makeClaim opens the claim stream, writes the claim and reads the answers.
+func (n *Node) makeClaim(ctx context.Context, id messages.AttemptID, claim messages.Claim, emit func(messages.JoinerMessage)) {
+	line, ok := n.lines.Load().Attempt(id)
+	if !ok {
+		return // TicketChannelClosed says so
+	}
+	stream, err := line.OpenStream(ctx, protocolClaim)
+	if err != nil {
+		return
+	}
+	n.claims.put(id, stream)
+	defer context.AfterFunc(ctx, func() { stream.Reset(0) })()
+	if _, err := stream.Write(messages.AppendClaimFrame(nil, claim)); err != nil {
+		return
+	}
+	reader := bufio.NewReader(stream)
+	for {
+		frame, err := messages.ReadClaimFrame(reader)
+		if err != nil {
+			return
+		}
+		if answer, ok := frame.(messages.Answer); ok {
+			emit(messages.AnswerReceived{Attempt: id, Answer: answer})
+		}
+	}
+}

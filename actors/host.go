@@ -1,0 +1,191 @@
+package actors
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/channel"
+	"github.com/waymeet/waymeet/rendezvous/journal"
+)
+
+// inviteResult answers a request for a ticket.
+type inviteResult struct {
+	ticket string
+	err    error
+}
+
+// joinResult answers a join.
+type joinResult struct {
+	context messages.ContextID
+	inviter messages.AuthorityID
+	err     error
+}
+
+// Found makes a context whose only member is this node, and returns when it
+// can be used.
+func (n *Node) Found(ctx context.Context) (messages.ContextID, error) {
+	cx, records, err := journal.Found(n.identity, rand.Reader, messages.MillisOf(time.Now()))
+	if err != nil {
+		return cx, err
+	}
+	if err := n.createContext(cx, records); err != nil {
+		return cx, err
+	}
+	return cx, n.changed.await(ctx, func() bool { return n.views.View(cx) != nil })
+}
+
+// Invite makes a single-use ticket into the context (SPEC 14.2). The text
+// holds a secret. A zero lifetime is 10 minutes.
+func (n *Node) Invite(ctx context.Context, cx messages.ContextID, lifetime time.Duration) (string, error) {
+	view := n.views.View(cx)
+	if view == nil {
+		return "", noContext(cx)
+	}
+	slots, err := n.ticketSlots()
+	if err != nil {
+		return "", err
+	}
+	request := messages.InviteRequest(n.requests.Add(1))
+	create := messages.CreateTicket{
+		Request: request, Context: cx, Founder: view.Founder, Finality: view.Finality,
+		Role: messages.RoleParticipant, Slots: slots, Direct: n.directEndpoints(), Lifetime: lifetime,
+	}
+	if _, err := rand.Read(create.Secret[:]); err != nil {
+		return "", err
+	}
+	answer := n.invites.open(request)
+	defer n.invites.close(request)
+	n.tellInviter(create)
+	result, err := await(ctx, answer)
+	if err != nil {
+		return "", err
+	}
+	return result.ticket, result.err
+}
+
+// ticketSlots are fresh slots at the node's relays, for one ticket.
+func (n *Node) ticketSlots() ([]messages.TicketSlot, error) {
+	var slots []messages.TicketSlot
+	for _, url := range n.config.Relays {
+		var seed messages.TicketSecret
+		if _, err := rand.Read(seed[:]); err != nil {
+			return nil, err
+		}
+		public := ed25519.NewKeyFromSeed(seed[:]).Public().(ed25519.PublicKey)
+		slots = append(slots, messages.TicketSlot{Endpoint: url.Endpoint(messages.SlotOf(messages.PublicKey(public))), Key: seed})
+	}
+	return slots, nil
+}
+
+// directEndpoints are the node's own addresses, as they are published.
+func (n *Node) directEndpoints() []messages.LinkEndpoint {
+	endpoints, _ := n.endpoints.Load(struct{}{})
+	return endpoints.Endpoints
+}
+
+// Join uses a ticket and returns when this node is a member and in sync with
+// the inviter.
+func (n *Node) Join(ctx context.Context, text string) (messages.ContextID, messages.AuthorityID, error) {
+	ticket, err := messages.ParseTicket(text)
+	if err != nil {
+		return messages.ContextID{}, messages.AuthorityID{}, err
+	}
+	hash := ticket.Hash()
+	answer := n.joinResults.open(hash)
+	defer n.joinResults.close(hash)
+	if err := n.spawnJoin(ticket); err != nil {
+		return messages.ContextID{}, messages.AuthorityID{}, messages.Problem{
+			Code: messages.ExitFailed, What: "cannot join with this ticket now",
+			Whose: "a join with it is under way already", Hint: "wait for it to end",
+		}
+	}
+	defer n.endJoin(hash)
+	result, err := await(ctx, answer)
+	if err != nil {
+		return messages.ContextID{}, messages.AuthorityID{}, err
+	}
+	return result.context, result.inviter, result.err
+}
+
+// Append appends a fact of the host's own type to the journal of a context and
+// returns when it is on disk (SPEC 3.5).
+func (n *Node) Append(ctx context.Context, cx messages.ContextID, fact messages.ApplicationFact) (messages.FactID, error) {
+	var operation messages.OperationID
+	if _, err := rand.Read(operation[:]); err != nil {
+		return messages.FactID{}, err
+	}
+	if n.views.View(cx) == nil {
+		return messages.FactID{}, noContext(cx)
+	}
+	answer := n.commits.open(operation)
+	defer n.commits.close(operation)
+	commit := messages.Commit{Operation: operation, Facts: []messages.RendezvousFact{fact}}
+	for {
+		n.tellStore(cx, commit) // one operation, however often it is asked for
+		asked, cancel := context.WithTimeout(ctx, commitAgain)
+		reply, err := await(asked, answer)
+		cancel()
+		switch {
+		case err == nil && reply.Refusal != "":
+			return messages.FactID{}, errors.New(reply.Refusal)
+		case err == nil:
+			return reply.Facts[0], nil
+		case ctx.Err() != nil:
+			return messages.FactID{}, ctx.Err()
+		}
+	}
+}
+
+// commitAgain is how long the store may take before it is asked again.
+const commitAgain = time.Second
+
+// Contexts are those that the node is a member of, sorted.
+func (n *Node) Contexts() []messages.ContextID { return n.views.contexts() }
+
+// HoldRelay keeps every channel on its relay, or lets it go; for debugging.
+func (n *Node) HoldRelay(on bool) {
+	for pair := range n.reach.All() {
+		n.tellPair(pair, messages.HoldRelay{On: on})
+	}
+}
+
+// AnnounceNetwork announces a generation of the node's network; zero is the
+// next one. SPEC 1.4: "Only a greater value is new".
+func (n *Node) AnnounceNetwork(generation messages.NetworkGeneration) {
+	if generation != 0 && !generation.After(n.networkGeneration()) {
+		local, _ := n.local.Load(struct{}{})
+		for pair := range n.reach.All() {
+			stale := local
+			stale.Network = generation
+			n.tellPair(pair, stale)
+		}
+		return
+	}
+	n.tellNetwork(messages.NetworkChanged{Reason: "announced by the host"})
+}
+
+// Pairs are the peers of all contexts, with how the manager may reach them.
+func (n *Node) pairs() []channel.Pair {
+	var pairs []channel.Pair
+	for _, cx := range n.views.contexts() {
+		view := n.views.View(cx)
+		for _, member := range view.Roster.Members() {
+			if id := member.Authority(); id != n.identity.Authority() {
+				pairs = append(pairs, channel.Pair{Context: cx, Peer: id})
+			}
+		}
+	}
+	return pairs
+}
+
+func noContext(cx messages.ContextID) error {
+	return messages.Problem{
+		Code: messages.ExitUsage, What: fmt.Sprintf("no context %s", cx.Short()),
+		Whose: "this node is not a member of it", Hint: "see the contexts in `waymeet status`",
+	}
+}

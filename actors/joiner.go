@@ -1,0 +1,241 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/channel"
+	"github.com/waymeet/waymeet/rendezvous/discovery"
+	"github.com/waymeet/waymeet/rendezvous/journal"
+	"github.com/waymeet/waymeet/supervision"
+)
+
+type joinerContext = supervision.Context[messages.JoinerMessage]
+
+// joins are the joins that go on, by ticket.
+type joins struct {
+	mu      sync.Mutex
+	running map[messages.TicketHash]*join
+}
+
+// join is one join: where its attempts lead, and which attempt is the last.
+type join struct {
+	ticket messages.Ticket
+	hash   messages.TicketHash
+	name   string
+	// attempt is the newest one.
+	attempt messages.AttemptID
+	try     messages.JoinTry
+}
+
+func (n *Node) atJoin(j *join) string { return atJoins + "/" + j.name }
+
+// spawnJoin starts the actor of one join. It is temporary: a join that dies
+// has failed, and may be tried again with the same ticket.
+func (n *Node) spawnJoin(ticket messages.Ticket) error {
+	j := &join{ticket: ticket, hash: ticket.Hash()}
+	j.name = fmt.Sprintf("%x", j.hash[:8])
+	n.joins.mu.Lock()
+	if n.joins.running == nil {
+		n.joins.running = make(map[messages.TicketHash]*join)
+	}
+	n.joins.running[j.hash] = j
+	n.joins.mu.Unlock()
+	return n.tree().Spawn(atJoins, supervision.WorkerSpec[messages.JoinerMessage]{
+		Name:    j.name,
+		Restart: supervision.Temporary,
+		New: func() supervision.Actor[messages.JoinerMessage] {
+			return supervision.Host[messages.JoinerMessage, discovery.JoinerEffect]{
+				New: func(*joinerContext) (supervision.Machine[messages.JoinerMessage, discovery.JoinerEffect], error) {
+					return discovery.NewJoiner(discovery.JoinerConfig{
+						Identity: n.identity, Suite: ownSuite(), Random: n.jitter(),
+					}), nil
+				},
+				Perform: func(c *joinerContext, effect discovery.JoinerEffect) { n.performJoin(c, j, effect) },
+				Tick:    messages.Tick{},
+				First:   []messages.JoinerMessage{messages.BeginJoin{Ticket: ticket}},
+			}.Actor()
+		},
+	}.Child())
+}
+
+func (n *Node) performJoin(c *joinerContext, j *join, effect discovery.JoinerEffect) {
+	switch e := effect.(type) {
+	case discovery.OpenPath:
+		n.openJoinPath(j, e)
+	case discovery.ClosePath:
+		n.leaveRelays(relayScope(j.hash))
+	case discovery.StartInitiator:
+		n.startJoinHandshake(c, j, e)
+	case discovery.SendClaim:
+		c.Task("claim", func(ctx context.Context, emit func(messages.JoinerMessage)) {
+			n.makeClaim(ctx, e.Attempt, e.Claim, emit)
+		})
+	case discovery.Adopt:
+		c.Task("adopt", func(ctx context.Context, emit func(messages.JoinerMessage)) { emit(n.adopt(ctx, e)) })
+	case discovery.SyncOnce:
+		n.allowSync(e.Attempt, e.Context, e.Inviter)
+		c.Task("sync", func(ctx context.Context, emit func(messages.JoinerMessage)) {
+			if n.awaitJoined(ctx, channel.Pair{Context: e.Context, Peer: e.Inviter}) == nil {
+				emit(messages.JoinSynced{Attempt: e.Attempt})
+			}
+		})
+	case discovery.SendSynced:
+		n.claims.send(e.Attempt, messages.Synced{})
+	case discovery.CloseAttempt:
+		n.closeTicketAttempt(e.Attempt)
+		n.leaveRelays(relayScope(j.hash))
+	case discovery.JoinWaits:
+		n.log.Info("join waits for votes", "have", e.Have, "need", e.Need)
+	case discovery.JoinDone:
+		n.joinResults.answer(j.hash, joinResult{context: e.Context, inviter: e.Inviter})
+	case discovery.JoinFailed:
+		n.joinResults.answer(j.hash, joinResult{err: e.Failure})
+	}
+}
+
+// openJoinPath gets a way to the inviter: a relay session, or its address.
+func (n *Node) openJoinPath(j *join, e discovery.OpenPath) {
+	n.joins.mu.Lock()
+	j.try = e.Try
+	n.joins.mu.Unlock()
+	sessions := joinSessions{n: n, join: j, try: e.Try}
+	if e.Endpoint.Protocol.IsRelay() {
+		n.dialSlot(relayScope(j.hash), e.Endpoint, sessions)
+		return
+	}
+	addr, ok := e.Endpoint.AddrPort()
+	if !ok {
+		sessions.sessionFailed(e.Endpoint, "it is no address")
+		return
+	}
+	sessions.sessionReady(e.Endpoint, messages.Path{Kind: messages.PathDirect, Addr: addr})
+}
+
+// joinSessions brings the path of one try to its join.
+type joinSessions struct {
+	n    *Node
+	join *join
+	try  messages.JoinTry
+}
+
+func (s joinSessions) sessionReady(_ messages.LinkEndpoint, path messages.Path) {
+	tell[messages.JoinerMessage](s.n, s.n.atJoin(s.join), messages.JoinPathReady{
+		Try: s.try, Via: path, Boot: s.n.boot, N: s.n.nextAttempt(),
+	})
+}
+
+func (s joinSessions) sessionFailed(_ messages.LinkEndpoint, why string) {
+	tell[messages.JoinerMessage](s.n, s.n.atJoin(s.join), messages.JoinPathFailed{Try: s.try, Why: why})
+}
+
+func (s joinSessions) sessionLost(_ messages.Path, why string) {
+	s.sessionFailed(messages.LinkEndpoint{}, why)
+}
+
+func (n *Node) startJoinHandshake(c *joinerContext, j *join, e discovery.StartInitiator) {
+	id := e.Terms.Attempt
+	n.joins.mu.Lock()
+	j.attempt = id
+	n.joins.mu.Unlock()
+	n.hellos.setTicket(n.socket, e.Keys)
+	n.spawnHandshaker(attemptEntry{terms: e.Terms, datagramKey: e.Keys.Attempt, owner: joinOwner{n, j}},
+		func(index messages.KeyIndex) messages.HandshakerMessage {
+			terms := e.Terms
+			terms.ReceiveIndex = index
+			return messages.InitiateHandshake{Terms: terms}
+		})
+	c.Monitor(atHandshake(id), func(down supervision.Down) messages.JoinerMessage {
+		if down.Reason.Reason.Failure() {
+			return messages.HandshakerDown{Attempt: id, Failure: messages.FailCrashed}
+		}
+		return messages.Tick{}
+	})
+}
+
+// joinOwner makes a line of the ticket's handshake, then tells the join.
+type joinOwner struct {
+	n    *Node
+	join *join
+}
+
+func (o joinOwner) handshakeComplete(m messages.HandshakeComplete) {
+	o.n.adoptTicketLine(m)
+	tell[messages.JoinerMessage](o.n, o.n.atJoin(o.join), m)
+}
+
+func (o joinOwner) handshakerDown(m messages.HandshakerDown) {
+	tell[messages.JoinerMessage](o.n, o.n.atJoin(o.join), m)
+}
+
+// joinAnswered brings message 2 under a ticket to the handshaker that waits.
+func (n *Node) joinAnswered(ticket messages.TicketHash, hello messages.Hello) {
+	n.joins.mu.Lock()
+	j := n.joins.running[ticket]
+	var id messages.AttemptID
+	if j != nil {
+		id = j.attempt
+	}
+	n.joins.mu.Unlock()
+	if j != nil && id.Boot == hello.Boot && id.N == hello.N {
+		n.tellHandshaker(id, messages.HandshakeAnswered{Hello: hello})
+	}
+}
+
+// tellJoin tells the join whose newest attempt that is.
+func (n *Node) tellJoin(id messages.AttemptID, m messages.JoinerMessage) {
+	n.joins.mu.Lock()
+	defer n.joins.mu.Unlock()
+	for _, j := range n.joins.running {
+		if j.attempt == id {
+			tell(n, n.atJoin(j), m)
+		}
+	}
+}
+
+// endJoin forgets a join and all that it used.
+func (n *Node) endJoin(hash messages.TicketHash) {
+	n.joins.mu.Lock()
+	j := n.joins.running[hash]
+	delete(n.joins.running, hash)
+	n.joins.mu.Unlock()
+	if j == nil {
+		return
+	}
+	_ = n.tree().StopChild(n.atJoin(j)) // it may have ended by itself
+	if j.attempt != (messages.AttemptID{}) {
+		n.closeTicketAttempt(j.attempt)
+	}
+	n.hellos.dropTicket(n.socket, hash)
+	n.leaveRelays(relayScope(hash))
+}
+
+// adopt makes the journal of the context here; one that is there already is
+// adopted as it is. The own descriptor follows with the first sync, which
+// brings the roster that this node is in.
+func (n *Node) adopt(ctx context.Context, e discovery.Adopt) messages.JoinerMessage {
+	cx := e.Ticket.Context
+	if err := n.createContext(cx, journal.Join(e.Welcome, e.Secret)); err != nil {
+		return messages.JoinNotAdopted{Why: err.Error()}
+	}
+	if err := n.changed.await(ctx, func() bool { return n.views.View(cx) != nil }); err != nil {
+		return messages.JoinNotAdopted{Why: "the journal did not come up"}
+	}
+	return messages.JoinAdopted{}
+}
+
+// awaitJoined waits until our descriptor of the open epoch is in the journal,
+// and the inviter holds all that we hold: from then on any member can call us.
+func (n *Node) awaitJoined(ctx context.Context, inviter channel.Pair) error {
+	return n.changed.await(ctx, func() bool {
+		view := n.views.View(inviter.Context)
+		if view == nil {
+			return false
+		}
+		own, published := view.Descriptors[view.Self]
+		equal, _ := n.lastEqual.Load(inviter)
+		return published && own.Epoch == view.Epoch && equal == view.Fingerprint
+	})
+}

@@ -1,0 +1,51 @@
+package actors
+
+import (
+	"sync"
+
+	"github.com/waymeet/waymeet/supervision"
+)
+
+// armedKills are kills that wait for an actor to come: a handshaker lives for
+// milliseconds, and nobody could name it in time.
+type armedKills struct {
+	mu   sync.Mutex
+	left map[string]int
+}
+
+// Kill makes every actor whose path matches the pattern panic, and says how
+// many that were. In a pattern '*' is any run of characters.
+func (n *Node) Kill(pattern string) int { return n.tree().Kill(pattern) }
+
+// KillNext kills the next so many lives that come to a path which matches the
+// pattern, each after its first message.
+func (n *Node) KillNext(pattern string, lives int) {
+	n.armed.mu.Lock()
+	defer n.armed.mu.Unlock()
+	if n.armed.left == nil {
+		n.armed.left = make(map[string]int)
+	}
+	n.armed.left[pattern] += lives
+}
+
+// killAt is the chaos hook of the tree.
+func (n *Node) killAt(p supervision.Point) bool {
+	if n.config.Kill != nil && n.config.Kill(p) {
+		return true
+	}
+	if p.Phase != supervision.AfterEffect {
+		return false
+	}
+	n.armed.mu.Lock()
+	defer n.armed.mu.Unlock()
+	for pattern, left := range n.armed.left {
+		if supervision.Match(pattern, p.Path) {
+			n.armed.left[pattern]--
+			if left == 1 {
+				delete(n.armed.left, pattern)
+			}
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,243 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/cpu"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous"
+	"github.com/waymeet/waymeet/rendezvous/handshake"
+	"github.com/waymeet/waymeet/rendezvous/membership"
+	"github.com/waymeet/waymeet/supervision"
+	"github.com/waymeet/waymeet/transport/filedrop"
+	"github.com/waymeet/waymeet/transport/mux"
+	"github.com/waymeet/waymeet/transport/store"
+	"github.com/waymeet/waymeet/transport/vault"
+)
+
+// receivedDir is where files from peers land, in the state directory.
+const receivedDir = "received"
+
+// open opens what outlives the actors: the state directory, the databases, the
+// socket.
+func (n *Node) open() error {
+	n.closing, n.close = context.WithCancel(context.Background())
+	dir := n.config.Dir
+	var err error
+	if n.lock, err = store.LockDirectory(dir); err != nil {
+		return stateProblem(dir, err)
+	}
+	seed, err := store.LoadIdentity(dir)
+	if err != nil {
+		return stateProblem(dir, err)
+	}
+	n.identity = membership.NewIdentity(seed)
+	n.static = handshake.NewStatic(n.identity.NoisePrivate())
+	n.service = rendezvous.NewRendezvousService(n.identity.Authority(), rendezvous.RendezvousConfig{})
+	if n.db, err = store.OpenNode(dir); err != nil {
+		return stateProblem(dir, err)
+	}
+	if n.boot, err = n.db.NextBoot(n.started); err != nil {
+		return stateProblem(dir, err)
+	}
+	if err := n.loadCompleted(); err != nil {
+		return stateProblem(dir, err)
+	}
+	if err := n.databases.open(dir); err != nil {
+		return stateProblem(dir, err)
+	}
+	if n.inbox, err = filedrop.OpenInbox(filepath.Join(n.config.Dir, receivedDir), filedrop.Limits{}); err != nil {
+		return stateProblem(dir, err)
+	}
+	return n.listen()
+}
+
+// listen opens the socket. A port that was chosen once is kept: peers that
+// know it find the node again.
+func (n *Node) listen() error {
+	config := mux.Config{
+		Hello: n.takeHello, Deliver: n.takeControl,
+		Event: func(e mux.Event) {
+			if lines := n.lines.Load(); lines != nil {
+				lines.LinkEvent(e)
+			}
+		},
+	}
+	listen := n.config.Listen
+	if listen.Port() == 0 {
+		listen = netip.AddrPortFrom(listen.Addr(), n.keptPort())
+	}
+	socket, err := n.config.Open(listen, config)
+	if errors.Is(err, syscall.EADDRINUSE) && n.config.Listen.Port() == 0 {
+		socket, err = n.config.Open(n.config.Listen, config) // somebody took the kept one
+	}
+	if err != nil {
+		return messages.Problem{
+			Code: messages.ExitFailed, What: "cannot listen on " + listen.String(), Whose: listenFault(err),
+			Hint: "choose another --listen, or stop the program that uses the port",
+		}
+	}
+	n.socket = socket
+	if err := n.keepPort(socket.LocalAddr().Port()); err != nil {
+		return stateProblem(n.config.Dir, err)
+	}
+	lines, err := vault.NewLines(socket, lineWatcher{n})
+	if err != nil {
+		return err
+	}
+	n.lines.Store(lines)
+	return nil
+}
+
+func listenFault(err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "the port is in use by another process"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "this machine has no such address"
+	case errors.Is(err, syscall.EACCES):
+		return "the port needs more rights than this process has"
+	}
+	return err.Error()
+}
+
+// closeAll closes what open opened, as far as it came.
+func (n *Node) closeAll() {
+	if n.close != nil {
+		n.close()
+	}
+	n.sessions.wait()
+	if lines := n.lines.Load(); lines != nil {
+		_ = lines.Close()
+	}
+	n.claims.running.Wait()
+	n.receiving.Wait()
+	if n.socket != nil {
+		_ = n.socket.Close()
+	}
+	if n.inbox != nil {
+		_ = n.inbox.Close()
+	}
+	n.databases.close()
+	if n.db != nil {
+		_ = n.db.Close()
+	}
+	if n.lock != nil {
+		_ = n.lock.Release()
+	}
+	n.hub.close()
+}
+
+// ownSuite is the suite that this machine's hardware likes best (SPEC 7.1).
+func ownSuite() messages.Suite {
+	if cpu.X86.HasAES || cpu.ARM64.HasAES || cpu.S390X.HasAES {
+		return messages.SuiteAESGCM
+	}
+	return messages.SuiteChaChaPoly
+}
+
+// stateProblem says what is wrong with the state directory.
+func stateProblem(dir string, err error) error {
+	problem := messages.Problem{
+		Code: messages.ExitFailed, What: "cannot use the state directory " + dir, Whose: err.Error(),
+		Hint: "check the directory, or choose another --state",
+	}
+	var damage *store.Damage
+	var schema *store.UnknownSchema
+	switch {
+	case errors.Is(err, store.ErrInUse):
+		problem.Code, problem.Whose = messages.ExitNoNode, "another process is using it"
+		problem.Hint = "stop the node that runs there, or choose another --state"
+	case errors.As(err, &damage):
+		problem.Hint = "restore the file from a backup, or move it away and join the context again"
+	case errors.As(err, &schema):
+		problem.Hint = "use the release that wrote it, or a newer one"
+	}
+	return problem
+}
+
+// databases are the open journals. They outlive the stores that write them.
+type databases struct {
+	mu       sync.Mutex
+	dir      string
+	journals map[messages.ContextID]*store.Store
+}
+
+// open opens every journal of the state directory. A damaged one stops the
+// node: it would otherwise act on half of what it knows.
+func (d *databases) open(dir string) error {
+	d.dir = dir
+	d.journals = make(map[messages.ContextID]*store.Store)
+	contexts, err := store.Contexts(dir)
+	if err != nil {
+		return err
+	}
+	for _, cx := range contexts {
+		journal, err := store.Open(dir, cx)
+		if err != nil {
+			return err
+		}
+		d.journals[cx] = journal
+	}
+	return nil
+}
+
+func (d *databases) find(cx messages.ContextID) (*store.Store, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	journal, ok := d.journals[cx]
+	return journal, ok
+}
+
+func (d *databases) all() []messages.ContextID {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(d.journals), messages.ContextID.Compare)
+}
+
+// create makes the journal of a context; one that is there is left as it is.
+func (d *databases) create(cx messages.ContextID, records []messages.Record) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, exists := d.journals[cx]; exists {
+		return nil
+	}
+	if err := store.Create(d.dir, cx, records); err != nil && !errors.Is(err, store.ErrExists) {
+		return err
+	}
+	journal, err := store.Open(d.dir, cx)
+	if err != nil {
+		return err
+	}
+	d.journals[cx] = journal
+	return nil
+}
+
+func (d *databases) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, journal := range d.journals {
+		_ = journal.Close()
+	}
+	d.journals = nil
+}
+
+// createContext makes the journal of a context and starts its subtree.
+func (n *Node) createContext(cx messages.ContextID, records []messages.Record) error {
+	if err := n.databases.create(cx, records); err != nil {
+		return fmt.Errorf("the journal of %s: %w", cx.Short(), err)
+	}
+	if err := n.spawnContext(cx); err != nil && !errors.Is(err, supervision.ErrExists) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+package actors
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/relay"
+	"github.com/waymeet/waymeet/supervision"
+	relaywire "github.com/waymeet/waymeet/transport/relay"
+)
+
+// atForwarder is where the relay's machine stands.
+const atForwarder = "/forwarder"
+
+// RelayConfig is what a relay needs to run. Conn and Key are required.
+type RelayConfig struct {
+	// Conn is the socket; the relay owns it from now on.
+	Conn *net.UDPConn
+	// Key is the relay's Ed25519 key; its public half stands in the URL.
+	Key ed25519.PrivateKey
+	// Tap gets every datagram that comes and goes; nil: nothing is kept.
+	Tap io.Writer
+	// Logger gets what the relay logs; nil: silence.
+	Logger *slog.Logger
+}
+
+// Relay is a running relay: a socket that forwards, and an actor that decides
+// for whom. A client that it forgot, because its actor was restarted, makes a
+// new handshake within two keepalives.
+type Relay struct {
+	server   *relaywire.Server
+	tree     *supervision.Tree
+	inbox    supervision.Ref[messages.RelayForwarderMessage]
+	counts   atomic.Pointer[relay.Counts]
+	stopping sync.Once
+	done     chan struct{}
+}
+
+type forwarderContext = supervision.Context[messages.RelayForwarderMessage]
+
+// StartRelay runs a relay.
+func StartRelay(config RelayConfig) (*Relay, error) {
+	r := &Relay{done: make(chan struct{})}
+	r.counts.Store(&relay.Counts{})
+	ready := make(chan struct{})
+	server, err := relaywire.NewServer(relaywire.ServerConfig{
+		Conn: config.Conn, Key: config.Key, Tap: config.Tap,
+		Deliver: func(m messages.RelayForwarderMessage) bool {
+			<-ready
+			return r.inbox.Tell(m) == nil
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.server = server
+	tree, err := supervision.Start(supervision.Config{Logger: config.Logger}, supervision.SupervisorSpec{
+		Children: []supervision.Child{r.forwarderChild()},
+	})
+	if err != nil {
+		close(ready)
+		_ = server.Close()
+		return nil, fmt.Errorf("the relay did not start: %w", err)
+	}
+	r.tree = tree
+	r.inbox = supervision.Lookup[messages.RelayForwarderMessage](tree, atForwarder)
+	close(ready)
+	return r, nil
+}
+
+func (r *Relay) forwarderChild() supervision.Child {
+	return supervision.WorkerSpec[messages.RelayForwarderMessage]{
+		Name: "forwarder",
+		New: func() supervision.Actor[messages.RelayForwarderMessage] {
+			machine := relay.NewForwarder(relay.ForwarderConfig{Random: rand.Reader})
+			return supervision.Host[messages.RelayForwarderMessage, relay.ForwarderEffect]{
+				New: func(*forwarderContext) (supervision.Machine[messages.RelayForwarderMessage, relay.ForwarderEffect], error) {
+					return machine, nil
+				},
+				Perform: func(_ *forwarderContext, effect relay.ForwarderEffect) {
+					r.perform(effect)
+					counts := machine.Counts()
+					r.counts.Store(&counts)
+				},
+				Tick: messages.Tick{},
+				Last: []messages.RelayForwarderMessage{messages.RelayDrain{}},
+			}.Actor()
+		},
+	}.Child()
+}
+
+func (r *Relay) perform(effect relay.ForwarderEffect) {
+	switch e := effect.(type) {
+	case relay.Answer:
+		r.server.Answer(e.Client, e.Control)
+	case relay.SetRoute:
+		r.server.SetRoute(e.Route)
+	case relay.DropRoute:
+		r.server.DropRoute(e.Session)
+	case relay.DropClient:
+		r.server.DropClient(e.Client)
+	}
+}
+
+// Status is how the relay stands.
+func (r *Relay) Status() messages.RelayStatus {
+	counts := r.counts.Load()
+	return messages.RelayStatus{
+		Schema: messages.StatusSchema, Key: messages.RelayURL{Key: r.server.Key()}.KeyText(),
+		Slots: counts.Slots, Sessions: counts.Sessions, ForwardedBytes: r.server.Counters().ForwardedBytes,
+	}
+}
+
+// Stop tells the clients, then ends the relay.
+func (r *Relay) Stop(ctx context.Context) error {
+	var err error
+	r.stopping.Do(func() {
+		err = r.tree.Stop(ctx)
+		if closed := r.server.Close(); err == nil {
+			err = closed
+		}
+		close(r.done)
+	})
+	<-r.done
+	return err
+}
+
+// Done is closed when the relay has stopped.
+func (r *Relay) Done() <-chan struct{} { return r.tree.Done() }
+
+// Err is why it stopped by itself; nil if it was asked to.
+func (r *Relay) Err() error { return r.tree.Err() }

@@ -1,0 +1,199 @@
+package actors
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/journal"
+	"github.com/waymeet/waymeet/supervision"
+	"github.com/waymeet/waymeet/transport/quicx"
+)
+
+// protocolSync is the name of the streams that carry sync sessions.
+const protocolSync = "sync/1"
+
+// queuedFrames bounds what a session may have to write; a sync machine sends
+// a batch and waits for what becomes of it.
+const queuedFrames = 256
+
+// mailboxPause is how long a session waits when its actor's mailbox is full.
+const mailboxPause = 5 * time.Millisecond
+
+var errFrameTooLong = errors.New("a sync frame is longer than its limit")
+
+// sessions are the streams of all sync sessions of the node. A session has two
+// goroutines, a reader and a writer; both end with the stream.
+type sessions struct {
+	mu   sync.Mutex
+	last messages.SyncSession
+	open map[messages.SyncSession]*syncSession
+	// running counts the goroutines, so that the node can wait for them.
+	running sync.WaitGroup
+}
+
+type syncSession struct {
+	id      messages.SyncSession
+	context messages.ContextID
+	stream  *quicx.Stream
+	out     chan []byte
+	once    sync.Once
+}
+
+// end closes the queue: what is in it is still written.
+func (s *syncSession) end() { s.once.Do(func() { close(s.out) }) }
+
+// acceptSession enters a stream that the peer opened. The actor hears of the
+// session before its first frame.
+func (n *Node) acceptSession(cx messages.ContextID, peer messages.AuthorityID, stream *quicx.Stream) {
+	s := n.sessions.add(cx, stream)
+	n.tellSync(cx, messages.SyncOpened{Session: s.id, Peer: peer})
+	n.pump(s)
+}
+
+// pump moves the frames of a session until it ends. A peer does not speak
+// before our hello, so a session of ours may be pumped before it is announced.
+func (n *Node) pump(s *syncSession) {
+	n.sessions.running.Go(s.write)
+	n.sessions.running.Go(func() { n.readSession(s) })
+}
+
+// readSession pumps the frames of a session to the sync actor.
+func (n *Node) readSession(s *syncSession) {
+	reader := bufio.NewReader(s.stream)
+	for {
+		frame, err := readSyncFrame(reader)
+		if err != nil {
+			n.tellSync(s.context, messages.SyncClosed{Session: s.id, Reason: err.Error()})
+			return
+		}
+		if !n.tellSyncPatiently(s, messages.SyncFrame{Session: s.id, Frame: frame}) {
+			return
+		}
+	}
+}
+
+// tellSyncPatiently waits while the mailbox is full: the stream's flow control
+// then holds the peer back. False: the session is over.
+func (n *Node) tellSyncPatiently(s *syncSession, m messages.JournalSyncMessage) bool {
+	ref := supervision.Lookup[messages.JournalSyncMessage](n.tree(), atSync(s.context))
+	for n.sessions.has(s.id) {
+		err := ref.Tell(m)
+		if err == nil {
+			return true
+		}
+		if !errors.Is(err, supervision.ErrMailboxFull) {
+			return false
+		}
+		time.Sleep(mailboxPause)
+	}
+	return false
+}
+
+// write writes the session's frames, length 4 before each, until the session
+// ends; then it closes the stream.
+func (s *syncSession) write() {
+	for frame := range s.out {
+		b := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(frame)), uint32(len(frame)))
+		if _, err := s.stream.Write(append(b, frame...)); err != nil {
+			break
+		}
+	}
+	s.stream.Close()
+}
+
+func readSyncFrame(r io.Reader) ([]byte, error) {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return nil, err
+	}
+	size := binary.BigEndian.Uint32(head[:])
+	if size == 0 || size > journal.MaxFrame {
+		return nil, fmt.Errorf("%w: %d bytes", errFrameTooLong, size)
+	}
+	frame := make([]byte, size)
+	_, err := io.ReadFull(r, frame)
+	return frame, err
+}
+
+func (t *sessions) add(cx messages.ContextID, stream *quicx.Stream) *syncSession {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.open == nil {
+		t.open = make(map[messages.SyncSession]*syncSession)
+	}
+	t.last++
+	s := &syncSession{id: t.last, context: cx, stream: stream, out: make(chan []byte, queuedFrames)}
+	t.open[s.id] = s
+	return s
+}
+
+func (t *sessions) find(id messages.SyncSession) (*syncSession, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s, ok := t.open[id]
+	return s, ok
+}
+
+func (t *sessions) has(id messages.SyncSession) bool {
+	_, ok := t.find(id)
+	return ok
+}
+
+// send queues a frame. A session whose queue is full has a peer that does not
+// read: it ends.
+func (t *sessions) send(id messages.SyncSession, frame []byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s, ok := t.open[id]
+	if !ok {
+		return
+	}
+	select {
+	case s.out <- frame:
+	default:
+		delete(t.open, id)
+		s.end()
+		s.stream.Reset(0)
+	}
+}
+
+// close ends a session after the frames that were sent before.
+func (t *sessions) close(id messages.SyncSession) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s, ok := t.open[id]; ok {
+		delete(t.open, id)
+		s.end()
+	}
+}
+
+// closeAll ends the sessions of a context at once.
+func (t *sessions) closeAll(cx messages.ContextID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for id, s := range t.open {
+		if s.context == cx {
+			delete(t.open, id)
+			s.end()
+			s.stream.Reset(0)
+		}
+	}
+}
+
+// wait ends all sessions and waits for their goroutines.
+func (t *sessions) wait() {
+	t.mu.Lock()
+	for id, s := range t.open {
+		delete(t.open, id)
+		s.end()
+		s.stream.Reset(0)
+	}
+	t.mu.Unlock()
+	t.running.Wait()
+}

@@ -1,0 +1,87 @@
+package actors
+
+import (
+	"context"
+	"encoding/hex"
+	"time"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/channel"
+)
+
+// Status is a copy of how the node stands. It asks no actor: all that it tells
+// is what they saved, or what the transport counts.
+func (n *Node) Status() messages.Status {
+	status := messages.Status{
+		Schema: messages.StatusSchema, Authority: n.identity.Authority(),
+		NetworkGeneration: n.networkGeneration(), Listen: n.socket.LocalAddr().String(),
+	}
+	for _, actor := range n.tree().Inspect() {
+		if !actor.Supervisor {
+			status.Actors = append(status.Actors, messages.ActorStatus{
+				Path: actor.Path, Incarnation: uint64(actor.Incarnation), Restarts: actor.Restarts,
+			})
+		}
+	}
+	for _, cx := range n.views.contexts() {
+		view := n.views.View(cx)
+		status.Contexts = append(status.Contexts, messages.ContextStatus{
+			Context: cx, Epoch: view.Epoch, Members: view.Roster.Len(), Facts: view.Count,
+			Fingerprint: hex.EncodeToString(view.Fingerprint[:]),
+		})
+	}
+	for _, pair := range n.pairs() {
+		status.Peers = append(status.Peers, n.peerStatus(pair))
+	}
+	for _, use := range n.relays.all() {
+		status.Relays = append(status.Relays, use.status())
+	}
+	return status
+}
+
+func (u *relayUse) status() messages.RelayUse {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	use := messages.RelayUse{URL: u.key.url.String(), State: u.state}
+	if u.observed.IsValid() {
+		use.Observed = u.observed.String()
+	}
+	return use
+}
+
+func (n *Node) peerStatus(pair channel.Pair) messages.PeerStatus {
+	view := n.views.View(pair.Context)
+	descriptor := view.Descriptors[pair.Peer].Descriptor
+	saved, _ := n.savedConnections.Load(pair)
+	now := messages.MillisOf(time.Now())
+	snapshot := n.service.Snapshot(view, pair.Peer, now)
+	status := messages.PeerStatus{
+		Context: pair.Context, Peer: pair.Peer, Nickname: descriptor.NicknameSuggestion, Epoch: view.Epoch,
+		CandidateGeneration: descriptor.Candidates,
+		Attempts:            messages.AttemptStatus{Used: saved.Attempts.Used, Max: saved.Attempts.Max},
+		Cycles:              saved.Cycles,
+		Budget:              messages.FlowStatus{Spent: messages.FlowLimit - snapshot.FlowRemaining, Limit: messages.FlowLimit},
+	}
+	if !saved.NextAttempt.IsZero() {
+		status.NextAttempt = messages.MillisOf(saved.NextAttempt)
+	}
+	line, ok := n.channelOf(pair)
+	if !ok {
+		return status
+	}
+	record, stats, path := line.Record(), line.Link().Stats(), line.Path()
+	status.Channel, status.Epoch, status.Agreement = record.Channel, record.Epoch, messages.A1Provisional
+	status.State = "active"
+	if record.Draining {
+		status.State = "draining"
+	}
+	status.BytesSent, status.BytesReceived = stats.BytesSent, stats.BytesReceived
+	status.RTTMillis = float64(stats.RTT.Microseconds()) / 1000
+	status.Path = messages.PathStatus{
+		Kind: path.Kind, Remote: path.Addr.String(), Since: messages.MillisOf(saved.Since), Reason: saved.Reason,
+	}
+	return status
+}
+
+// Events are all events from now on, until ctx ends or the node stops.
+func (n *Node) Events(ctx context.Context) <-chan messages.Event { return n.hub.subscribe(ctx) }

@@ -1,0 +1,129 @@
+package actors
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/journal"
+	"github.com/waymeet/waymeet/supervision"
+)
+
+type storeContext = supervision.Context[messages.JournalMessage]
+
+// storeChild is a context's only writer. The database is open outside it; in
+// every life the machine is loaded from it again.
+func (n *Node) storeChild(cx messages.ContextID) supervision.Child {
+	return supervision.WorkerSpec[messages.JournalMessage]{
+		Name: "store",
+		New: func() supervision.Actor[messages.JournalMessage] {
+			return supervision.Host[messages.JournalMessage, journal.Effect]{
+				New: func(*storeContext) (supervision.Machine[messages.JournalMessage, journal.Effect], error) {
+					database, ok := n.databases.find(cx)
+					if !ok {
+						return nil, fmt.Errorf("the journal of %s is not open", cx.Short())
+					}
+					return journal.Load(journal.Config{
+						Identity: n.identity, Random: rand.Reader, WriteAfter: n.started.Add(journal.WaitForPeer),
+					}, database)
+				},
+				Perform: func(c *storeContext, effect journal.Effect) { n.performJournal(c, cx, effect) },
+				Tick:    messages.Tick{},
+				First:   []messages.JournalMessage{messages.Tick{}}, // publishes what the disk says
+			}.Actor()
+		},
+	}.Child()
+}
+
+func (n *Node) performJournal(c *storeContext, cx messages.ContextID, effect journal.Effect) {
+	switch e := effect.(type) {
+	case journal.Write:
+		n.writeJournal(c, cx, e)
+	case journal.Reply:
+		n.journalReply(cx, e)
+	case journal.Offered:
+		n.tellSync(cx, e.Result)
+	case journal.Publish:
+		n.views.publish(e.View, e.State)
+		n.contextChanged(cx)
+	case journal.ReadFacts:
+		n.readFacts(c, cx, e)
+	case journal.Forked:
+		n.log.Warn("an author signed two facts with one number", "author", e.Author, "seq", uint64(e.Seq))
+	case journal.ClockAhead:
+		n.log.Warn(fmt.Sprintf("clock of %s is %d s ahead of ours", e.Author.Short(), int(e.Ahead.Seconds())))
+	case journal.SecretRefused:
+		n.log.Error("the secret of an epoch does not open", "epoch", uint64(e.Epoch), "reason", e.Reason)
+	case journal.Stopped:
+		n.fail(fmt.Errorf("the journal of %s has stopped: %s", cx.Short(), e.Reason))
+	}
+}
+
+// writeJournal runs one transaction in a task. It is done whatever becomes of
+// the actor: a task that was begun is waited for by nobody, and the next life
+// reads what it wrote.
+func (n *Node) writeJournal(c *storeContext, cx messages.ContextID, e journal.Write) {
+	database, ok := n.databases.find(cx)
+	if !ok {
+		panic("actors: the journal was closed under its store")
+	}
+	c.Task("write", func(_ context.Context, emit func(messages.JournalMessage)) {
+		written := messages.Written{Batch: e.Batch}
+		if err := database.Write(e.Records); err != nil {
+			written.Failure = err.Error()
+		}
+		emit(written)
+	})
+}
+
+// readFacts reads facts for a sync session, or for the journal itself.
+func (n *Node) readFacts(c *storeContext, cx messages.ContextID, e journal.ReadFacts) {
+	database, ok := n.databases.find(cx)
+	if !ok {
+		panic("actors: the journal was closed under its store")
+	}
+	c.Task("read", func(_ context.Context, emit func(messages.JournalMessage)) {
+		read := messages.FactsRead{Session: e.Session}
+		facts, err := database.Facts(e.Facts)
+		if err != nil {
+			read.Failure = err.Error()
+		}
+		read.Facts = facts
+		if e.Session == 0 {
+			emit(read)
+			return
+		}
+		n.tellSync(cx, read)
+	})
+}
+
+// journalReply answers whoever asked: the operation id tells who that was, and
+// everybody else does not know it.
+func (n *Node) journalReply(cx messages.ContextID, e journal.Reply) {
+	if n.memberAdded(cx, e) {
+		return
+	}
+	n.commits.answer(e.Operation, e)
+	if e.Refusal != "" {
+		refused := messages.JournalRefused{Operation: e.Operation, Reason: e.Refusal}
+		n.tellManager(refused)
+		n.tellPublisher(cx, refused)
+		return
+	}
+	done := messages.Journaled{Operation: e.Operation}
+	n.tellManager(done)
+	n.tellPublisher(cx, done)
+}
+
+// contextChanged tells everybody that a context has a newer view.
+func (n *Node) contextChanged(cx messages.ContextID) {
+	changed := messages.ContextChanged{Context: cx}
+	if state, ok := n.views.state(cx); ok {
+		n.tellSync(cx, state)
+	}
+	n.tellPublisher(cx, changed)
+	n.tellManager(changed)
+	n.endpointsChanged(cx)
+	n.changed.broadcast()
+}

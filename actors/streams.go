@@ -1,0 +1,128 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/channel"
+	"github.com/waymeet/waymeet/transport/quicx"
+	"github.com/waymeet/waymeet/transport/vault"
+)
+
+// waitingStreams bounds how many streams of one protocol and peer may wait for
+// the host to accept them.
+const waitingStreams = 64
+
+// resetBusy is the code of a stream for which nobody had room.
+const resetBusy quicx.ResetCode = 2
+
+// ErrChannelClosed: the node is stopping, or the pair has no channel any more.
+var ErrChannelClosed = errors.New("the channel is closed")
+
+// Stream is a stream of a channel: a net.Conn with half-close.
+type Stream = quicx.Stream
+
+// hostedStreams are the streams that peers opened for the host's protocols.
+type hostedStreams struct {
+	mu      sync.Mutex
+	waiting map[channel.Pair]chan Accepted
+}
+
+// Accepted is a stream that a peer opened.
+type Accepted struct {
+	Protocol string
+	Stream   *Stream
+}
+
+func (h *hostedStreams) queue(pair channel.Pair) chan Accepted {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.waiting == nil {
+		h.waiting = make(map[channel.Pair]chan Accepted)
+	}
+	queue := h.waiting[pair]
+	if queue == nil {
+		queue = make(chan Accepted, waitingStreams)
+		h.waiting[pair] = queue
+	}
+	return queue
+}
+
+// LineStream implements vault.Watcher: it finds who serves the protocol.
+func (w lineWatcher) LineStream(l *vault.Line, protocol string, stream *quicx.Stream) {
+	record := l.Record()
+	if record == nil {
+		stream.Reset(resetBusy)
+		return
+	}
+	n, pair := w.n, pairOfRecord(*record)
+	if record.Context.IsZero() { // the channel of a ticket
+		n.ticketStream(l, protocol, stream)
+		return
+	}
+	switch protocol {
+	case protocolSync:
+		n.acceptSession(pair.Context, pair.Peer, stream)
+	case protocolFile:
+		n.receiveFile(pair, stream)
+	default:
+		select {
+		case n.hosted.queue(pair) <- Accepted{protocol, stream}:
+		default:
+			stream.Reset(resetBusy)
+		}
+	}
+}
+
+// ticketStream serves a stream on the channel of a ticket: the claim, and the
+// sync that the inviter allowed.
+func (n *Node) ticketStream(l *vault.Line, protocol string, stream *quicx.Stream) {
+	allowed, ok := n.claims.allows(l.Attempt())
+	switch {
+	case protocol == protocolClaim && l.Attempt().Inbound():
+		n.takeClaim(l, stream)
+	case protocol == protocolSync && ok:
+		n.acceptSession(allowed.context, allowed.member, stream)
+	default:
+		stream.Reset(resetBusy)
+	}
+}
+
+// OpenStream opens a stream of the host's protocol to a peer. It waits for a
+// channel that takes streams.
+func (n *Node) OpenStream(ctx context.Context, cx messages.ContextID, peer messages.AuthorityID, protocol string) (*Stream, error) {
+	line, err := n.awaitChannel(ctx, channel.Pair{Context: cx, Peer: peer})
+	if err != nil {
+		return nil, err
+	}
+	return line.OpenStream(ctx, protocol)
+}
+
+// AcceptStream waits for the next stream that the peer opens for the host.
+func (n *Node) AcceptStream(ctx context.Context, cx messages.ContextID, peer messages.AuthorityID) (Accepted, error) {
+	select {
+	case accepted := <-n.hosted.queue(channel.Pair{Context: cx, Peer: peer}):
+		return accepted, nil
+	case <-n.done:
+		return Accepted{}, ErrChannelClosed
+	case <-ctx.Done():
+		return Accepted{}, ctx.Err()
+	}
+}
+
+// awaitChannel waits until the pair has a channel that takes new streams.
+func (n *Node) awaitChannel(ctx context.Context, pair channel.Pair) (*vault.Line, error) {
+	var line *vault.Line
+	err := n.changed.await(ctx, func() bool {
+		var ok bool
+		line, ok = n.channelOf(pair)
+		return ok && !line.Record().Draining
+	})
+	return line, err
+}
+
+func pairIn(what allowedSync) channel.Pair {
+	return channel.Pair{Context: what.context, Peer: what.member}
+}

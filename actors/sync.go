@@ -1,0 +1,96 @@
+package actors
+
+import (
+	"context"
+	"crypto/rand"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/channel"
+	"github.com/waymeet/waymeet/rendezvous/journal"
+	"github.com/waymeet/waymeet/supervision"
+)
+
+type syncContext = supervision.Context[messages.JournalSyncMessage]
+
+// syncChild is the JournalSyncActor of a context. Its sessions are streams
+// that it does not survive: a new life ends those of the old one and begins
+// anew from the journal.
+func (n *Node) syncChild(cx messages.ContextID) supervision.Child {
+	return supervision.WorkerSpec[messages.JournalSyncMessage]{
+		Name: "sync",
+		New: func() supervision.Actor[messages.JournalSyncMessage] {
+			n.sessions.closeAll(cx)
+			return supervision.Host[messages.JournalSyncMessage, journal.SyncEffect]{
+				New: func(*syncContext) (supervision.Machine[messages.JournalSyncMessage, journal.SyncEffect], error) {
+					return journal.NewSync(journal.SyncConfig{Random: rand.Reader, Jitter: n.jitter()}), nil
+				},
+				Perform: func(c *syncContext, effect journal.SyncEffect) { n.performSync(c, cx, effect) },
+				Tick:    messages.Tick{},
+				First:   n.syncBegin(cx),
+			}.Actor()
+		},
+	}.Child()
+}
+
+// syncBegin is what a life begins with: what the journal holds, and with whom
+// there are channels.
+func (n *Node) syncBegin(cx messages.ContextID) []messages.JournalSyncMessage {
+	var first []messages.JournalSyncMessage
+	if state, ok := n.views.state(cx); ok {
+		first = append(first, state)
+	}
+	for _, line := range n.lines.Load().Channels() {
+		if r := line.Record(); r != nil && r.Context == cx && r.Open {
+			first = append(first, messages.SyncPeerUp{Peer: r.Peer, Channel: r.Channel})
+		}
+	}
+	return first
+}
+
+func (n *Node) performSync(c *syncContext, cx messages.ContextID, effect journal.SyncEffect) {
+	switch e := effect.(type) {
+	case journal.OpenSession:
+		c.Task("open", func(ctx context.Context, emit func(messages.JournalSyncMessage)) {
+			emit(n.openSession(ctx, cx, e))
+		})
+	case journal.SendFrame:
+		n.sessions.send(e.Session, e.Frame)
+	case journal.CloseSession:
+		n.sessions.close(e.Session)
+	case journal.Offer:
+		n.tellStore(cx, e.Facts)
+	case journal.Read:
+		n.tellStore(cx, e.Ranges)
+	case journal.Hold:
+		n.tellStore(cx, e.Shown)
+	case journal.Synced:
+		n.synced(cx, e)
+	}
+}
+
+// openSession opens the stream of a session.
+func (n *Node) openSession(ctx context.Context, cx messages.ContextID, e journal.OpenSession) messages.JournalSyncMessage {
+	line, ok := n.lines.Load().Channel(e.Channel)
+	if !ok {
+		return messages.SyncOpenFailed{Peer: e.Peer, Reason: "the channel is gone"}
+	}
+	stream, err := line.OpenStream(ctx, protocolSync)
+	if err != nil {
+		return messages.SyncOpenFailed{Peer: e.Peer, Reason: err.Error()}
+	}
+	s := n.sessions.add(cx, stream)
+	n.pump(s)
+	return messages.SyncOpened{Session: s.id, Peer: e.Peer, Initiator: true}
+}
+
+// synced tells who waits for it that a session is over.
+func (n *Node) synced(cx messages.ContextID, e journal.Synced) {
+	n.log.Debug("synced", "context", cx.Short(), "peer", e.Peer.Short(), "end", e.End.String(), "sent", e.Sent, "received", e.Received)
+	if e.Received > 0 {
+		n.publish(messages.Event{Kind: messages.EventFactsSynced, Context: cx, Peer: e.Peer, Facts: uint64(e.Received)})
+	}
+	if e.End.Reason == journal.EndEqual {
+		n.lastEqual.Save(channel.Pair{Context: cx, Peer: e.Peer}, 0, e.Fingerprint)
+		n.changed.broadcast()
+	}
+}

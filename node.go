@@ -1,0 +1,209 @@
+package waymeet
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/waymeet/waymeet/actors"
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/channel"
+	"github.com/waymeet/waymeet/transport/admin"
+)
+
+// Config is what a node needs. StateDir is required.
+type Config struct {
+	// StateDir keeps the identity and the journals, 0700. One node at a time
+	// uses it.
+	StateDir string
+	// Listen is the address of the UDP socket. Zero: all IPv4 addresses, and a
+	// port that is chosen at the first start and kept.
+	Listen netip.AddrPort
+	// Relays are the URLs of relays to register at, as a relay prints them.
+	Relays []string
+	// STUN are HOST:PORT of STUN servers beside the relays. None is used that
+	// is not given.
+	STUN []string
+	// Nickname is what the node suggests to be called; empty: nothing.
+	Nickname string
+	// NoAdmin leaves the admin socket closed: the command line cannot ask this
+	// node.
+	NoAdmin bool
+	// UnsafeDebug lets the admin socket kill actors and the like. Tests only.
+	UnsafeDebug bool
+	// Logger gets what the node logs; nil: silence. No secret is in it.
+	Logger *slog.Logger
+}
+
+// Node is a running node. It is safe for concurrent use.
+type Node struct {
+	node  *actors.Node
+	admin *admin.Server
+}
+
+// Start runs a node and returns when it is ready. ctx bounds the start alone;
+// Stop ends the node. No signal handler, global logger or flag is touched.
+func Start(ctx context.Context, config Config) (*Node, error) {
+	if config.StateDir == "" {
+		return nil, Problem{Code: ExitUsage, What: "no state directory", Whose: "Config.StateDir is empty", Hint: "name a directory"}
+	}
+	relays := make([]messages.RelayURL, 0, len(config.Relays))
+	for _, text := range config.Relays {
+		url, err := messages.ParseRelayURL(text)
+		if err != nil {
+			return nil, err
+		}
+		relays = append(relays, url)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	node, err := actors.Start(actors.Config{
+		Dir: config.StateDir, Listen: config.Listen, Relays: relays, STUN: config.STUN,
+		Nickname: config.Nickname, Logger: config.Logger, Debug: config.UnsafeDebug,
+	})
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{node: node}
+	if config.NoAdmin {
+		return n, nil
+	}
+	n.admin, err = admin.ServeNode(admin.Config{
+		StateDir: config.StateDir, UnsafeDebug: config.UnsafeDebug, Logger: config.Logger,
+	}, backend{n})
+	if err != nil {
+		_ = node.Stop(ctx) // the error that counts is why the socket is not open
+		return nil, err
+	}
+	return n, nil
+}
+
+// Stop ends the node and returns when nothing of it runs any more, or ctx has
+// ended. Stopping twice is safe.
+func (n *Node) Stop(ctx context.Context) error {
+	var first error
+	if n.admin != nil {
+		first = n.admin.Stop(ctx)
+	}
+	if err := n.node.Stop(ctx); err != nil {
+		first = err
+	}
+	return first
+}
+
+// Done is closed when the node has stopped, asked or not; Err then says why.
+func (n *Node) Done() <-chan struct{} { return n.node.Done() }
+
+// Err is why the node stopped by itself; nil if it runs or was asked to stop.
+func (n *Node) Err() error { return n.node.Err() }
+
+// Authority is who the node is.
+func (n *Node) Authority() AuthorityID { return n.node.Authority() }
+
+// Addr is the address of the node's UDP socket.
+func (n *Node) Addr() netip.AddrPort { return n.node.Addr() }
+
+// Status is a copy of how the node stands.
+func (n *Node) Status() Status { return n.node.Status() }
+
+// Events are all events from now on, until ctx ends or the node stops. A
+// reader that is too slow misses some.
+func (n *Node) Events(ctx context.Context) <-chan Event { return n.node.Events(ctx) }
+
+// Found makes a new context whose only member is this node.
+func (n *Node) Found(ctx context.Context) (Context, error) {
+	id, err := n.node.Found(ctx)
+	return Context{n, id}, err
+}
+
+// Join uses a ticket, and returns when this node is a member of its context
+// and in sync with the inviter. The ticket is a secret.
+func (n *Node) Join(ctx context.Context, ticket string) (Context, error) {
+	id, _, err := n.node.Join(ctx, ticket)
+	return Context{n, id}, err
+}
+
+// Contexts are those that the node is a member of, sorted by id.
+func (n *Node) Contexts() []Context {
+	var all []Context
+	for _, id := range n.node.Contexts() {
+		all = append(all, Context{n, id})
+	}
+	return all
+}
+
+// Context is one context as a member sees it: a value that may be copied.
+type Context struct {
+	node *Node
+	id   ContextID
+}
+
+// ID is the context's id.
+func (c Context) ID() ContextID { return c.id }
+
+// Invite makes a single-use ticket; lifetime zero is 10 minutes. The text is a
+// secret until it is used.
+func (c Context) Invite(ctx context.Context, lifetime time.Duration) (ticket string, err error) {
+	return c.node.node.Invite(ctx, c.id, lifetime)
+}
+
+// Append appends a fact to the journal and returns when it is on disk; sync
+// brings it to the other members. The type is FactApplication or above.
+func (c Context) Append(ctx context.Context, kind FactType, body []byte) (FactID, error) {
+	return c.node.node.Append(ctx, c.id, messages.ApplicationFact{Type: kind, Body: body})
+}
+
+// Peers are the other members, sorted by id, whether they can be reached or
+// not.
+func (c Context) Peers() []Peer {
+	var peers []Peer
+	for _, p := range c.node.Status().Peers {
+		if p.Context == c.id {
+			peers = append(peers, c.Peer(p.Peer))
+		}
+	}
+	return peers
+}
+
+// Peer is another member; whether it is one shows when it is used.
+func (c Context) Peer(id AuthorityID) Peer {
+	return Peer{c.node, channel.Pair{Context: c.id, Peer: id}}
+}
+
+// Peer is another member of a context: a value that may be copied.
+type Peer struct {
+	node *Node
+	pair channel.Pair
+}
+
+// Stream is a two-way stream over the channel to a peer. It is a net.Conn with
+// half-close. It does not notice when the channel changes its path.
+type Stream = actors.Stream
+
+// ID is who the peer is.
+func (p Peer) ID() AuthorityID { return p.pair.Peer }
+
+// OpenStream opens a stream of the host's protocol, 1 to 255 bytes. It waits
+// for a channel to the peer.
+func (p Peer) OpenStream(ctx context.Context, protocol string) (*Stream, error) {
+	return p.node.node.OpenStream(ctx, p.pair.Context, p.pair.Peer, protocol)
+}
+
+// AcceptStream waits for the next stream that the peer opens, and tells its
+// protocol.
+func (p Peer) AcceptStream(ctx context.Context) (protocol string, s *Stream, err error) {
+	accepted, err := p.node.node.AcceptStream(ctx, p.pair.Context, p.pair.Peer)
+	return accepted.Protocol, accepted.Stream, err
+}
+
+// SendFile streams a file to the peer's folder for received files, and returns
+// when it is stored there, durable and with an equal hash.
+func (p Peer) SendFile(ctx context.Context, name string, size uint64, content io.Reader) (SentFile, error) {
+	return p.node.node.SendFile(ctx, p.pair, name, size, content)
+}
+
+// SentFile is what a peer acknowledged.
+type SentFile = actors.SentFile

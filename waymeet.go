@@ -1,0 +1,100 @@
+// Package waymeet lets programs meet privately: authorities that share a
+// context find each other, agree on a small journal of facts, and hold secure
+// channels that start on a relay at once and move to a direct path in the
+// background, without a central service.
+//
+// A host program starts a Node, founds a context or joins one with a ticket,
+// and opens streams to the other members:
+//
+//	node, err := waymeet.Start(ctx, waymeet.Config{StateDir: dir, Relays: []string{url}})
+//	context, err := node.Join(ctx, ticket)
+//	stream, err := context.Peer(peer).OpenStream(ctx, "chat/1")
+//
+// The package is a thin face: what is decided is in rendezvous, what moves
+// bytes in transport, and the actors that join the two are in actors. Start
+// reading there, or at Node and Context here. Whatever waits takes a context
+// and ends with it. Errors that people are to read are a Problem.
+package waymeet
+
+import "github.com/waymeet/waymeet/messages"
+
+// Version is the release of this module.
+const Version = "0.1.0"
+
+// The vocabulary of the API; messages documents every field.
+type (
+	// AuthorityID says who a node is: the hash of its identity key.
+	AuthorityID = messages.AuthorityID
+	// ContextID names a context: the members that share it, and their journal.
+	ContextID = messages.ContextID
+	// ChannelID names a channel for its whole life, whatever path it takes.
+	ChannelID = messages.ChannelID
+	// FactID names a fact in a journal.
+	FactID = messages.FactID
+	// FactType is the host's own number of a kind of fact, FactApplication or
+	// above.
+	FactType = messages.FactType
+	// Epoch counts the membership changes of a context.
+	Epoch = messages.Epoch
+	// NetworkGeneration counts the changes of this node's network.
+	NetworkGeneration = messages.NetworkGeneration
+	// PathKind says over what a channel runs.
+	PathKind = messages.PathKind
+	// Problem is an error for people: what failed, whose fault, what to do.
+	Problem = messages.Problem
+	// Event is something that happened to a node.
+	Event = messages.Event
+	// EventKind says what happened.
+	EventKind = messages.EventKind
+	// Status is how a node stands.
+	Status = messages.Status
+	// ActorStatus, ContextStatus, PeerStatus, RelayUse, PathStatus and
+	// AttemptStatus are its parts.
+	ActorStatus = messages.ActorStatus
+	// ContextStatus is one context in a Status.
+	ContextStatus = messages.ContextStatus
+	// PeerStatus is one peer of one context in a Status.
+	PeerStatus = messages.PeerStatus
+	// RelayUse is a relay that the node uses.
+	RelayUse = messages.RelayUse
+	// PathStatus is the path of a channel and why it is that one.
+	PathStatus = messages.PathStatus
+	// AttemptStatus is an AttemptBudget as it stands.
+	AttemptStatus = messages.AttemptStatus
+	// RelayStatus is how a relay stands.
+	RelayStatus = messages.RelayStatus
+)
+
+// FactApplication is the lowest type of a fact of the host's own.
+const FactApplication = messages.FactApplication
+
+// The kinds of path.
+const (
+	PathRelay  = messages.PathRelay
+	PathDirect = messages.PathDirect
+)
+
+// The exit codes of the command line, as Problem.Code carries them.
+const (
+	ExitDone    = messages.ExitDone
+	ExitFailed  = messages.ExitFailed
+	ExitUsage   = messages.ExitUsage
+	ExitWaiting = messages.ExitWaiting
+	ExitNoNode  = messages.ExitNoNode
+)
+
+// The kinds of event; Event says which fields each of them fills.
+const (
+	EventActorCrashed   = messages.EventActorCrashed
+	EventActorRestarted = messages.EventActorRestarted
+	EventPathChanged    = messages.EventPathChanged
+	EventChannelUp      = messages.EventChannelUp
+	EventChannelDown    = messages.EventChannelDown
+	EventNetworkChanged = messages.EventNetworkChanged
+	EventFactsSynced    = messages.EventFactsSynced
+	EventFileReceived   = messages.EventFileReceived
+	EventBudgetReset    = messages.EventBudgetReset
+)
+
+// Printable makes a text that a peer chose safe for a terminal.
+func Printable(text string) string { return messages.Printable(text) }
