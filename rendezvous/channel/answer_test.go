@@ -68,23 +68,40 @@ func TestCrashedHandshakerIsReplaced(t *testing.T) {
 
 func TestHellosThatAreNotAnswered(t *testing.T) {
 	small, large := newMembers(t)
-	for name, spoil := range map[string]func(*messages.HelloReceived){
-		"another context":         func(h *messages.HelloReceived) { h.Context[0]++ },
-		"opened by another epoch": func(h *messages.HelloReceived) { h.Epoch++ },
-		"not a member":            func(h *messages.HelloReceived) { h.Hello.Sender[0]++ },
-		"from ourselves":          func(h *messages.HelloReceived) { h.Hello.Sender = large.id() },
-		"unknown descriptor":      func(h *messages.HelloReceived) { h.Hello.ReceiverNonce[0]++ },
-		"another major":           func(h *messages.HelloReceived) { h.Hello.Major++ },
-		"an answer to nothing":    func(h *messages.HelloReceived) { h.Hello.Kind = messages.HelloResponse },
+	for _, c := range []struct {
+		name  string
+		spoil func(*messages.HelloReceived)
+		// effects: the host hears why a member is not answered, and of nobody
+		// else.
+		effects string
+	}{
+		{"another context", func(h *messages.HelloReceived) { h.Context[0]++ }, ""},
+		{"opened by another epoch", func(h *messages.HelloReceived) { h.Epoch++ }, ""},
+		{"not a member", func(h *messages.HelloReceived) { h.Hello.Sender[0]++ }, ""},
+		{"from ourselves", func(h *messages.HelloReceived) { h.Hello.Sender = large.id() }, ""},
+		{"an answer to nothing", func(h *messages.HelloReceived) { h.Hello.Kind = messages.HelloResponse }, ""},
+		{"unknown descriptor", func(h *messages.HelloReceived) { h.Hello.ReceiverNonce[0]++ }, "Refused"},
+		{"another major", func(h *messages.HelloReceived) { h.Hello.Major++ }, "Refused"},
 	} {
 		d := newDesk(t, large, small, configOf(large, 1))
 		hello := helloOf(small, large.id(), 1)
-		spoil(&hello)
-		for _, e := range d.step(hello) {
-			if _, told := e.(channel.Refused); !told {
-				t.Errorf("%s: %T", name, e)
-			}
+		c.spoil(&hello)
+		if effects := d.step(hello); kinds(effects) != c.effects {
+			t.Errorf("%s: %q", c.name, kinds(effects))
 		}
+	}
+}
+
+// TestOlderHandshakeCompletesLate: of two calls of the peer the newer one was
+// completed first; the older one is a replay then.
+func TestOlderHandshakeCompletesLate(t *testing.T) {
+	small, large := newMembers(t)
+	d := newDesk(t, large, small, configOf(large, 1))
+	older := the[channel.SpawnHandshaker](t, d.calledBy(small, 1)).Terms.Attempt
+	newer := d.complete(the[channel.SpawnHandshaker](t, d.calledBy(small, 2)).Terms.Attempt)
+	d.step(messages.HandshakeComplete{Attempt: older, Result: messages.HandshakeResult{Hash: [32]byte{9}}})
+	if c := d.manager.Channels(); kinds(d.last) != "FreeAttempt" || len(c) != 1 || c[0].Channel != newer {
+		t.Errorf("%q, %s", kinds(d.last), d.states())
 	}
 }
 

@@ -115,6 +115,7 @@ func TestLostChannelIsCalledAgain(t *testing.T) {
 	if c := d.manager.Channels()[0]; c.BytesSent != 5 || c.BytesReceived != 6 {
 		t.Errorf("counted %d and %d", c.BytesSent, c.BytesReceived)
 	}
+	operations := map[messages.OperationID]bool{}
 	for lost := range 20 {
 		channelID := d.manager.Channels()[0].Channel
 		d.step(messages.ChannelClosed{Channel: channelID, Reason: messages.ReasonBroken})
@@ -126,6 +127,11 @@ func TestLostChannelIsCalledAgain(t *testing.T) {
 			t.Errorf("a channel that breaks at once, %d times: called again after %v", lost+1, wait)
 		}
 		d.last = d.after(wait)
+		if operation := the[channel.Commit](t, d.last).Commit.Operation; operations[operation] {
+			t.Error("two channels are paid for once")
+		} else {
+			operations[operation] = true
+		}
 		d.complete(d.call().Terms.Attempt)
 	}
 	d.after(time.Minute)

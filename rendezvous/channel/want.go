@@ -138,11 +138,11 @@ func (m *Manager) dismiss(p *pair) {
 	}
 }
 
-// pathChanged is told how the peer can be reached. A pair that nobody wants is
-// not remembered for it.
+// pathChanged is told how a member can be reached; it may come before the view
+// that makes the member wanted.
 func (m *Manager) pathChanged(name Pair, path messages.PathKind) {
-	if p := m.pairs[name]; p != nil {
-		p.path = path
+	if view := m.view(name.Context); view != nil && view.Roster.Has(name.Peer) {
+		m.pair(name).path = path
 	}
 }
 

@@ -1,0 +1,113 @@
+package messages
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"testing"
+)
+
+func testHello() Hello {
+	return Hello{
+		Kind: HelloInit, Sender: AuthorityID{1}, Major: 1, HighestMinor: 2, Suite: SuiteChaChaPoly,
+		ReceiverNonce: Nonce{3}, SenderNonce: Nonce{4}, Epoch: 5, Boot: 6, N: 7, Noise: []byte("noise"),
+	}
+}
+
+func TestHelloRoundTrip(t *testing.T) {
+	want := testHello()
+	got, err := ParseHello(want.Append(nil))
+	if err != nil || !bytes.Equal(got.Append(nil), want.Append(nil)) || got.N != 7 || got.Suite != SuiteChaChaPoly {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestHelloRefusesWhatNoMemberWrites(t *testing.T) {
+	for name, spoil := range map[string]func(*Hello){
+		"no kind":       func(h *Hello) { h.Kind = 0 },
+		"unknown kind":  func(h *Hello) { h.Kind = 3 },
+		"no suite":      func(h *Hello) { h.Suite = 0 },
+		"unknown suite": func(h *Hello) { h.Suite = 3 },
+	} {
+		h := testHello()
+		spoil(&h)
+		if _, err := ParseHello(h.Append(nil)); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// FuzzParseHello: parse, then append, is identity or refusal.
+func FuzzParseHello(f *testing.F) {
+	f.Add(testHello().Append(nil))
+	f.Add(Hello{Kind: HelloResponse, Suite: SuiteAESGCM}.Append(nil))
+	f.Add([]byte{0x8b})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if h, err := ParseHello(b); err == nil && !bytes.Equal(h.Append(nil), b) {
+			t.Errorf("%x is written again as %x", b, h.Append(nil))
+		}
+	})
+}
+
+// TestPrologueBindsEveryTerm: SPEC 7.1.
+func TestPrologueBindsEveryTerm(t *testing.T) {
+	base := Prologue{Major: 1, Suite: SuiteAESGCM}
+	for name, change := range map[string]func(*Prologue){
+		"major": func(p *Prologue) { p.Major++ }, "minor": func(p *Prologue) { p.Minor++ },
+		"suite": func(p *Prologue) { p.Suite++ }, "context": func(p *Prologue) { p.Context[0]++ },
+		"epoch": func(p *Prologue) { p.Epoch++ }, "initiator": func(p *Prologue) { p.Initiator[0]++ },
+		"responder": func(p *Prologue) { p.Responder[0]++ }, "initiator's fact": func(p *Prologue) { p.InitiatorFact[0]++ },
+		"responder's fact": func(p *Prologue) { p.ResponderFact[0]++ },
+	} {
+		other := base
+		change(&other)
+		if bytes.Equal(other.Append(nil), base.Append(nil)) {
+			t.Errorf("another %s gives the same prologue", name)
+		}
+	}
+}
+
+func TestHandshakeKeysDoNotPrint(t *testing.T) {
+	terms := HandshakeTerms{PSK: HandshakeKey{0xab}, HelloKey: HandshakeKey{0xab}}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%x", "%d", "%s"} {
+		text := fmt.Sprintf(verb, terms.PSK)
+		if text != "[secret]" || bytes.Contains([]byte(fmt.Sprintf("%+v", terms)), []byte("171")) {
+			t.Errorf("%s prints %s", verb, text)
+		}
+	}
+	if b, err := json.Marshal(terms.PSK); err != nil || string(b) != `"[secret]"` {
+		t.Errorf("JSON is %s, %v", b, err)
+	}
+	if terms.PSK.LogValue().String() != "[secret]" || terms.PSK.String() != "[secret]" {
+		t.Error("a key can be logged")
+	}
+}
+
+// TestRecordsOfBothEndsGiveOneFact: SPEC 9.6, "two with equal fields are the
+// evidence".
+func TestRecordsOfBothEndsGiveOneFact(t *testing.T) {
+	a, b := AuthorityID{1}, AuthorityID{2}
+	at := func(peer AuthorityID) ChannelRecord {
+		return ChannelRecord{Channel: ChannelID{3}, Peer: peer, Initiator: a, Epoch: 4, Transcript: [32]byte{5}}
+	}
+	want := ChannelEstablished{Initiator: a, Responder: b, Channel: ChannelID{3}, Epoch: 4, Transcript: [32]byte{5}}
+	if got := at(b).Established(a); got != want {
+		t.Errorf("the initiator says %v", got)
+	}
+	if got := at(a).Established(b); got != want {
+		t.Errorf("the responder says %v", got)
+	}
+}
+
+func TestReasonsHaveNames(t *testing.T) {
+	for r := ReasonClosedHere; r <= ReasonBroken; r++ {
+		if r.String() == "open" || r.IsError() != (r >= ReasonRefused) {
+			t.Errorf("reason %d: %s, error %t", r, r, r.IsError())
+		}
+	}
+	for f := FailTimeout; f <= FailCrashed; f++ {
+		if f.String() == "no failure" {
+			t.Errorf("failure %d has no name", f)
+		}
+	}
+}
