@@ -151,6 +151,9 @@ func TestClientGivesUpASilentRelayAfterTwoLostKeepalives(t *testing.T) {
 	if !reflect.DeepEqual(effects, want) {
 		t.Fatalf("got %#v", effects)
 	}
+	if len(c.sessions) != 0 {
+		t.Error("a lost session would be reported lost again")
+	}
 	effects = c.Step(at.Add(2*time.Second), messages.RelayHandshaken{})
 	if got := one(t, of[SendRegister](effects)); got.Slot != slotA {
 		t.Errorf("registered %v again", got.Slot)
@@ -160,15 +163,20 @@ func TestClientGivesUpASilentRelayAfterTwoLostKeepalives(t *testing.T) {
 func TestClientStaysWithARelayThatAnswers(t *testing.T) {
 	c := ready(t)
 	now := noon
-	for range 40 { // the peer is silent for ten seconds, the relay is not
-		now = now.Add(250 * time.Millisecond)
+	asked := 0
+	for range 1000 { // the peer is silent for ten seconds, the relay is not
+		now = now.Add(10 * time.Millisecond)
 		effects := append(c.Step(now, messages.RelayUnanswered{}), until(t, c, now)...)
 		for range controls[messages.RelayKeepalive](effects) {
+			asked++
 			effects = append(effects, answer(c, now, messages.RelayObserved{Address: alice.From})...)
 		}
 		if len(of[Lost](effects)) != 0 {
 			t.Fatal("given up")
 		}
+	}
+	if asked < 18 || asked > 20 {
+		t.Errorf("%d keepalives in 10 s, want one per 500 ms", asked)
 	}
 	c.Step(now, messages.RelayUnanswered{})
 	c.Step(now.Add(700*time.Millisecond), messages.RelayHeard{})

@@ -230,6 +230,9 @@ func TestControlSurvivesForgedWelcomes(t *testing.T) {
 			t.Fatal("a forged welcome was taken")
 		}
 	}
+	lowOrder := bytes.Clone(welcome)
+	clear(lowOrder[welcomeHeader : welcomeHeader+32])
+	client.Open(lowOrder) // the Diffie-Hellman itself fails
 	if _, ok := client.Open(welcome); !ok {
 		t.Fatal("the true welcome was refused")
 	}
@@ -241,10 +244,14 @@ func TestControlSurvivesForgedWelcomes(t *testing.T) {
 func TestControlBeginsAnewAfterManyForgedWelcomes(t *testing.T) {
 	client, table := newControl(t), newClientTable(relayKey)
 	hello := client.Start()
-	forged := table.welcome(noon, here, hello)
-	forged = append(forged[:len(forged)-1:len(forged)-1], forged[len(forged)-1]^1)
+	welcome := table.welcome(noon, here, hello)
+	forged := bytes.Clone(welcome)
+	forged[len(forged)-1] ^= 1
 	for range maxForged {
 		client.Open(forged)
+	}
+	if _, ok := client.Open(welcome); ok {
+		t.Error("wrong welcomes cost work without a bound")
 	}
 	again := client.Repeat()
 	if bytes.Equal(again, hello) {
