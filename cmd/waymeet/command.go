@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"github.com/waymeet/waymeet"
+)
+
+// command is what every verb shares: the flags that all of them take, and
+// where they print.
+type command struct {
+	stateDir string
+	json     bool
+	verbose  int
+
+	in       io.Reader
+	out, err io.Writer
+}
+
+// run is main without the process: it returns the exit code.
+func run(args []string, in io.Reader, out, err io.Writer) int {
+	c := &command{in: in, out: out, err: err}
+	root := c.root()
+	root.SetArgs(args)
+	root.SetOut(out)
+	root.SetErr(err)
+	return c.exit(root.Execute(), args)
+}
+
+func (c *command) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "waymeet",
+		Short: "Private rendezvous: relay first, then direct",
+		Long: "waymeet runs a node that meets others in private contexts: over a relay at once,\n" +
+			"over a direct path when one can be had.\n\n" +
+			"Exit codes: 0 done, 1 failed, 2 usage, 3 timed out or waiting for others,\n" +
+			"4 no running node, or one that is running already.",
+		Args:          noVerb,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	flags := root.PersistentFlags()
+	flags.StringVar(&c.stateDir, "state", "", "state `directory` (default $XDG_STATE_HOME/waymeet, or ~/.local/state/waymeet)")
+	flags.BoolVar(&c.json, "json", false, "print JSON, errors too")
+	flags.CountVarP(&c.verbose, "verbose", "v", "log more (-v: what happens, -vv: all)")
+	root.AddCommand(c.up(), c.relay(), c.id(), c.invite(), c.join(), c.status(), c.send(), c.debug(), c.demo(), c.version())
+	return root
+}
+
+func noVerb(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("there is no verb %q", args[0])
+	}
+	return nil
+}
+
+// state is the state directory that the flags or the environment name.
+func (c *command) state() (string, error) {
+	if c.stateDir != "" {
+		return filepath.Abs(c.stateDir)
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "waymeet"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", waymeet.Problem{Code: waymeet.ExitUsage, What: "no state directory", Whose: "neither XDG_STATE_HOME nor HOME is set", Hint: "--state DIR"}
+	}
+	return filepath.Join(home, ".local", "state", "waymeet"), nil
+}
+
+// client connects to whatever runs in the state directory.
+func (c *command) client() (*waymeet.Client, error) {
+	dir, err := c.state()
+	if err != nil {
+		return nil, err
+	}
+	return waymeet.Connect(dir)
+}
+
+// ask is the whole of a verb that asks the running node one thing.
+func (c *command) ask(question func(context.Context, *waymeet.Client) error) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, stop := interruptible()
+	defer stop()
+	return question(ctx, client)
+}
+
+// logger writes JSON lines to stderr: what went wrong, or more with -v.
+func (c *command) logger() *slog.Logger {
+	level := slog.LevelWarn
+	switch {
+	case c.verbose == 1:
+		level = slog.LevelInfo
+	case c.verbose > 1:
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewJSONHandler(c.err, &slog.HandlerOptions{Level: level}))
+}
+
+// say prints a line for people, or the value as one line of JSON.
+func say[V any](c *command, value V, format string, args ...any) error {
+	if c.json {
+		return json.NewEncoder(c.out).Encode(value)
+	}
+	_, err := fmt.Fprintf(c.out, format+"\n", args...)
+	return err
+}

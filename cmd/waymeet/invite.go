@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/waymeet/waymeet"
+)
+
+func (c *command) invite() *cobra.Command {
+	var request waymeet.InviteRequest
+	verb := &cobra.Command{
+		Use:   "invite",
+		Short: "Print a ticket that lets one other node join",
+		Long: "Print a single-use ticket. Whoever holds it can join, so hand it over as you would a password.\n" +
+			"Whoever joins can read the whole history of the context.",
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if request.Lifetime <= 0 {
+				return usage("--expires "+request.Lifetime.String(), "a ticket must live for some time", "--expires 10m")
+			}
+			return c.ask(func(ctx context.Context, client *waymeet.Client) error {
+				ticket, err := client.Invite(ctx, request)
+				if err != nil {
+					return err
+				}
+				return say(c, struct {
+					Ticket string `json:"ticket"`
+				}{ticket}, "%s", ticket)
+			})
+		},
+	}
+	flags := verb.Flags()
+	flags.StringVar(&request.Context, "context", "", "the context to invite into: an `ID` or a unique prefix (default: a new one)")
+	flags.DurationVar(&request.Lifetime, "expires", 10*time.Minute, "how long the ticket may be used")
+	return verb
+}

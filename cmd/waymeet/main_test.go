@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"waymeet": main}) }
+
+// The scripts are the manual: testdata/script says what each verb does.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "start": start, "stop": stop, "until": until,
+		},
+		Setup: func(env *testscript.Env) error {
+			env.Values[started{}] = map[string]*process{}
+			return nil
+		},
+	})
+}
+
+// exits CODE COMMAND…: the command ends with that exit code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND [ARG…]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	if got := exitCode(ts, args[1:]); got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// exitCode runs a command; the script can look at what it printed.
+func exitCode(ts *testscript.TestScript, args []string) int {
+	err := ts.Exec(args[0], args[1:]...)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode()
+	}
+	ts.Check(err)
+	return 0
+}
+
+// start NAME VERB ARG…: runs waymeet in the background. When it has printed
+// the line that starts with the verb, the rest of that line is in $NAME.
+func start(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: start NAME VERB [ARG…]")
+	}
+	program, err := exec.LookPath(filepath.Join(filepath.SplitList(ts.Getenv("PATH"))[0], "waymeet"))
+	ts.Check(err)
+	p, err := startProcess(context.Background(), program, ts.MkAbs("."), args[0], args[1]+" ", args[1:]...)
+	if err != nil {
+		ts.Logf("%s", ts.ReadFile(args[0]+".log"))
+		ts.Check(err)
+	}
+	ts.Setenv(args[0], p.ready)
+	ts.Defer(func() {
+		if p.alive() == nil {
+			p.kill()
+		}
+	})
+	processes(ts)[args[0]] = p
+}
+
+// started is the key of a script's processes, by name.
+type started struct{}
+
+func processes(ts *testscript.TestScript) map[string]*process {
+	return ts.Value(started{}).(map[string]*process)
+}
+
+// stop NAME…: SIGTERM ends each of them, with exit code 0, within 3 s.
+func stop(ts *testscript.TestScript, neg bool, args []string) {
+	for _, name := range args {
+		_, err := processes(ts)[name].terminate(goodbyeLimit)
+		ts.Check(err)
+	}
+}
+
+// until REGEXP COMMAND…: runs the command again and again until its output
+// matches.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until REGEXP COMMAND [ARG…]")
+	}
+	wanted := regexp.MustCompile("(?m)" + args[0])
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if exitCode(ts, args[1:]) == 0 && wanted.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+	}
+	ts.Fatalf("%q did not come; the last output was:\n%s", args[0], ts.ReadFile("stdout"))
+}

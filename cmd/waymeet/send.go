@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/waymeet/waymeet"
+)
+
+func (c *command) send() *cobra.Command {
+	var to string
+	var timeout time.Duration
+	verb := &cobra.Command{
+		Use:   "send FILE --to PEER",
+		Short: "Send a file; done when the peer has stored it",
+		Long: "Send a file to a peer: an id, a unique prefix of at least 4 characters, or a unique nickname.\n" +
+			"It lands in the peer's received/ under its name and overwrites nothing there.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return c.ask(func(ctx context.Context, client *waymeet.Client) error {
+				ctx, cancel := limited(ctx, timeout)
+				defer cancel()
+				result, err := sendFile(ctx, client, to, args[0])
+				if err != nil {
+					return err
+				}
+				return say(c, result, "sent %s to %s: %d bytes in %d ms, stored as %s, sha256 %s",
+					waymeet.Printable(filepath.Base(args[0])), result.Peer.Short(), result.Bytes, result.Millis,
+					waymeet.Printable(result.StoredAs), result.SHA256)
+			})
+		},
+	}
+	verb.Flags().StringVar(&to, "to", "", "the `peer` that gets it")
+	verb.Flags().DurationVar(&timeout, "timeout", 0, "give up after this long; 0 waits for as long as the node does")
+	if err := verb.MarkFlagRequired("to"); err != nil {
+		panic(err)
+	}
+	return verb
+}
+
+// sendFile streams the file to the node and compares what the peer says it
+// stored with what was read.
+func sendFile(ctx context.Context, client *waymeet.Client, to, path string) (waymeet.SendResult, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return waymeet.SendResult{}, failed("cannot read "+path, err, "a file that you can read")
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return waymeet.SendResult{}, failed("cannot read "+path, err, "a file that you can read")
+	}
+	if !info.Mode().IsRegular() {
+		return waymeet.SendResult{}, usage("cannot send "+path, "it is not a regular file", "a file")
+	}
+	hash := sha256.New()
+	result, err := client.Send(ctx, to, filepath.Base(path), info.Size(), io.TeeReader(io.LimitReader(file, info.Size()), hash))
+	if err != nil {
+		return result, err
+	}
+	if digest := hex.EncodeToString(hash.Sum(nil)); result.SHA256 != digest {
+		return result, waymeet.Problem{
+			Code: waymeet.ExitFailed, What: "the peer stored something else", Whose: "it has sha256 " + result.SHA256 + ", the file has " + digest,
+			Hint: "again; if it stays, tell us",
+		}
+	}
+	return result, nil
+}

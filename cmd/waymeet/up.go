@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/waymeet/waymeet"
+)
+
+func (c *command) up() *cobra.Command {
+	var config waymeet.Config
+	var listen string
+	var noLAN, noPortmap bool
+	verb := &cobra.Command{
+		Use:   "up",
+		Short: "Run a node",
+		Long: "Run a node until it is told to stop (SIGINT, SIGTERM). Prints a line that starts with \"up \"\n" +
+			"when it is ready; logs JSON lines on stderr.",
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) (err error) {
+			if config.StateDir, err = c.state(); err != nil {
+				return err
+			}
+			if config.Listen, err = listenAddress(listen); err != nil {
+				return err
+			}
+			config.Logger = c.logger()
+			return serve(
+				func(ctx context.Context) (*waymeet.Node, error) { return waymeet.Start(ctx, config) },
+				func(n *waymeet.Node) error {
+					_, err := fmt.Fprintf(c.out, "up %s on %s\n", n.Authority(), n.Addr())
+					return err
+				})
+		},
+	}
+	flags := verb.Flags()
+	flags.StringVar(&listen, "listen", "", "`IP:PORT` of the UDP socket (default: all addresses, a port chosen at the first start and kept)")
+	flags.StringArrayVar(&config.Relays, "relay", nil, "`URL` of a relay to register at; may be repeated")
+	flags.StringArrayVar(&config.STUN, "stun", nil, "`HOST:PORT` of a STUN server beside the relays; may be repeated")
+	flags.BoolVar(&noLAN, "no-lan", false, "do not look for nodes in the local network")
+	flags.BoolVar(&noPortmap, "no-portmap", false, "do not ask the router for a port")
+	flags.BoolVar(&config.UnsafeDebug, "unsafe-debug", false, "allow the debug verbs: tests only")
+	return verb
+}

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"runtime"
+
+	"github.com/spf13/cobra"
+	"github.com/waymeet/waymeet"
+)
+
+func (c *command) version() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return say(c, struct {
+				Version string `json:"version"`
+				Go      string `json:"go"`
+				System  string `json:"system"`
+			}{waymeet.Version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH},
+				"waymeet %s (%s %s/%s)", waymeet.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		},
+	}
+}
