@@ -31,7 +31,8 @@ type RelayControlReceived struct{ Control RelayControl }
 // second at most.
 type RelayUnanswered struct{}
 
-// RelayHeard: a valid datagram came through the relay.
+// RelayHeard: a valid datagram came through the relay. It ends what
+// RelayUnanswered began; a few a second are enough.
 type RelayHeard struct{}
 
 // RelayNetworkChanged: this node's own network changed, so the relay may hear
