@@ -185,6 +185,14 @@ func TestDirectPathsNeverMoveByThemselves(t *testing.T) {
 		if first, _ := w.Accepted.Paths(); first != w.left.Path() {
 			t.Errorf("the direct path moved to %v", first)
 		}
+		other := mux.Direct(ap("192.0.2.3:3"))
+		w.Accepted.SetPaths(w.left.Path(), other)
+		time.Sleep(5 * time.Second)
+		say(t, w.Dialled, w.left, "by relay")
+		w.settle()
+		if first, second := w.Accepted.Paths(); first != w.left.Path() || second != other {
+			t.Errorf("the direct paths moved to %v and %v", first, second)
+		}
 		w.Accepted.SetPath(out)
 		w.Dialled.SetPath(w.right.Path())
 		time.Sleep(5 * time.Second)

@@ -47,9 +47,6 @@ const (
 	// PacketSize is the size of the largest QUIC packet in this version:
 	// through a relay over IPv6 it makes 1278 of 1280 bytes.
 	PacketSize = 1200
-	// maxPlaintext is the largest plaintext that fits quic-go's receive
-	// buffers.
-	maxPlaintext = 1452
 )
 
 // nonceSize is that of both suites: 4 zero bytes ‖ counter 8 (SPEC 7.2).

@@ -100,4 +100,3 @@ func finish(sides ...*side) {
 	}
 	time.Sleep(time.Minute)
 }
-

@@ -1,9 +1,10 @@
 package quicx
 
 import (
+	"bytes"
 	"context"
 	"net"
-	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,9 +41,6 @@ func newSide(t testing.TB, conn net.PacketConn, o tt.Options) *side {
 
 // pair is a QUIC connection between two ends.
 type pair struct{ left, right *side }
-
-// memoryNetwork has a delay and the two hosts that memoryPair uses.
-func memoryNetwork(link memory.Link) *memory.Network { return memory.New(1, link) }
 
 func memoryPair(t testing.TB, n *memory.Network) *pair {
 	t.Helper()
@@ -118,4 +116,18 @@ func (p *pair) stream(t testing.TB) (left, right *Stream) {
 	return left, right
 }
 
-func ap(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
+// tapped keeps what is sent through a connection.
+type tapped struct {
+	*memory.Conn
+	mu   sync.Mutex
+	sent [][]byte
+}
+
+func (c *tapped) WriteTo(b []byte, addr net.Addr) (int, error) {
+	c.mu.Lock()
+	c.sent = append(c.sent, bytes.Clone(b))
+	c.mu.Unlock()
+	return c.Conn.WriteTo(b, addr)
+}
+
+func contains(d []byte, s string) bool { return bytes.Contains(d, []byte(s)) }
