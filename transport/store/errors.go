@@ -15,6 +15,9 @@ var (
 	ErrAbsent = errors.New("database does not exist")
 	// ErrInUse reports that another process has the file or directory open.
 	ErrInUse = errors.New("in use by another process")
+	// ErrFenced reports a write of a life that another has followed. Nothing
+	// was written.
+	ErrFenced = errors.New("a later life writes this database")
 	// ErrClosed reports a use after Close.
 	ErrClosed = errors.New("database is closed")
 )

@@ -35,7 +35,10 @@ type file struct {
 	path string
 	db   *bolt.DB
 
+	// mutex is held during a write transaction.
 	mutex sync.Mutex
+	// term counts the lives that write; those of older terms are refused.
+	term uint64
 	// stopped is why nothing is written any more; nil: all is well.
 	stopped error
 }
@@ -148,20 +151,44 @@ func putTally(meta *bolt.Bucket, t tally) error {
 // SPEC 3.5: "Durable before acknowledged: append returns after fsync; … A
 // write or fsync error stops the journal for good with a clear error".
 func (f *file) write(records []messages.Record) error {
-	return f.update(func(tx *bolt.Tx, t *tally) error {
-		for _, record := range records {
-			if err := put(tx, t, record); err != nil {
-				return err
-			}
+	return f.update(func(tx *bolt.Tx, t *tally) error { return putAll(tx, t, records) })
+}
+
+// writeIn is write, unless a later term has begun.
+func (f *file) writeIn(term uint64, records []messages.Record) error {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	if term != f.term {
+		return fmt.Errorf("%w: %s", ErrFenced, f.path)
+	}
+	return f.updateLocked(func(tx *bolt.Tx, t *tally) error { return putAll(tx, t, records) })
+}
+
+// nextTerm begins a term, after the transaction that is under way.
+func (f *file) nextTerm() uint64 {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	f.term++
+	return f.term
+}
+
+func putAll(tx *bolt.Tx, t *tally, records []messages.Record) error {
+	for _, record := range records {
+		if err := put(tx, t, record); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // update runs one write transaction that keeps count and fingerprint.
 func (f *file) update(do func(*bolt.Tx, *tally) error) error {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
+	return f.updateLocked(do)
+}
+
+func (f *file) updateLocked(do func(*bolt.Tx, *tally) error) error {
 	if f.stopped != nil {
 		return &Stopped{File: f.path, Cause: f.stopped}
 	}

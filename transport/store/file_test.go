@@ -89,3 +89,52 @@ func TestMissingRecordIsDamage(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A life that begins sees everything of the one before, and nothing of it
+// comes after.
+func TestLaterLifeFencesTheEarlierOne(t *testing.T) {
+	state := t.TempDir()
+	context := messages.ContextID{1}
+	if err := Create(state, context, nil); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(state, context)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	record := func(n byte) []messages.Record {
+		return []messages.Record{{Bucket: messages.BucketKeys, Key: []byte{n}, Value: []byte{n}}}
+	}
+	first := s.Writer()
+	// The first life's transaction is under way when the second begins.
+	inside, proceed := make(chan struct{}), make(chan struct{})
+	done := make(chan error)
+	go func() {
+		done <- s.file.update(func(tx *bolt.Tx, t *tally) error {
+			close(inside)
+			<-proceed
+			return putAll(tx, t, record(1))
+		})
+	}()
+	<-inside
+	second := make(chan *Writer)
+	go func() { second <- s.Writer() }()
+	close(proceed)
+	writer := <-second
+	if value, err := s.file.get(messages.BucketKeys, []byte{1}); err != nil || value == nil {
+		t.Errorf("the second life began before the write was done: %v, %v", value, err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if err := first.Write(record(2)); !errors.Is(err, ErrFenced) {
+		t.Errorf("the first life writes: %v", err)
+	}
+	if err := writer.Write(record(3)); err != nil {
+		t.Errorf("the second life writes: %v", err)
+	}
+	if value, err := s.file.get(messages.BucketKeys, []byte{2}); value != nil || err != nil {
+		t.Errorf("something of the fenced write is there: %v, %v", value, err)
+	}
+}

@@ -71,8 +71,33 @@ func Open(state string, context messages.ContextID) (*Store, error) {
 }
 
 // Write puts all records in one transaction and returns when they are on disk.
-// An error stops the database for good: every later Write fails with it.
+// An error stops the database for good: every later Write fails with it. It is
+// for whoever has the database alone; a journal that may die and come back
+// writes through a Writer.
 func (s *Store) Write(records []messages.Record) error { return s.file.write(records) }
+
+// Writer is the right of one life of a journal to write. Taking it waits for a
+// transaction that is under way and refuses every later one of the lives
+// before: what a life has read is what it adds to. Without it a life would
+// load while its forerunner's last batch is still on its way to the disk, and
+// sign the same seq again.
+type Writer struct {
+	store *Store
+	term  uint64
+}
+
+// Writer begins a life. Take it before reading.
+func (s *Store) Writer() *Writer { return &Writer{store: s, term: s.file.nextTerm()} }
+
+// Records gives all records of a bucket, by key.
+func (w *Writer) Records(bucket messages.Bucket) iter.Seq2[messages.Record, error] {
+	return w.store.Records(bucket)
+}
+
+// Write is that of the Store. The error is ErrFenced if another life has begun.
+func (w *Writer) Write(records []messages.Record) error {
+	return w.store.file.writeIn(w.term, records)
+}
 
 // Records gives all records of a bucket, by key.
 func (s *Store) Records(bucket messages.Bucket) iter.Seq2[messages.Record, error] {
