@@ -37,18 +37,6 @@ func TestHelloRefusesWhatNoMemberWrites(t *testing.T) {
 	}
 }
 
-// FuzzParseHello: parse, then append, is identity or refusal.
-func FuzzParseHello(f *testing.F) {
-	f.Add(testHello().Append(nil))
-	f.Add(Hello{Kind: HelloResponse, Suite: SuiteAESGCM}.Append(nil))
-	f.Add([]byte{0x8b})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if h, err := ParseHello(b); err == nil && !bytes.Equal(h.Append(nil), b) {
-			t.Errorf("%x is written again as %x", b, h.Append(nil))
-		}
-	})
-}
-
 // TestPrologueBindsEveryTerm: SPEC 7.1.
 func TestPrologueBindsEveryTerm(t *testing.T) {
 	base := Prologue{Major: 1, Suite: SuiteAESGCM}

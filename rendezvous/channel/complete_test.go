@@ -73,7 +73,23 @@ func TestBothCallAtOnce(t *testing.T) {
 	}
 }
 
-// TestWaitingChannelOpensWhenTheOtherFails.
+// TestCallThatHasSaidNothingIsDropped: the peer's channel was complete before
+// our hello left; what we paid is kept for the next call.
+func TestCallThatHasSaidNothingIsDropped(t *testing.T) {
+	small, large := newMembers(t)
+	d := newDesk(t, small, large, configOf(small, 1))
+	operation := the[channel.Commit](t, d.last).Commit.Operation
+	id := d.complete(the[channel.SpawnHandshaker](t, d.calledBy(large, 1)).Terms.Attempt)
+	if effects := d.step(messages.Journaled{Operation: operation}); len(effects) != 0 || d.states() != "Active" {
+		t.Errorf("the store answers late: %q, %s", kinds(effects), d.states())
+	}
+	d.step(messages.ChannelClosed{Channel: id, Reason: messages.ReasonBroken})
+	if again := the[channel.Commit](t, d.after(250*time.Millisecond)).Commit.Operation; again != operation {
+		t.Error("the next call is paid for again")
+	}
+}
+
+// TestWaitingChannelOpensWhenTheOtherFails: see openIfUndisputed.
 func TestWaitingChannelOpensWhenTheOtherFails(t *testing.T) {
 	small, large := newMembers(t)
 	d, ours, theirs := both(t, small, large)

@@ -226,6 +226,16 @@ func TestForgedAnswers(t *testing.T) {
 	}
 }
 
+// TestSameAnswerIsReadOnce: the peer answers every copy of our hello with the
+// same bytes.
+func TestSameAnswerIsReadOnce(t *testing.T) {
+	h := after(initiate, oneMade, answered)()
+	h.Step(start, answered)
+	if effects := h.Step(start, unopened); len(effects) != 0 {
+		t.Errorf("the same answer again: %v", describe(h, effects))
+	}
+}
+
 func TestAnswersOfOthersAreNotRead(t *testing.T) {
 	for name, spoil := range map[string]func(*messages.Hello){
 		"kind":   func(h *messages.Hello) { h.Kind = messages.HelloInit },
