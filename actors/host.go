@@ -149,7 +149,7 @@ func (n *Node) Contexts() []messages.ContextID { return n.views.contexts() }
 
 // HoldRelay keeps every channel on its relay, or lets it go; for debugging.
 func (n *Node) HoldRelay(on bool) {
-	for pair := range n.reach.All() {
+	for _, pair := range n.pairs() {
 		n.tellPair(pair, messages.HoldRelay{On: on})
 	}
 }
@@ -159,7 +159,7 @@ func (n *Node) HoldRelay(on bool) {
 func (n *Node) AnnounceNetwork(generation messages.NetworkGeneration) {
 	if generation != 0 && !generation.After(n.networkGeneration()) {
 		local, _ := n.local.Load(struct{}{})
-		for pair := range n.reach.All() {
+		for _, pair := range n.pairs() {
 			stale := local
 			stale.Network = generation
 			n.tellPair(pair, stale)
@@ -169,7 +169,7 @@ func (n *Node) AnnounceNetwork(generation messages.NetworkGeneration) {
 	n.tellNetwork(messages.NetworkChanged{Reason: "announced by the host"})
 }
 
-// Pairs are the peers of all contexts, with how the manager may reach them.
+// pairs are the peers of all contexts.
 func (n *Node) pairs() []channel.Pair {
 	var pairs []channel.Pair
 	for _, cx := range n.views.contexts() {

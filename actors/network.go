@@ -101,7 +101,7 @@ func (n *Node) performNetwork(c *networkContext, effect upgrade.NetworkEffect) {
 // also moves the relays' sessions and asks anew who sees us where.
 func (n *Node) announceNetwork(c *networkContext, e upgrade.AnnounceNetwork) {
 	n.local.Save(struct{}{}, incarnation(c), e.Local)
-	for pair := range n.reach.All() {
+	for _, pair := range n.pairs() {
 		n.tellPair(pair, n.localNetwork(pair.Context))
 	}
 	if e.Reason == "" {

@@ -1,0 +1,347 @@
+package actors_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/waymeet/waymeet/actors"
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/supervision"
+	"github.com/waymeet/waymeet/transport/memory"
+	"github.com/waymeet/waymeet/transport/mux"
+	"github.com/waymeet/waymeet/transport/netwatch"
+)
+
+// settle is how much virtual time the nodes get to come to rest.
+const settle = 30 * time.Second
+
+// world is a network in memory with nodes on it, in virtual time.
+type world struct {
+	t       *testing.T
+	network *memory.Network
+	nodes   []*actors.Node
+	// log is what the nodes logged, for a run that fails; killed says where an
+	// actor was killed.
+	log    bytes.Buffer
+	killed func() string
+}
+
+func newWorld(t *testing.T) *world {
+	return &world{t: t, network: memory.New(1, memory.Link{Delay: 10 * time.Millisecond})}
+}
+
+// start runs the i-th node on its state directory.
+func (w *world) start(dir string, kill func(supervision.Point) bool) *actors.Node {
+	w.t.Helper()
+	host := netip.AddrFrom4([4]byte{10, 0, 0, byte(len(w.nodes) + 1)})
+	node, err := actors.Start(actors.Config{
+		Logger: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", len(w.nodes)),
+		Dir:    dir, Listen: netip.AddrPortFrom(host, 4000), Seed: uint64(len(w.nodes) + 1), Kill: kill,
+		Open: func(listen netip.AddrPort, config mux.Config) (*mux.Socket, error) {
+			conn, err := w.network.Listen(listen)
+			if err != nil {
+				return nil, err
+			}
+			return mux.New(conn, config), nil
+		},
+		Watch: func(ctx context.Context, report func(netwatch.Change)) error {
+			report(netwatch.Change{Snapshot: netwatch.Snapshot{Interfaces: []netwatch.Interface{{
+				Name: "eth0", Index: 1, Up: true, Prefixes: []netip.Prefix{netip.PrefixFrom(host, 24)},
+			}}}})
+			<-ctx.Done()
+			return nil
+		},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.nodes = append(w.nodes, node)
+	return node
+}
+
+func (w *world) stop() {
+	w.t.Helper()
+	if w.t.Failed() && w.killed != nil {
+		w.t.Logf("killed: %s\n%s", w.killed(), &w.log)
+	}
+	for _, node := range w.nodes {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		if err := node.Stop(ctx); err != nil {
+			w.t.Error(err)
+		}
+		cancel()
+	}
+	time.Sleep(time.Minute) // what lingers ends
+}
+
+// joined makes the state directories of two members of one context.
+func joined(t *testing.T) (a, b string) {
+	a, b = t.TempDir(), t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		inviter, joiner := w.start(a, nil), w.start(b, nil)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		cx, err := inviter.Found(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		ticket, err := inviter.Invite(ctx, cx, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := joiner.Join(ctx, ticket); err != nil {
+			t.Fatal(err)
+		}
+	})
+	return a, b
+}
+
+func TestTwoNodesMeetInVirtualTime(t *testing.T) {
+	a, b := joined(t)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		time.Sleep(2 * time.Minute)
+		w.start(a, nil)
+		w.start(b, nil)
+		time.Sleep(settle)
+		w.checkMet()
+	})
+}
+
+// checkMet checks that the two nodes have one channel that works.
+func (w *world) checkMet() {
+	w.t.Helper()
+	a, b := w.nodes[0].Status(), w.nodes[1].Status()
+	if len(a.Peers) != 1 || len(b.Peers) != 1 || a.Peers[0].Channel.IsZero() || a.Peers[0].Channel != b.Peers[0].Channel {
+		w.t.Errorf("no common channel:\n%+v\n%+v", a.Peers, b.Peers)
+		return
+	}
+	if a.Contexts[0].Fingerprint != b.Contexts[0].Fingerprint {
+		w.t.Errorf("journals differ: %+v %+v", a.Contexts, b.Contexts)
+	}
+	for _, status := range []messages.Status{a, b} {
+		peer := status.Peers[0]
+		if peer.Attempts.Used > peer.Attempts.Max {
+			w.t.Errorf("attempts %v: more than the budget", peer.Attempts)
+		}
+	}
+	w.exchange([]byte(strings.Repeat("said over the channel ", 1000)))
+}
+
+// exchange sends bytes from the first node to the second and back.
+func (w *world) exchange(said []byte) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	a, b := w.nodes[0], w.nodes[1]
+	cx := a.Contexts()[0]
+	var echo sync.WaitGroup
+	echo.Go(func() {
+		accepted, err := b.AcceptStream(ctx, cx, a.Authority())
+		if err != nil {
+			w.t.Error(err)
+			return
+		}
+		if _, err := io.Copy(accepted.Stream, accepted.Stream); err != nil {
+			w.t.Error(err)
+		}
+		accepted.Stream.Close()
+	})
+	stream, err := a.OpenStream(ctx, cx, b.Authority(), "echo/1")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	go func() {
+		_, _ = stream.Write(said)
+		_ = stream.CloseWrite()
+	}()
+	heard, err := io.ReadAll(stream)
+	if err != nil || !bytes.Equal(heard, said) {
+		w.t.Errorf("heard %d bytes of %d: %v", len(heard), len(said), err)
+	}
+	stream.Close()
+	echo.Wait()
+}
+
+func copyDir(t *testing.T, from string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "state")
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(to, "identity.key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+// step is one place at which an actor of one of the nodes can be killed: a
+// message before or after its handler, an effect before or after it was
+// performed, a start or a stop.
+type step struct {
+	node  int
+	actor string
+	seq   uint64
+}
+
+// actorKind is the kind of the actor at a path: "store", "manager", "pair".
+func actorKind(path string) string {
+	switch {
+	case strings.HasPrefix(path, "/contexts/"):
+		return path[strings.LastIndexByte(path, '/')+1:]
+	case strings.HasPrefix(path, "/channels/pairs/"):
+		return "pair"
+	case strings.HasPrefix(path, "/channels/handshakes/"):
+		return "handshaker"
+	case strings.HasPrefix(path, "/network/relays/"):
+		return "relay client"
+	}
+	return path[strings.LastIndexByte(path, '/')+1:]
+}
+
+// steps runs the nodes once and lists every step until the channel is up and
+// has settled: per kind of actor, in order. The steps of a node's own start are
+// not among them: a kill there is a node that did not start.
+func steps(t *testing.T, a, b string) map[string][]step {
+	found := make(map[string][]step)
+	var mu sync.Mutex
+	var watching [2]bool
+	watch := func(node int, on bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		watching[node] = on
+	}
+	record := func(node int) func(supervision.Point) bool {
+		counts := make(map[string]uint64)
+		return func(p supervision.Point) bool {
+			mu.Lock()
+			defer mu.Unlock()
+			kind := actorKind(p.Path)
+			counts[kind]++
+			if watching[node] {
+				found[kind] = append(found[kind], step{node, kind, counts[kind]})
+			}
+			return false
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		time.Sleep(2 * time.Minute)
+		w.start(copyDir(t, a), record(0))
+		watch(0, true)
+		w.start(copyDir(t, b), record(1))
+		watch(1, true)
+		time.Sleep(settle)
+		watch(0, false)
+		watch(1, false)
+	})
+	return found
+}
+
+// killer kills once, at the step; it does not begin before the node runs, for
+// a node whose first start fails does not run at all.
+type killer struct {
+	at     step
+	mu     sync.Mutex
+	armed  bool
+	count  uint64
+	killed string
+}
+
+func (k *killer) arm(node int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.armed = k.armed || node == k.at.node
+}
+
+func (k *killer) hook(node int) func(supervision.Point) bool {
+	return func(p supervision.Point) bool {
+		if node != k.at.node || actorKind(p.Path) != k.at.actor {
+			return false
+		}
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.count++
+		if !k.armed || k.killed != "" || k.count < k.at.seq {
+			return false
+		}
+		k.killed = fmt.Sprintf("%s %v %s", p.Path, p.Phase, p.Message)
+		return true
+	}
+}
+
+// SPEC 15.3: "Killing any actor at any instant loses no acknowledged fact, no
+// stream byte, no budget, no generation".
+func TestKillEveryActorAtEveryStep(t *testing.T) {
+	a, b := joined(t)
+	kinds := steps(t, a, b)
+	runs := 0
+	for _, kind := range []string{"manager", "pair", "handshaker", "sync", "store", "publisher", "generations"} {
+		all := kinds[kind]
+		if most := stepsPerKind(t); len(all) > most {
+			all = all[:most]
+		}
+		killed := 0
+		for _, at := range all {
+			if killOnce(t, a, b, at) {
+				killed++
+			}
+		}
+		runs += killed
+		t.Logf("%-12s killed at %d of %d steps", kind, killed, len(kinds[kind]))
+	}
+	t.Logf("chaos: %d runs with one kill each, every one ended with the channel up", runs)
+	if runs < 4*40 {
+		t.Errorf("only %d runs: the steps of establishing a channel were not found", runs)
+	}
+}
+
+// stepsPerKind bounds the runs of a test that is not the long one.
+func stepsPerKind(t *testing.T) int {
+	if os.Getenv("WAYMEET_LONG") != "" {
+		return 1 << 20
+	}
+	if testing.Short() {
+		return 8
+	}
+	return 60
+}
+
+// killOnce runs the nodes with one kill and checks that all ends well; it
+// reports whether the step came.
+func killOnce(t *testing.T, a, b string, at step) (killed bool) {
+	t.Helper()
+	k := &killer{at: at}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.killed = func() string { return k.killed }
+		defer w.stop()
+		time.Sleep(2 * time.Minute)
+		w.start(copyDir(t, a), k.hook(0))
+		k.arm(0)
+		w.start(copyDir(t, b), k.hook(1))
+		k.arm(1)
+		time.Sleep(settle)
+		w.checkMet()
+	})
+	if t.Failed() {
+		t.Fatalf("after a kill of node %d at %s", at.node, k.killed)
+	}
+	return k.killed != ""
+}
