@@ -1,0 +1,146 @@
+package journal
+
+import (
+	"fmt"
+	"maps"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous"
+	"github.com/waymeet/waymeet/rendezvous/membership"
+)
+
+type naiveView struct {
+	view    rendezvous.View
+	members int
+}
+
+// naive says what a node's facts add up to, by asking every fact about every
+// other, as the specification words it. It shares no code with the fold.
+func naive(n *node) naiveView {
+	type item struct {
+		fact messages.Fact
+		id   messages.FactID
+		body messages.RendezvousFact
+	}
+	held := map[messages.FactID]item{}
+	for _, raw := range n.facts() {
+		fact := mustParse(raw)
+		text, _ := n.journal.set.ring.open(fact)
+		body, _ := messages.DecodeFact(fact.Header.Type, fact.Header.Schema, text)
+		held[fact.ID()] = item{fact, fact.ID(), body}
+	}
+	var connected func(messages.FactID) bool
+	connected = func(id messages.FactID) bool {
+		i, there := held[id]
+		return there && (i.fact.Header.Seq == 1 || connected(i.fact.Header.Prev))
+	}
+	stands := func(i item) bool {
+		for _, parent := range i.fact.Header.Parents {
+			if _, there := held[parent]; !there {
+				return false
+			}
+		}
+		return connected(i.id)
+	}
+	founded := n.journal.set.founded
+	ops := []messages.MemberAdded{{}}
+	opened := []messages.FactID{{}}
+	rosters := []map[messages.AuthorityID]bool{{founded.Founder.Authority(): true}}
+	epochs := []messages.EpochID{membership.FoundedEpoch(founded)}
+	for grown := true; grown; {
+		grown = false
+		for _, i := range held {
+			op, isOp := i.body.(messages.MemberAdded)
+			if isOp && stands(i) && int(op.Change.Epoch) == len(epochs) && op.Change.Closes == epochs[len(epochs)-1] {
+				roster := maps.Clone(rosters[len(rosters)-1])
+				roster[op.Member.Authority()] = true
+				ops, opened, rosters = append(ops, op), append(opened, i.id), append(rosters, roster)
+				epochs = append(epochs, membership.AddedEpoch(op))
+				grown = true
+			}
+		}
+	}
+	within := func(i item) bool {
+		closing := int(i.fact.Header.Epoch) + 1
+		if closing >= len(ops) || opened[closing] == i.id {
+			return true
+		}
+		for _, cut := range ops[closing].Change.Cut {
+			for id := cut.Fact; ; {
+				at, there := held[id]
+				if id == i.id {
+					return true
+				}
+				if !there {
+					break
+				}
+				id = at.fact.Header.Prev
+			}
+		}
+		return false
+	}
+	var sum setHash
+	want := rendezvous.View{
+		Context: founded.Context(), Self: n.identity.Authority(), Epoch: messages.Epoch(len(epochs) - 1),
+		EpochID: epochs[len(epochs)-1], Finality: founded.Finality, Founder: founded.Founder.Authority(),
+		Descriptors: map[messages.AuthorityID]rendezvous.DescriptorRecord{},
+		Older:       map[messages.Nonce]rendezvous.DescriptorRecord{},
+		Frontier:    map[messages.AuthorityID]messages.CutEntry{},
+		Established: map[messages.AuthorityID]messages.ChannelEstablished{},
+	}
+	var records []rendezvous.DescriptorRecord
+	revoked := map[string]bool{}
+	channels := map[messages.ChannelEstablished]map[messages.AuthorityID]bool{}
+	for _, i := range held {
+		author := i.fact.Header.Author
+		if connected(i.id) && i.fact.Header.Seq > want.Frontier[author].Seq {
+			want.Frontier[author] = messages.CutEntry{Author: author, Seq: i.fact.Header.Seq, Fact: i.id}
+		}
+		if !within(i) {
+			continue
+		}
+		want.Count++
+		sum.add(i.id)
+		old, repeats := held[messages.FactID(i.fact.Header.Again)]
+		if !stands(i) || (repeats && within(old) && stands(old)) {
+			continue
+		}
+		switch body := i.body.(type) {
+		case messages.RendezvousDescriptor:
+			records = append(records, rendezvous.DescriptorRecord{
+				Descriptor: body, Fact: i.id, Epoch: i.fact.Header.Epoch, Seq: i.fact.Header.Seq,
+			})
+		case messages.DescriptorRevoked:
+			if body.Authority == author {
+				revoked[fmt.Sprint(author, body.Nonce)] = true
+			}
+		case messages.ChannelEstablished:
+			if channels[body] == nil {
+				channels[body] = map[messages.AuthorityID]bool{}
+			}
+			channels[body][author] = true
+		}
+	}
+	want.Fingerprint = sum.fingerprint(want.Count)
+	for at := range records {
+		r := &records[at]
+		r.Revoked = revoked[fmt.Sprint(r.Descriptor.Authority, r.Descriptor.Nonce)]
+		best, there := want.Descriptors[r.Descriptor.Authority]
+		if !there || newerRecord(*r, best) < 0 {
+			want.Descriptors[r.Descriptor.Authority] = *r
+		}
+	}
+	for _, r := range records {
+		isNewest := want.Descriptors[r.Descriptor.Authority].Fact == r.Fact
+		there, taken := want.Older[r.Descriptor.Nonce]
+		if !isNewest && !r.Revoked && (!taken || r.Fact.Compare(there.Fact) < 0) {
+			want.Older[r.Descriptor.Nonce] = r
+		}
+	}
+	for channel, ends := range channels {
+		if ends[channel.Initiator] && ends[channel.Responder] && channel.Responder == n.identity.Authority() {
+			want.Established[channel.Initiator] = channel
+		}
+	}
+	return naiveView{view: want, members: len(rosters[len(rosters)-1])}
+}
