@@ -181,6 +181,42 @@ func TestForkBelowACutIsNeverReduced(t *testing.T) {
 	same(t, ana, cat)
 }
 
+func TestRevokedDescriptorIsNotAmongTheOlderOnes(t *testing.T) {
+	_, ben, _ := trio(t)
+	for n := range byte(4) {
+		ben.say(start, ben.descriptor(start, uint64(n+1), n+1))
+	}
+	ben.say(start, messages.DescriptorRevoked{Authority: ben.identity.Authority(), Nonce: messages.Nonce{2}})
+	older := ben.view.Older
+	if _, there := older[messages.Nonce{2}]; there || len(older) != 2 || ben.view.Descriptors[ben.identity.Authority()].Revoked {
+		t.Errorf("%d older ones, the revoked one among them: %t", len(older), there)
+	}
+}
+
+// SPEC 4.1: an invalid descriptor is "refused everywhere"; nobody publishes for
+// another, or one context's descriptor in another.
+func TestDescriptorIsNotTakenWhen(t *testing.T) {
+	tests := map[string]func(d *messages.RendezvousDescriptor, other *node){
+		"it is another's": func(d *messages.RendezvousDescriptor, other *node) {
+			*d = other.descriptor(start, 1, 1)
+		},
+		"it is of another context":     func(d *messages.RendezvousDescriptor, _ *node) { d.Context[0]++ },
+		"its commitment is zero":       func(d *messages.RendezvousDescriptor, _ *node) { d.PSKCommitment = [32]byte{} },
+		"its window begins in an hour": func(d *messages.RendezvousDescriptor, _ *node) { d.Valid.From += 3_599_000; d.Valid.Until += 3_599_000 },
+	}
+	for name, spoil := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, ben, cat := trio(t)
+			d := ben.descriptor(start, 1, 1)
+			spoil(&d, cat)
+			ben.say(start, d)
+			if len(ben.view.Descriptors) != 0 {
+				t.Errorf("the view takes %+v", ben.view.Descriptors)
+			}
+		})
+	}
+}
+
 // A rule of the epoch chain: an op counts once everything that it stands on is
 // held, and only for the epoch that it closes.
 func TestOpThatWaitsOpensNothing(t *testing.T) {
