@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/membership"
 	"pgregory.net/rapid"
 )
 
@@ -139,5 +140,16 @@ func TestCommitmentIsSalted(t *testing.T) {
 	moved.Epoch = epoch - 1
 	if commitmentMatches(w.view(alice), moved) {
 		t.Error("a commitment of one epoch holds in another")
+	}
+}
+
+// Nobody can commit to keys that we do not hold, those of no epoch included.
+func TestUnheldKeysMatchNothing(t *testing.T) {
+	w := newWorld(t)
+	forged := w.publish(bob, both)
+	forged.Epoch = 77
+	forged.Descriptor.PSKCommitment = membership.Keys{}.PSKCommitment(forged.Descriptor.Nonce)
+	if commitmentMatches(w.view(alice), forged) {
+		t.Error("a commitment to no secret at all was taken")
 	}
 }

@@ -154,6 +154,7 @@ func TestRefreshesAtOnce(t *testing.T) {
 	w.step(local(1, ownAddress))
 	w.wait(time.Minute)
 	w.step(local(0, relaySlot)) // an older network
+	w.wait(time.Minute)
 	w.step(local(1, ownAddress))
 	w.wait(time.Minute)
 	if len(w.published()) != 1 {

@@ -20,6 +20,7 @@ func TestCandidateFor(t *testing.T) {
 		Bindings: []messages.Binding{
 			prefix("docker0", "172.17.0.1/16", false), prefix("eth0", "192.168.1.7/24", true),
 			prefix("eth0", "2001:db8:1::7/64", true), prefix("eth0", "fe80::1/64", false),
+			prefix("lo", "127.0.0.1/8", false),
 		},
 	}
 	loopback := messages.LocalNetwork{

@@ -13,9 +13,7 @@ import (
 // answered; ≤ 3 per address and attempt".
 func TestSmallFirstThenFull(t *testing.T) {
 	n := upgrading(t)
-	for n.c.attempt != nil {
-		n.tick()
-	}
+	n.finishAttempt()
 	if probes := count[Probe](n.all); probes != maxSmallPerAddress {
 		t.Errorf("%d probes to an address that does not answer", probes)
 	}
@@ -25,9 +23,7 @@ func TestSmallFirstThenFull(t *testing.T) {
 	if small.Size != smallSize || full.Size != DefaultFullSize || full.To != peerAddr {
 		t.Errorf("small %+v, then %+v", small, full)
 	}
-	for n.c.attempt != nil {
-		n.tick()
-	}
+	n.finishAttempt()
 	if probes := count[Probe](n.all); probes != maxProbesPerAddress {
 		t.Errorf("%d probes to one address in one attempt", probes)
 	}

@@ -3,6 +3,7 @@ package upgrade
 import (
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -74,6 +75,10 @@ func (n *node) step(event messages.PeerConnectionMessage) []Effect {
 			}
 			n.saved = save.Saved
 		}
+	}
+	// What is saved is all that the next incarnation would know.
+	if !reflect.DeepEqual(n.saved, n.c.saved) {
+		n.t.Fatalf("after %T saved is %+v, and the machine has %+v", event, n.saved, n.c.saved)
 	}
 	if due := n.c.Deadline(); !due.IsZero() && !due.After(n.now) {
 		n.t.Fatalf("after %T the deadline %s is not after now: the machine would spin", event, due.Sub(n.now))
@@ -173,9 +178,14 @@ func degraded(t *testing.T) *node {
 
 // finishAttempt lets the attempt that runs come to its end.
 func (n *node) finishAttempt() {
-	for n.c.attempt != nil {
+	n.t.Helper()
+	for range 100 {
+		if n.c.attempt == nil {
+			return
+		}
 		n.tick()
 	}
+	n.t.Fatal("the attempt never ends")
 }
 
 func frame(kind messages.CoordinationKind, number messages.AttemptNumber) messages.Coordination {
