@@ -15,7 +15,7 @@ const againAtOnce = 128
 // them again in the new epoch at once (same body, field `again` = old FactID,
 // reduced once), so that nothing acknowledged is lost".
 func (j *Journal) findAgain() []Effect {
-	if j.again || j.flight != nil {
+	if j.again || j.flight != nil || j.failed != "" {
 		return nil
 	}
 	facts := j.leftOut()
@@ -56,7 +56,7 @@ func (j *Journal) leftOut() []messages.FactID {
 func (j *Journal) appendAgain(now messages.Millis, read messages.FactsRead, b *batch) {
 	j.again = false
 	keys, reason := j.ownKeys()
-	if reason != "" || read.Failure != "" {
+	if reason != "" {
 		return
 	}
 	due := map[messages.FactID]bool{}

@@ -23,6 +23,9 @@ func (j *Journal) commit(now messages.Millis, c messages.Commit, b *batch) {
 	if len(drafts) > 0 && reason == "" {
 		reason = unable
 	}
+	if reason == "" {
+		reason = misplaced(c.Facts, keys)
+	}
 	var charged []messages.Record
 	if reason == "" {
 		charged, reason = j.book.charge(c.Charges, j.set.open().number, now)
@@ -42,6 +45,18 @@ func (j *Journal) commit(now messages.Millis, c messages.Commit, b *batch) {
 	}
 	b.put(j.done.remember(c.Operation, now, facts)...)
 	b.reply(Reply{Operation: c.Operation, Facts: facts})
+}
+
+// misplaced says which descriptor was made for an epoch that has closed since:
+// nobody could check its commitment under the epoch of its fact (SPEC 6.2).
+func misplaced(facts []messages.RendezvousFact, keys membership.Keys) string {
+	for _, fact := range facts {
+		d, ok := fact.(messages.RendezvousDescriptor)
+		if ok && d.PSKCommitment != keys.PSKCommitment(d.Nonce) {
+			return fmt.Sprintf("the descriptor was not made for epoch %d, which is open now", keys.Epoch)
+		}
+	}
+	return ""
 }
 
 // draftsOf turns facts into drafts, or says why one of them cannot be a fact

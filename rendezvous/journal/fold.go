@@ -2,6 +2,7 @@ package journal
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous"
@@ -24,8 +25,9 @@ type fold struct {
 }
 
 type authorFold struct {
-	count       uint64
-	sum         uint64
+	count uint64
+	sum   uint64
+	// descriptors are sorted, the newest first.
 	descriptors []rendezvous.DescriptorRecord
 }
 
@@ -106,10 +108,23 @@ func (f *fold) describe(s *Set, e *entry, d messages.RendezvousDescriptor) {
 		rendezvous.ValidateDescriptor(d, e.header.HLC.Millis()) != nil {
 		return
 	}
+	record := rendezvous.DescriptorRecord{Descriptor: d, Fact: e.id, Epoch: s.saidIn(e), Seq: e.header.Seq}
 	author := f.author(d.Authority)
-	author.descriptors = append(author.descriptors, rendezvous.DescriptorRecord{
-		Descriptor: d, Fact: e.id, Epoch: e.header.Epoch, Seq: e.header.Seq,
-	})
+	at, _ := slices.BinarySearchFunc(author.descriptors, record, newerRecord)
+	author.descriptors = slices.Insert(author.descriptors, at, record)
+}
+
+// saidIn is the epoch in which the fact was said first. What a descriptor
+// commits to is the psk root of that one, however often a cut has made its
+// author say it again.
+func (s *Set) saidIn(e *entry) messages.Epoch {
+	for {
+		old := s.entries[messages.FactID(e.header.Again)]
+		if old == nil || old.header.Author != e.header.Author || old.header.Epoch >= e.header.Epoch {
+			return e.header.Epoch
+		}
+		e = old
+	}
 }
 
 // establish takes in what one end says of a channel.

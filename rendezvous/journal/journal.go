@@ -101,6 +101,12 @@ func (j *Journal) Step(now time.Time, event messages.JournalMessage) []Effect {
 		effects = j.written(e)
 	case messages.PeerHolds:
 		j.changed = j.peers.show(e) || j.changed
+	case messages.FactsRead:
+		if e.Failure != "" {
+			effects = j.stop("our own facts cannot be read: " + e.Failure)
+		} else {
+			j.queue = append(j.queue, event)
+		}
 	case messages.Tick:
 	default:
 		j.queue = append(j.queue, event)
@@ -145,7 +151,11 @@ func (j *Journal) drain(now time.Time) []Effect {
 	j.queue = append([]messages.JournalMessage(nil), j.queue[taken:]...)
 	b.put(j.set.ring.takeLearned()...)
 	if len(b.records) == 0 {
-		return append(effects, j.finish(b)...)
+		effects = append(effects, j.finish(b)...)
+		if taken > 0 && len(j.queue) > 0 {
+			effects = append(effects, j.drain(now)...)
+		}
+		return effects
 	}
 	j.last++
 	j.flight = b
@@ -209,8 +219,7 @@ func (j *Journal) written(e messages.Written) []Effect {
 	if e.Failure == "" {
 		return j.finish(b)
 	}
-	j.failed = "the journal has stopped, a write failed: " + e.Failure
-	effects := []Effect{Stopped{Reason: j.failed}}
+	effects := j.stop("a write failed: " + e.Failure)
 	for _, operation := range b.operations {
 		effects = append(effects, Reply{Operation: operation, Refusal: j.failed})
 	}
@@ -218,6 +227,12 @@ func (j *Journal) written(e messages.Written) []Effect {
 		effects = append(effects, Offered{Result: messages.FactsOffered{Session: session, Failure: j.failed}})
 	}
 	return effects
+}
+
+// stop ends all writing for good.
+func (j *Journal) stop(why string) []Effect {
+	j.failed = "the journal has stopped, " + why
+	return []Effect{Stopped{Reason: j.failed}}
 }
 
 // finish publishes what is durable now, then answers, then looks for facts of

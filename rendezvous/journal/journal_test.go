@@ -260,6 +260,41 @@ func TestCommitRefusesWhatTheJournalAloneMakes(t *testing.T) {
 	}
 }
 
+// Between preparing and committing, the epoch may have advanced.
+func TestDescriptorOfAClosedEpochIsRefused(t *testing.T) {
+	ana := found(t, 1)
+	old := ana.descriptor(start, 1, 1)
+	ben := ana.admit(start, 2)
+	ana.step(start, messages.PeerHolds{Peer: ben.identity.Authority(), Done: true})
+	if reply := ana.do(start, messages.Commit{Facts: []messages.RendezvousFact{old}}); !strings.Contains(reply.Refusal, "epoch 1") {
+		t.Errorf("reply %+v", reply)
+	}
+	ana.say(start, ana.descriptor(start, 1, 1))
+}
+
+func TestStoreThatCannotReadOurFactsStopsTheJournal(t *testing.T) {
+	ana := found(t, 1)
+	ana.step(start, messages.FactsRead{Failure: "damaged"})
+	if reply := ana.do(start, messages.Commit{}); !strings.Contains(reply.Refusal, "damaged") {
+		t.Errorf("reply %+v", reply)
+	}
+}
+
+// A queue full of refusals does not end the work.
+func TestWholeQueueIsWorkedOff(t *testing.T) {
+	ana := found(t, 1)
+	ana.hold = true
+	ana.step(start, messages.Commit{Operation: messages.OperationID{1}, Charges: []messages.ChargeFlowBudget{{Cost: 1}}})
+	for n := range 3 * maxBatchMessages {
+		operation := messages.OperationID{2, byte(n), byte(n >> 8)}
+		ana.step(start, messages.Commit{Operation: operation, Charges: []messages.ChargeFlowBudget{{Cost: messages.FlowLimit + 1}}})
+	}
+	ana.release(start)
+	if len(ana.replies) != 3*maxBatchMessages+1 || len(ana.journal.queue) != 0 {
+		t.Errorf("%d replies, %d are left", len(ana.replies), len(ana.journal.queue))
+	}
+}
+
 // SPEC 3.4: "An author in the roster that sees own facts beyond a cut appends
 // them again in the new epoch at once".
 func TestOwnFactsBeyondACutAreAppendedAgain(t *testing.T) {

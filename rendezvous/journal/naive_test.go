@@ -107,8 +107,12 @@ func naive(n *node) naiveView {
 		}
 		switch body := i.body.(type) {
 		case messages.RendezvousDescriptor:
+			first := i
+			for !first.fact.Header.Again.IsZero() {
+				first = held[messages.FactID(first.fact.Header.Again)]
+			}
 			records = append(records, rendezvous.DescriptorRecord{
-				Descriptor: body, Fact: i.id, Epoch: i.fact.Header.Epoch, Seq: i.fact.Header.Seq,
+				Descriptor: body, Fact: i.id, Epoch: first.fact.Header.Epoch, Seq: i.fact.Header.Seq,
 			})
 		case messages.DescriptorRevoked:
 			if body.Authority == author {

@@ -67,12 +67,12 @@ func (f *fold) describeIn(view *rendezvous.View) {
 		if len(author.descriptors) == 0 {
 			continue
 		}
-		records := slices.SortedFunc(slices.Values(author.descriptors), newerRecord)
+		records := slices.Clone(author.descriptors[:min(len(author.descriptors), 1+maxOlder)])
 		for at := range records {
 			records[at].Revoked = f.revoked[revocation{id, records[at].Descriptor.Nonce}]
 		}
 		view.Descriptors[id] = records[0]
-		for _, record := range records[1:min(len(records), 1+maxOlder)] {
+		for _, record := range records[1:] {
 			if !record.Revoked && record.Epoch+maxOlderEpochs >= view.Epoch {
 				keepOlder(view.Older, record)
 			}

@@ -181,6 +181,20 @@ func TestForkBelowACutIsNeverReduced(t *testing.T) {
 	same(t, ana, cat)
 }
 
+// A descriptor that a cut has left out is said again in the new epoch; what it
+// commits to is still the old one, and it must be seen to be old.
+func TestDescriptorSaidAgainIsOfItsFirstEpoch(t *testing.T) {
+	ana, ben, _ := trio(t)
+	ben.say(start, ben.descriptor(start, 1, 1))
+	ana.admit(start, 4)
+	ben.learn(start, ana)
+	record := ben.view.Descriptors[ben.identity.Authority()]
+	raw := ben.disk[messages.BucketFacts][string(record.Fact[:])]
+	if mustParse(raw).Header.Epoch != 3 || record.Epoch != 2 || ben.view.Epoch != 3 {
+		t.Errorf("a fact of epoch %d gives a descriptor of epoch %d", mustParse(raw).Header.Epoch, record.Epoch)
+	}
+}
+
 func TestRevokedDescriptorIsNotAmongTheOlderOnes(t *testing.T) {
 	_, ben, _ := trio(t)
 	for n := range byte(4) {
@@ -201,7 +215,7 @@ func TestDescriptorIsNotTakenWhen(t *testing.T) {
 			*d = other.descriptor(start, 1, 1)
 		},
 		"it is of another context":     func(d *messages.RendezvousDescriptor, _ *node) { d.Context[0]++ },
-		"its commitment is zero":       func(d *messages.RendezvousDescriptor, _ *node) { d.PSKCommitment = [32]byte{} },
+		"its sequence is zero":         func(d *messages.RendezvousDescriptor, _ *node) { d.Sequence = 0 },
 		"its window begins in an hour": func(d *messages.RendezvousDescriptor, _ *node) { d.Valid.From += 3_599_000; d.Valid.Until += 3_599_000 },
 	}
 	for name, spoil := range tests {
@@ -209,7 +223,10 @@ func TestDescriptorIsNotTakenWhen(t *testing.T) {
 			_, ben, cat := trio(t)
 			d := ben.descriptor(start, 1, 1)
 			spoil(&d, cat)
-			ben.say(start, d)
+			if _, err := ben.journal.append(messages.MillisOf(start), draftOf(d), ben.view.Keys[2], &batch{}); err != nil {
+				t.Fatal(err)
+			}
+			ben.view = Reduce(ben.journal.set)
 			if len(ben.view.Descriptors) != 0 {
 				t.Errorf("the view takes %+v", ben.view.Descriptors)
 			}
