@@ -55,11 +55,19 @@ type channelEnd struct {
 	rtt       time.Duration
 	// binding is where a direct path leaves from.
 	binding messages.Binding
+	// silent is since when nothing was heard on a direct path, as far as it
+	// was told; zero: it is not silent.
+	silent time.Time
 	// offered is the last attempt that the peer offered in this channel.
 	offered messages.AttemptNumber
 }
 
 func (e channelEnd) up() bool { return !e.id.IsZero() }
+
+// use moves the channel to a path.
+func (e *channelEnd) use(path messages.Path, rtt time.Duration, binding messages.Binding) {
+	e.path, e.rtt, e.binding, e.silent = path, rtt, binding, time.Time{}
+}
 
 // Counters count what was dropped (SPEC 10.4: "anything stale is dropped and
 // counted").
@@ -146,6 +154,7 @@ func (c *Connection) take(now time.Time, event messages.PeerConnectionMessage) {
 // scheduled.
 func (c *Connection) settle(now time.Time) {
 	c.keepHold(now)
+	c.suspectSilent(now)
 	c.giveUpDoubtful(now)
 	c.openPaths(now)
 	c.startWaitingCycle(now)
@@ -167,6 +176,7 @@ func (c *Connection) Deadline() time.Time {
 	if c.saved.Waiting {
 		earlier(c.saved.Bucket.next())
 	}
+	earlier(c.suspectDue())
 	if c.doubt != nil && !c.relay.ready.IsZero() {
 		earlier(c.doubt.until)
 	}

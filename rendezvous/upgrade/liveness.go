@@ -11,6 +11,12 @@ import (
 // (SPEC 10.7).
 const minSuspicion = 150 * time.Millisecond
 
+// revalidation is how long a path may stay in doubt after our network has
+// changed under it: long enough for the fresh cycle's first attempt, also where
+// the other end has to be asked for it. Everything goes over the relay too
+// meanwhile.
+const revalidation = 3 * time.Second
+
 // heldReason is why a pair stays on the relay that a person holds there.
 const heldReason = "held on relay (debug)"
 
@@ -18,37 +24,55 @@ const heldReason = "held on relay (debug)"
 type doubt struct {
 	// since is when it was last known to work; until when it is given up.
 	since, until time.Time
+	// moved says that nothing is known against it but a change of network.
+	moved bool
 }
 
 // suspicion is how long a path may be silent before it is in doubt, and how
 // long the doubt may last.
 func (c *Connection) suspicion() time.Duration { return max(3*c.channel.rtt, minSuspicion) }
 
-// pathSilent takes evidence that a path does not work. A silent relay is the
-// business of who holds the session, which says RelayLost.
+// pathSilent takes evidence that a path does not work. It may come before the
+// silence is long enough to act on, and is not repeated by everybody, so it is
+// kept. A silent relay is the business of who holds the session, which says
+// RelayLost.
 //
 // SPEC 10.7: "Direct path silent: suspect after max(3 RTT, 150 ms) — send on
 // both — and fail over to the relay".
 func (c *Connection) pathSilent(now time.Time, e messages.PathSilent) {
-	if e.Path != c.channel.path || e.Path.Kind != messages.PathDirect || e.For < c.suspicion() {
-		return
+	if e.Path == c.channel.path && e.Path.Kind == messages.PathDirect && c.channel.silent.IsZero() {
+		c.channel.silent = now.Add(-e.For)
 	}
-	c.suspect(now, now.Add(-e.For))
 }
 
-// suspect puts the direct path in doubt.
-func (c *Connection) suspect(now, since time.Time) {
-	if c.doubt != nil {
+// suspectDue is when silence is long enough to act on; zero: there is none.
+func (c *Connection) suspectDue() time.Time {
+	if c.channel.silent.IsZero() || c.doubt != nil && !c.doubt.moved {
+		return time.Time{}
+	}
+	return c.channel.silent.Add(c.suspicion())
+}
+
+// suspectSilent puts a path in doubt that has been silent for long enough.
+func (c *Connection) suspectSilent(now time.Time) {
+	if due := c.suspectDue(); due.IsZero() || now.Before(due) {
 		return
 	}
-	c.doubt = &doubt{since: since, until: now.Add(c.suspicion())}
-	if !c.relay.ready.IsZero() {
+	c.suspect(&doubt{since: c.channel.silent, until: now.Add(c.suspicion())})
+}
+
+// suspect puts the direct path in doubt: everything goes both ways.
+func (c *Connection) suspect(d *doubt) {
+	known := c.doubt != nil
+	c.doubt = d
+	if !known && !c.relay.ready.IsZero() {
 		c.do(SendBoth{On: true, Relay: c.relay.ready})
 	}
 }
 
 // trust ends a doubt.
 func (c *Connection) trust() {
+	c.channel.silent = time.Time{}
 	if c.doubt == nil {
 		return
 	}
@@ -64,7 +88,7 @@ func (c *Connection) pathHeard(now time.Time, e messages.PathHeard) {
 	case !c.channel.up():
 	case e.Path.Kind == messages.PathDirect:
 		if e.Path == c.channel.path {
-			c.trust()
+			c.heardAgain()
 		}
 	case e.Path.Kind != messages.PathRelay || e.Path == c.relay.ready:
 	case !c.relay.ready.IsZero():
@@ -75,20 +99,28 @@ func (c *Connection) pathHeard(now time.Time, e messages.PathHeard) {
 	}
 }
 
+// heardAgain ends a silence, and the doubt that came from it. A doubt that came
+// from a change of network waits for a validation: what is heard now may have
+// been on its way before.
+func (c *Connection) heardAgain() {
+	c.channel.silent = time.Time{}
+	if c.doubt != nil && !c.doubt.moved {
+		c.trust()
+	}
+}
+
 // networkMoved looks at the direct path in use after our network has changed:
 // it is given up if it cannot leave any more, and in doubt else.
 //
 // SPEC 10.5: "Stale external mappings are never viable."
 func (c *Connection) networkMoved(now time.Time) {
-	if recoverable(c.channel.binding, *c.local) {
-		c.suspect(now, now)
-		return
-	}
-	if !c.relay.ready.IsZero() {
+	if !recoverable(c.channel.binding, *c.local) && !c.relay.ready.IsZero() {
 		c.failOver(now, fmt.Sprintf("%s is gone", c.channel.binding.Prefix.Addr()))
 		return
 	}
-	c.suspect(now, now)
+	if c.doubt == nil {
+		c.suspect(&doubt{since: now, until: now.Add(revalidation), moved: true})
+	}
 }
 
 // giveUpDoubtful fails over when a doubt has lasted long enough and there is a
@@ -97,7 +129,11 @@ func (c *Connection) giveUpDoubtful(now time.Time) {
 	if c.doubt == nil || now.Before(c.doubt.until) || c.relay.ready.IsZero() {
 		return
 	}
-	c.failOver(now, "no answer "+inMillis(now.Sub(c.doubt.since)))
+	reason := "no answer " + inMillis(now.Sub(c.doubt.since))
+	if c.doubt.moved {
+		reason = "not validated since our network changed"
+	}
+	c.failOver(now, reason)
 }
 
 // failOver moves the channel to the relay that is ready.
@@ -107,7 +143,7 @@ func (c *Connection) giveUpDoubtful(now time.Time) {
 func (c *Connection) failOver(now time.Time, reason string) {
 	from := c.channel.path
 	c.doubt = nil
-	c.channel.path, c.channel.rtt, c.channel.binding = c.relay.ready, 0, messages.Binding{}
+	c.channel.use(c.relay.ready, 0, messages.Binding{})
 	c.remember(now, c.relay.ready, reason)
 	c.do(
 		FailOver{To: c.relay.ready, Reason: reason},

@@ -15,7 +15,10 @@ func TestSilentDirectPathFailsOver(t *testing.T) {
 	if effects := n.step(messages.PathSilent{Path: directPath, For: 149 * time.Millisecond}); len(effects) > 0 {
 		t.Fatalf("suspected after 149 ms: %v", effects)
 	}
-	both := must[SendBoth](n, n.step(messages.PathSilent{Path: directPath, For: 150 * time.Millisecond}))
+	if wait := n.c.Deadline().Sub(n.now); wait != time.Millisecond {
+		t.Fatalf("silence that is told once is acted on in %s", wait)
+	}
+	both := must[SendBoth](n, n.tick())
 	if !both.On || both.Relay != relayPath || n.c.State() != Degraded {
 		t.Fatalf("%+v in state %s", both, n.c.State())
 	}
@@ -39,8 +42,20 @@ func TestSlowPathIsGivenMoreTime(t *testing.T) {
 	if effects := n.step(messages.PathSilent{Path: directPath, For: 299 * time.Millisecond}); len(effects) > 0 {
 		t.Errorf("suspected before 3 RTT: %v", effects)
 	}
-	if effects := n.step(messages.PathSilent{Path: directPath, For: 300 * time.Millisecond}); count[SendBoth](effects) != 1 {
+	n.now = n.now.Add(time.Millisecond)
+	if effects := n.step(messages.Tick{}); count[SendBoth](effects) != 1 {
 		t.Errorf("not suspected after 3 RTT: %v", effects)
+	}
+}
+
+// What is heard before the silence is long enough ends it.
+func TestShortSilence(t *testing.T) {
+	n := direct(t)
+	n.finishAttempt()
+	n.step(messages.PathSilent{Path: directPath, For: 100 * time.Millisecond})
+	n.step(messages.PathHeard{Path: directPath})
+	if due := n.c.Deadline(); !due.IsZero() || n.c.State() != Direct {
+		t.Errorf("state %s, something is due in %s", n.c.State(), due.Sub(n.now))
 	}
 }
 
@@ -64,14 +79,37 @@ func TestNetworkChangeUnderDirectPath(t *testing.T) {
 		t.Errorf("reason %q", over.Reason)
 	}
 
-	n = direct(t)
-	if n.step(network(2, 1)); n.c.State() != Degraded || n.c.Status().Cycles != 2 {
-		t.Fatalf("state %s, %d cycles", n.c.State(), n.c.Status().Cycles)
+	changed := func() *node {
+		n := direct(t)
+		n.finishAttempt()
+		if n.step(network(2, 1)); n.c.State() != Degraded || n.c.Status().Cycles != 2 || count[SendBoth](n.last) != 1 {
+			t.Fatalf("state %s, %d cycles", n.c.State(), n.c.Status().Cycles)
+		}
+		return n
 	}
-	if over := must[FailOver](n, n.tick()); over.To != relayPath {
-		t.Errorf("%+v", over)
+	n = changed()
+	if n.step(messages.PathHeard{Path: directPath}); n.c.State() != Degraded {
+		t.Error("what was on its way before the change ended the doubt")
 	}
 	tickUntil[Coordinate](n)
+	n.step(messages.Coordination{Kind: messages.CoordinateEcho, Attempt: 2, Sender: 1, Receiver: 1})
+	small := must[Probe](n, n.last)
+	full := must[Probe](n, n.step(answer(small)))
+	off := must[SendBoth](n, n.step(answer(full)))
+	if off.On || n.c.State() != Direct || count[Promote](n.last) > 0 {
+		t.Errorf("validated again under the new network: %+v", n.last)
+	}
+
+	n = changed()
+	if over := tickUntil[FailOver](n); over.To != relayPath || over.Reason != "not validated since our network changed" {
+		t.Errorf("%+v", over)
+	}
+
+	n = changed()
+	n.step(messages.PathSilent{Path: directPath, For: time.Second})
+	if over := must[FailOver](n, n.tick()); over.Reason != "no answer 1150 ms" {
+		t.Errorf("a path that is silent besides gets no more time: %+v", over)
+	}
 }
 
 // Without a relay there is nothing to fail over to, until there is.

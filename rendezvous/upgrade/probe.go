@@ -174,7 +174,7 @@ func (c *Connection) promote(now time.Time, t *target, rtt time.Duration) {
 	}
 	from := c.channel.path
 	c.doubt = nil
-	c.channel.path, c.channel.rtt, c.channel.binding = path, rtt, t.binding
+	c.channel.use(path, rtt, t.binding)
 	reason := fmt.Sprintf("validated %s, %s", t.addr, inMillis(rtt))
 	c.remember(now, path, reason)
 	made := c.attempt.made

@@ -27,9 +27,9 @@ const (
 	// Degraded: the direct path is in doubt, and everything goes both ways.
 	// Entered when nothing was heard for max(3 RTT, 150 ms), or when the
 	// network changed under the path.
-	// Does: waits as long again.
-	// Leaves to Direct when the path is heard or validated again; to
-	// RelayOnly when it is not.
+	// Does: waits as long again, or for the first attempt of the fresh cycle.
+	// Leaves to Direct when the path is heard (after silence) or validated
+	// again; to RelayOnly when it is not.
 	Degraded
 )
 
