@@ -4,11 +4,9 @@ import (
 	"context"
 	"io"
 
+	"github.com/waymeet/waymeet/actors"
 	"github.com/waymeet/waymeet/messages"
-	"github.com/waymeet/waymeet/rendezvous/channel"
-	"github.com/waymeet/waymeet/rendezvous/membership"
 	"github.com/waymeet/waymeet/transport/admin"
-	"github.com/waymeet/waymeet/transport/store"
 )
 
 // What the command line, or any other program of the same user, asks a running
@@ -35,13 +33,7 @@ func Connect(stateDir string) (*Client, error) { return admin.Connect(stateDir) 
 
 // Identity is who the node of a state directory is; the first time it makes
 // one. The node need not run.
-func Identity(stateDir string) (AuthorityID, error) {
-	seed, err := store.LoadIdentity(stateDir)
-	if err != nil {
-		return AuthorityID{}, err
-	}
-	return membership.NewIdentity(seed).Authority(), nil
-}
+func Identity(stateDir string) (AuthorityID, error) { return actors.Identity(stateDir) }
 
 // backend is a node as its admin socket asks it.
 type backend struct{ n *Node }
@@ -85,7 +77,7 @@ func (b backend) Send(ctx context.Context, to, name string, size int64, body io.
 	if err != nil {
 		return admin.SendResult{}, err
 	}
-	pair := channel.Pair{Peer: peer}
+	pair := actors.Pair{Peer: peer}
 	for _, p := range peers { // a peer of several contexts: the one with a channel, if any has
 		if p.Peer == peer && (pair.Context.IsZero() || !p.Channel.IsZero()) {
 			pair.Context = p.Context

@@ -9,7 +9,6 @@ import (
 
 	"github.com/waymeet/waymeet/actors"
 	"github.com/waymeet/waymeet/messages"
-	"github.com/waymeet/waymeet/rendezvous/channel"
 	"github.com/waymeet/waymeet/transport/admin"
 )
 
@@ -170,13 +169,13 @@ func (c Context) Peers() []Peer {
 
 // Peer is another member; whether it is one shows when it is used.
 func (c Context) Peer(id AuthorityID) Peer {
-	return Peer{c.node, channel.Pair{Context: c.id, Peer: id}}
+	return Peer{c.node, actors.Pair{Context: c.id, Peer: id}}
 }
 
 // Peer is another member of a context: a value that may be copied.
 type Peer struct {
 	node *Node
-	pair channel.Pair
+	pair actors.Pair
 }
 
 // Stream is a two-way stream over the channel to a peer. It is a net.Conn with
@@ -189,13 +188,13 @@ func (p Peer) ID() AuthorityID { return p.pair.Peer }
 // OpenStream opens a stream of the host's protocol, 1 to 255 bytes. It waits
 // for a channel to the peer.
 func (p Peer) OpenStream(ctx context.Context, protocol string) (*Stream, error) {
-	return p.node.node.OpenStream(ctx, p.pair.Context, p.pair.Peer, protocol)
+	return p.node.node.OpenStream(ctx, p.pair, protocol)
 }
 
 // AcceptStream waits for the next stream that the peer opens, and tells its
 // protocol.
 func (p Peer) AcceptStream(ctx context.Context) (protocol string, s *Stream, err error) {
-	accepted, err := p.node.node.AcceptStream(ctx, p.pair.Context, p.pair.Peer)
+	accepted, err := p.node.node.AcceptStream(ctx, p.pair)
 	return accepted.Protocol, accepted.Stream, err
 }
 

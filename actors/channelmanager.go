@@ -4,6 +4,7 @@ import (
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/channel"
 	"github.com/waymeet/waymeet/supervision"
+	"github.com/waymeet/waymeet/transport/mux"
 	"github.com/waymeet/waymeet/transport/quicx"
 )
 
@@ -21,7 +22,7 @@ func (n *Node) managerChild() supervision.Child {
 					n.endOwnAttempts()
 					return channel.NewManager(channel.Config{
 						Self: n.identity.Authority(), Boot: n.boot, Views: &n.views, Service: n.service,
-						Suite: ownSuite(), Random: n.jitter(), Saved: n.savedPairs.All(), Live: n.liveChannels(),
+						Suite: mux.PreferredSuite(), Random: n.jitter(), Saved: n.savedPairs.All(), Live: n.liveChannels(),
 					}), nil
 				},
 				Perform: n.performManager,
@@ -125,6 +126,8 @@ func (n *Node) performChannel(effect channel.Effect) {
 		n.channelUp(e)
 	case channel.ChannelDown:
 		n.channelDown(e)
+	case channel.AttemptFailed:
+		n.log.Info("attempt failed", "attempt", e.Attempt.String(), "reason", e.Failure.String())
 	case channel.Refused:
 		n.log.Info("refused", "context", e.Pair.Context.Short(), "peer", e.Pair.Peer.Short(), "decision", e.Decision.String())
 	}
@@ -165,7 +168,7 @@ func (n *Node) resendAnswer(attempt messages.AttemptID, via messages.Via) {
 		return
 	}
 	if answer := line.Answer(); answer != nil {
-		_ = n.socket.Send(answer, muxPath(via)) // loss: the hello comes again
+		_ = n.socket.Send(answer, via) // loss: the hello comes again
 	}
 }
 

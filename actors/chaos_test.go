@@ -152,7 +152,7 @@ func (w *world) exchange(said []byte) {
 	cx := a.Contexts()[0]
 	var echo sync.WaitGroup
 	echo.Go(func() {
-		accepted, err := b.AcceptStream(ctx, cx, a.Authority())
+		accepted, err := b.AcceptStream(ctx, actors.Pair{Context: cx, Peer: a.Authority()})
 		if err != nil {
 			w.t.Error(err)
 			return
@@ -162,7 +162,7 @@ func (w *world) exchange(said []byte) {
 		}
 		accepted.Stream.Close()
 	})
-	stream, err := a.OpenStream(ctx, cx, b.Authority(), "echo/1")
+	stream, err := a.OpenStream(ctx, actors.Pair{Context: cx, Peer: b.Authority()}, "echo/1")
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ type SentFile struct {
 
 // SendFile streams a file to a peer and returns when the peer has stored it,
 // durable, and both ends hashed the same bytes.
-func (n *Node) SendFile(ctx context.Context, pair channel.Pair, name string, size uint64, content io.Reader) (SentFile, error) {
+func (n *Node) SendFile(ctx context.Context, pair Pair, name string, size uint64, content io.Reader) (SentFile, error) {
 	line, err := n.awaitChannel(ctx, pair)
 	if err != nil {
 		return SentFile{}, messages.Problem{

@@ -89,7 +89,7 @@ func (n *Node) sendHello(entry attemptEntry, e handshake.SendHello) {
 	if line, ok := n.lines.Load().Attempt(e.Attempt); ok {
 		line.KeepAnswer(datagram)
 	}
-	_ = n.socket.Send(datagram, muxPath(e.Via)) // loss: the hello comes again
+	_ = n.socket.Send(datagram, e.Via) // loss: the hello comes again
 }
 
 func (n *Node) installKeys(entry attemptEntry, e handshake.InstallKeys) {
@@ -101,7 +101,7 @@ func (n *Node) installKeys(entry attemptEntry, e handshake.InstallKeys) {
 		}
 		err = line.Install(e.Result)
 	} else {
-		config := linkConfig(entry, entry.hello, muxPath(entry.terms.Via))
+		config := linkConfig(entry, entry.hello, entry.terms.Via)
 		_, err = n.lines.Load().Accept(e.Attempt, config, e.Result)
 	}
 	if err != nil {
@@ -127,8 +127,8 @@ func linkConfig(entry attemptEntry, hello []byte, path mux.Path) mux.LinkConfig 
 // owner said, or the way that the pair has now.
 func (n *Node) pathFor(terms messages.HandshakeTerms) mux.Path {
 	if terms.Via != (messages.Via{}) {
-		return muxPath(terms.Via)
+		return terms.Via
 	}
 	path, _ := n.reach.Load(pairOf(terms.Attempt))
-	return muxPath(path)
+	return path
 }

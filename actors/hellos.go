@@ -98,7 +98,7 @@ func (n *Node) takeHello(h mux.Hello) bool {
 		return false
 	}
 	hash := n.attempts.keep(h.Raw, time.Now())
-	via := messagePath(h.Via)
+	via := h.Via
 	switch {
 	case topic.ticket.IsZero():
 		n.tellManager(messages.HelloReceived{

@@ -10,6 +10,7 @@ import (
 	"github.com/waymeet/waymeet/rendezvous/discovery"
 	"github.com/waymeet/waymeet/rendezvous/journal"
 	"github.com/waymeet/waymeet/supervision"
+	"github.com/waymeet/waymeet/transport/mux"
 )
 
 type joinerContext = supervision.Context[messages.JoinerMessage]
@@ -50,7 +51,7 @@ func (n *Node) spawnJoin(ticket messages.Ticket) error {
 			return supervision.Host[messages.JoinerMessage, discovery.JoinerEffect]{
 				New: func(*joinerContext) (supervision.Machine[messages.JoinerMessage, discovery.JoinerEffect], error) {
 					return discovery.NewJoiner(discovery.JoinerConfig{
-						Identity: n.identity, Suite: ownSuite(), Random: n.jitter(),
+						Identity: n.identity, Suite: mux.PreferredSuite(), Random: n.jitter(),
 					}), nil
 				},
 				Perform: func(c *joinerContext, effect discovery.JoinerEffect) { n.performJoin(c, j, effect) },

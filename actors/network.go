@@ -184,19 +184,40 @@ func (n *Node) takeSTUN(from netip.AddrPort, datagram []byte) bool {
 	return true
 }
 
+// controlBacklog is how many control datagrams of relays wait to be opened;
+// more are dropped.
+const controlBacklog = 256
+
 // takeControl takes what came on the socket and belongs to no link. It runs on
-// the socket's reader.
+// the socket's reader: what may cost a Diffie-Hellman goes to controlLoop.
 func (n *Node) takeControl(c mux.Control) bool {
 	if len(c.Data) == 0 {
 		return false
 	}
 	switch c.Data[0] {
 	case messages.FirstByteRelayControl:
-		return n.relayControl(c.From, c.Data)
+		select {
+		case n.control <- c:
+			return true
+		default:
+			return false
+		}
 	case 0, 1, 2, 3: // RFC 7983
 		return n.takeSTUN(c.From, c.Data)
 	}
 	return false
+}
+
+// controlLoop opens the control datagrams of relays until the node closes.
+func (n *Node) controlLoop() {
+	for {
+		select {
+		case c := <-n.control:
+			n.relayControl(c.From, c.Data)
+		case <-n.closing.Done():
+			return
+		}
+	}
 }
 
 // resolve looks up HOST:PORT.

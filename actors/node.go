@@ -42,13 +42,15 @@ type Node struct {
 	started  time.Time
 	seed     atomic.Uint64
 
-	lock   *store.Lock
-	db     *store.Node
-	socket *mux.Socket
-	lines  atomic.Pointer[vault.Lines]
-	root   atomic.Pointer[supervision.Tree]
-	inbox  *filedrop.Inbox
-	// receiving counts the files that are being received; closing ends them.
+	lock    *store.Lock
+	db      *store.Node
+	socket  *mux.Socket
+	lines   atomic.Pointer[vault.Lines]
+	root    atomic.Pointer[supervision.Tree]
+	inbox   *filedrop.Inbox
+	control chan mux.Control
+	// receiving counts the goroutines that receive files or open control
+	// datagrams; closing ends them.
 	receiving sync.WaitGroup
 	closing   context.Context
 	close     context.CancelFunc
@@ -96,7 +98,7 @@ type Node struct {
 // Start opens the state directory and the socket and runs the tree. Its errors
 // are messages.Problem where a person can do something about them.
 func Start(config Config) (*Node, error) {
-	n := &Node{config: config.withDefaults(), started: time.Now(), done: make(chan struct{})}
+	n := &Node{config: config.withDefaults(), started: time.Now(), done: make(chan struct{}), control: make(chan mux.Control, controlBacklog)}
 	n.log = n.config.logger()
 	n.seed.Store(n.config.Seed)
 	if err := n.open(); err != nil {

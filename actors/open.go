@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 	"syscall"
-
-	"golang.org/x/sys/cpu"
 
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous"
@@ -61,6 +60,19 @@ func (n *Node) open() error {
 	return n.listen()
 }
 
+// Identity is who the node of a state directory is; the first time it makes
+// one. The node need not run.
+func Identity(dir string) (messages.AuthorityID, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return messages.AuthorityID{}, stateProblem(dir, err)
+	}
+	seed, err := store.LoadIdentity(dir)
+	if err != nil {
+		return messages.AuthorityID{}, stateProblem(dir, err)
+	}
+	return membership.NewIdentity(seed).Authority(), nil
+}
+
 // listen opens the socket. A port that was chosen once is kept: peers that
 // know it find the node again.
 func (n *Node) listen() error {
@@ -95,6 +107,7 @@ func (n *Node) listen() error {
 		return err
 	}
 	n.lines.Store(lines)
+	n.receiving.Go(n.controlLoop)
 	return nil
 }
 
@@ -135,14 +148,6 @@ func (n *Node) closeAll() {
 		_ = n.lock.Release()
 	}
 	n.hub.close()
-}
-
-// ownSuite is the suite that this machine's hardware likes best (SPEC 7.1).
-func ownSuite() messages.Suite {
-	if cpu.X86.HasAES || cpu.ARM64.HasAES || cpu.S390X.HasAES {
-		return messages.SuiteAESGCM
-	}
-	return messages.SuiteChaChaPoly
 }
 
 // stateProblem says what is wrong with the state directory.

@@ -93,7 +93,7 @@ func (n *Node) endpointsChanged(cx messages.ContextID) {
 func (n *Node) channelUpMessage(line *vault.Line, initiator bool) messages.ChannelUp {
 	up := messages.ChannelUp{
 		Channel: line.Record().Channel, Initiator: initiator,
-		Path: line.Path(), Relay: messagePath(line.Relay()), RTT: line.Link().Stats().RTT,
+		Path: line.Path(), Relay: line.Relay(), RTT: line.Link().Stats().RTT,
 	}
 	if up.Path.Kind == messages.PathRelay {
 		up.Relay = up.Path
@@ -134,7 +134,7 @@ func (n *Node) performPair(c *pairContext, pair channel.Pair, effect upgrade.Eff
 func (n *Node) performPath(c *pairContext, line *vault.Line, effect upgrade.Effect) {
 	switch e := effect.(type) {
 	case upgrade.KeepWarm:
-		line.KeepRelay(muxPath(e.Path))
+		line.KeepRelay(e.Path)
 	case upgrade.Coordinate:
 		frame := e.Frame.Append([]byte{frameCoordination})
 		c.Task("coordinate", func(_ context.Context, _ func(messages.PeerConnectionMessage)) {
@@ -146,17 +146,17 @@ func (n *Node) performPath(c *pairContext, line *vault.Line, effect upgrade.Effe
 		if n.networkGeneration().After(e.Network) {
 			return // SPEC 10.4: made under an older network
 		}
-		line.KeepRelay(muxPath(e.Relay))
-		line.Link().SetPath(muxPath(e.Path))
+		line.KeepRelay(e.Relay)
+		line.Link().SetPath(e.Path)
 	case upgrade.SendBoth:
 		first, _ := line.Link().Paths()
 		if e.On {
-			line.Link().SetPaths(first, muxPath(e.Relay))
+			line.Link().SetPaths(first, e.Relay)
 		} else {
 			line.Link().SetPath(first)
 		}
 	case upgrade.FailOver:
-		line.Link().SetPath(muxPath(e.To))
+		line.Link().SetPath(e.To)
 	case upgrade.RepeatLast:
 		_ = line.Link().Repeat() // nothing was sent yet, or it is lost
 	}

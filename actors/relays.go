@@ -167,17 +167,16 @@ func (n *Node) leaveRelays(scope relayScope) {
 }
 
 // relayControl hands a control datagram to the use that it is for.
-func (n *Node) relayControl(from netip.AddrPort, datagram []byte) bool {
+func (n *Node) relayControl(from netip.AddrPort, datagram []byte) {
 	for _, use := range n.relays.all() {
 		if use.address() != from {
 			continue
 		}
 		if message, ok := use.control.Open(datagram); ok {
 			tell(n, atRelays+"/"+use.key.name(), message)
-			return true
+			return
 		}
 	}
-	return false
 }
 
 // toRelays tells every relay client.

@@ -23,7 +23,7 @@ const atForwarder = "/forwarder"
 // RelayConfig is what a relay needs to run. Conn and Key are required.
 type RelayConfig struct {
 	// Conn is the socket; the relay owns it from now on.
-	Conn *net.UDPConn
+	Conn net.PacketConn
 	// Key is the relay's Ed25519 key; its public half stands in the URL.
 	Key ed25519.PrivateKey
 	// Tap gets every datagram that comes and goes; nil: nothing is kept.
@@ -33,22 +33,26 @@ type RelayConfig struct {
 }
 
 // Relay is a running relay: a socket that forwards, and an actor that decides
-// for whom. A client that it forgot, because its actor was restarted, makes a
-// new handshake within two keepalives.
+// for whom. What the actor decided stays with the socket whose clients and
+// routes it is about, so both survive the actor.
 type Relay struct {
-	server   *relaywire.Server
-	tree     *supervision.Tree
-	inbox    supervision.Ref[messages.RelayForwarderMessage]
-	counts   atomic.Pointer[relay.Counts]
-	stopping sync.Once
-	done     chan struct{}
+	forwarder *relay.Forwarder
+	server    *relaywire.Server
+	tree      *supervision.Tree
+	inbox     supervision.Ref[messages.RelayForwarderMessage]
+	counts    atomic.Pointer[relay.Counts]
+	stopping  sync.Once
+	done      chan struct{}
 }
 
 type forwarderContext = supervision.Context[messages.RelayForwarderMessage]
 
 // StartRelay runs a relay.
 func StartRelay(config RelayConfig) (*Relay, error) {
-	r := &Relay{done: make(chan struct{})}
+	r := &Relay{
+		forwarder: relay.NewForwarder(relay.ForwarderConfig{Random: rand.Reader}),
+		done:      make(chan struct{}),
+	}
 	r.counts.Store(&relay.Counts{})
 	ready := make(chan struct{})
 	server, err := relaywire.NewServer(relaywire.ServerConfig{
@@ -80,14 +84,13 @@ func (r *Relay) forwarderChild() supervision.Child {
 	return supervision.WorkerSpec[messages.RelayForwarderMessage]{
 		Name: "forwarder",
 		New: func() supervision.Actor[messages.RelayForwarderMessage] {
-			machine := relay.NewForwarder(relay.ForwarderConfig{Random: rand.Reader})
 			return supervision.Host[messages.RelayForwarderMessage, relay.ForwarderEffect]{
 				New: func(*forwarderContext) (supervision.Machine[messages.RelayForwarderMessage, relay.ForwarderEffect], error) {
-					return machine, nil
+					return r.forwarder, nil
 				},
 				Perform: func(_ *forwarderContext, effect relay.ForwarderEffect) {
 					r.perform(effect)
-					counts := machine.Counts()
+					counts := r.forwarder.Counts()
 					r.counts.Store(&counts)
 				},
 				Tick: messages.Tick{},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/channel"
 	"github.com/waymeet/waymeet/transport/quicx"
 	"github.com/waymeet/waymeet/transport/vault"
@@ -20,6 +19,9 @@ const resetBusy quicx.ResetCode = 2
 
 // ErrChannelClosed: the node is stopping, or the pair has no channel any more.
 var ErrChannelClosed = errors.New("the channel is closed")
+
+// Pair names a peer in a context.
+type Pair = channel.Pair
 
 // Stream is a stream of a channel: a net.Conn with half-close.
 type Stream = quicx.Stream
@@ -92,8 +94,8 @@ func (n *Node) ticketStream(l *vault.Line, protocol string, stream *quicx.Stream
 
 // OpenStream opens a stream of the host's protocol to a peer. It waits for a
 // channel that takes streams.
-func (n *Node) OpenStream(ctx context.Context, cx messages.ContextID, peer messages.AuthorityID, protocol string) (*Stream, error) {
-	line, err := n.awaitChannel(ctx, channel.Pair{Context: cx, Peer: peer})
+func (n *Node) OpenStream(ctx context.Context, pair Pair, protocol string) (*Stream, error) {
+	line, err := n.awaitChannel(ctx, pair)
 	if err != nil {
 		return nil, err
 	}
@@ -101,9 +103,9 @@ func (n *Node) OpenStream(ctx context.Context, cx messages.ContextID, peer messa
 }
 
 // AcceptStream waits for the next stream that the peer opens for the host.
-func (n *Node) AcceptStream(ctx context.Context, cx messages.ContextID, peer messages.AuthorityID) (Accepted, error) {
+func (n *Node) AcceptStream(ctx context.Context, pair Pair) (Accepted, error) {
 	select {
-	case accepted := <-n.hosted.queue(channel.Pair{Context: cx, Peer: peer}):
+	case accepted := <-n.hosted.queue(pair):
 		return accepted, nil
 	case <-n.done:
 		return Accepted{}, ErrChannelClosed

@@ -79,17 +79,17 @@ func (w lineWatcher) LinePath(l *vault.Line, event mux.Event) {
 			ID: messages.ProbeID(e.ID), From: e.From.Addr, Observed: e.Observed, Size: e.Size, RTT: e.RTT,
 		})
 	case mux.PathSilent:
-		w.n.tellPair(pair, messages.PathSilent{Path: messagePath(e.Path), For: e.For})
+		w.n.tellPair(pair, messages.PathSilent{Path: e.Path, For: e.For})
 		if e.Path.Kind == messages.PathRelay {
-			w.n.relayEvidence(messagePath(e.Path), messages.RelayUnanswered{})
+			w.n.relayEvidence(e.Path, messages.RelayUnanswered{})
 		}
 	case mux.PathHeard:
-		w.n.tellPair(pair, messages.PathHeard{Path: messagePath(e.Path)})
+		w.n.tellPair(pair, messages.PathHeard{Path: e.Path})
 		if e.Path.Kind == messages.PathRelay {
-			w.n.relayEvidence(messagePath(e.Path), messages.RelayHeard{})
+			w.n.relayEvidence(e.Path, messages.RelayHeard{})
 		}
 	case mux.PathMoved:
-		w.n.tellPair(pair, messages.PathHeard{Path: messagePath(e.To)})
+		w.n.tellPair(pair, messages.PathHeard{Path: e.To})
 	}
 }
 
@@ -113,12 +113,4 @@ func (n *Node) channelOf(pair channel.Pair) (*vault.Line, bool) {
 		}
 	}
 	return best, best != nil
-}
-
-func muxPath(p messages.Path) mux.Path {
-	return mux.Path{Kind: p.Kind, Addr: p.Addr, Session: mux.Session(p.Session)}
-}
-
-func messagePath(p mux.Path) messages.Path {
-	return messages.Path{Kind: p.Kind, Addr: p.Addr, Session: messages.HopSession(p.Session)}
 }

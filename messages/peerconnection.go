@@ -1,8 +1,6 @@
 package messages
 
 import (
-	"encoding/hex"
-	"fmt"
 	"net/netip"
 	"strconv"
 	"time"
@@ -46,13 +44,11 @@ type Path struct {
 // IsZero reports whether there is no path.
 func (p Path) IsZero() bool { return p == Path{} }
 
-// String is "direct 203.0.113.9:51820" or "relay 203.0.113.1:7342/0a0b0c0d".
+// String is "direct 203.0.113.9:51820" or "relay 203.0.113.1:7342". The session
+// stays out of logs: the relay could tell by it whose they are.
 func (p Path) String() string {
-	switch p.Kind {
-	case 0:
+	if p.IsZero() {
 		return "no path"
-	case PathRelay:
-		return fmt.Sprintf("%s %s/%s", p.Kind, p.Addr, hex.EncodeToString(p.Session[:]))
 	}
 	return p.Kind.String() + " " + p.Addr.String()
 }

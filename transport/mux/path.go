@@ -1,27 +1,17 @@
 package mux
 
 import (
-	"fmt"
 	"net/netip"
 
 	"github.com/waymeet/waymeet/messages"
 )
 
-// Session names the two ends of a hop at a relay; the relay chose it for this
-// side, and it is valid from the address it was given to.
-type Session [4]byte
+// Path is one way to the peer. Addr is never an IPv4 address in IPv6 form:
+// Direct and Relayed see to it.
+type Path = messages.Path
 
-// Path is one way to the peer. Paths are comparable; the zero Path leads
-// nowhere.
-//
-// Invariant: Session is zero unless Kind is messages.PathRelay, and Addr is
-// never an IPv4 address in IPv6 form.
-type Path struct {
-	Kind messages.PathKind
-	// Addr is the peer's address, or the relay's.
-	Addr    netip.AddrPort
-	Session Session
-}
+// Session names our side of a pair at a relay.
+type Session = messages.HopSession
 
 // Direct is the path to an address.
 func Direct(to netip.AddrPort) Path {
@@ -33,20 +23,8 @@ func Relayed(relay netip.AddrPort, session Session) Path {
 	return Path{Kind: messages.PathRelay, Addr: unmap(relay), Session: session}
 }
 
-// IsZero reports whether the path leads nowhere.
-func (p Path) IsZero() bool { return p == Path{} }
-
-// String is "direct 192.0.2.1:5" or "relay 192.0.2.1:5". The session stays out
-// of logs: who knows it can be told apart by the relay.
-func (p Path) String() string {
-	if p.IsZero() {
-		return "no path"
-	}
-	return fmt.Sprintf("%v %v", p.Kind, p.Addr)
-}
-
-// hop is how many bytes stand before the datagram on this path.
-func (p Path) hop() int {
+// hop is how many bytes stand before the datagram on a path.
+func hop(p Path) int {
 	if p.Kind == messages.PathRelay {
 		return hopSize
 	}
@@ -54,7 +32,7 @@ func (p Path) hop() int {
 }
 
 // putHop writes them.
-func (p Path) putHop(b []byte) {
+func putHop(p Path, b []byte) {
 	if p.Kind == messages.PathRelay {
 		b[0] = kindHop
 		copy(b[1:], p.Session[:])

@@ -97,7 +97,7 @@ func (l *Link) writeEarly(path Path, packets []byte, size int) error {
 		}
 		counter := l.earlyCounter.Add(1) - 1
 		d := buffer.begin(path, kindEarly, uint32(l.attempt), counter)
-		d = l.early.Seal(d, buffer.nonce[:], packet, d[path.hop():])
+		d = l.early.Seal(d, buffer.nonce[:], packet, d[hop(path):])
 		l.sent(1, len(packet))
 		if err := l.socket.write(d, len(d), path.Addr, nil); isTooLong(err) {
 			return err
@@ -108,9 +108,9 @@ func (l *Link) writeEarly(path Path, packets []byte, size int) error {
 
 // sayHello sends the first hello of the attempt, again and again the same.
 func (l *Link) sayHello(path Path) error {
-	d := make([]byte, path.hop()+len(l.hello))
-	path.putHop(d)
-	copy(d[path.hop():], l.hello)
+	d := make([]byte, hop(path)+len(l.hello))
+	putHop(path, d)
+	copy(d[hop(path):], l.hello)
 	return l.socket.write(d, len(d), path.Addr, nil)
 }
 
@@ -127,7 +127,7 @@ func (l *Link) writeData(key *sendKey, path Path, packets []byte, size int, oob 
 	}
 	l.sent(count, len(packets))
 	l.lastSent.Store(int64(now))
-	return l.socket.write(buffer.out, size+Overhead+path.hop(), path.Addr, oob)
+	return l.socket.write(buffer.out, size+Overhead+hop(path), path.Addr, oob)
 }
 
 // seal appends one sealed data datagram.
@@ -135,7 +135,7 @@ func (b *sealBuffer) seal(key *sendKey, path Path, packet []byte) {
 	start := len(b.out)
 	counter := key.counter.Add(1) - 1
 	d := b.header(path, kindData, uint32(key.index), counter)
-	b.out = key.aead.Seal(d, b.nonce[:], packet, d[start+path.hop():])
+	b.out = key.aead.Seal(d, b.nonce[:], packet, d[start+hop(path):])
 }
 
 // begin starts the buffer anew with the headers of one datagram.
@@ -148,8 +148,8 @@ func (b *sealBuffer) begin(path Path, kind byte, id uint32, counter uint64) []by
 // nonce.
 func (b *sealBuffer) header(path Path, kind byte, id uint32, counter uint64) []byte {
 	var head [hopSize + headerSize]byte
-	hop := path.hop()
-	path.putHop(head[:])
+	hop := hop(path)
+	putHop(path, head[:])
 	putHeader(head[hop:], kind, id, counter)
 	putNonce(&b.nonce, counter)
 	return append(b.out, head[:hop+headerSize]...)

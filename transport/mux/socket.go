@@ -154,9 +154,9 @@ func (s *Socket) Send(b []byte, via Path) error {
 		return nil
 	}
 	d := b
-	if hop := via.hop(); hop > 0 {
+	if hop := hop(via); hop > 0 {
 		d = make([]byte, hop+len(b))
-		via.putHop(d)
+		putHop(via, d)
 		copy(d[hop:], b)
 	}
 	if err := s.write(d, len(d), via.Addr, nil); errors.Is(err, net.ErrClosed) {

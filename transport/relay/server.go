@@ -19,7 +19,7 @@ import (
 // required.
 type ServerConfig struct {
 	// Conn is the socket; the server owns it from then on and closes it.
-	Conn *net.UDPConn
+	Conn net.PacketConn
 	// Key is the relay's Ed25519 key; its public half stands in the URL.
 	Key ed25519.PrivateKey
 	// Deliver takes a request or a report to whoever decides (a RelayRequest
@@ -56,7 +56,7 @@ type Counters struct {
 // on the network but Close.
 type Server struct {
 	config  ServerConfig
-	socket  *socket
+	socket  socket
 	routes  routeTable
 	clients *clientTable
 	queues  *queues
@@ -77,18 +77,12 @@ type Server struct {
 // more are dropped.
 const controlBacklog = 256
 
-// socketBuffer is the size asked for of the kernel's buffers, in bytes.
-const socketBuffer = 4 << 20
-
 // NewServer starts to serve on the socket. It fails if a required field is
 // missing; the socket stays the caller's then.
 func NewServer(config ServerConfig) (*Server, error) {
 	if config.Conn == nil || config.Deliver == nil || len(config.Key) != ed25519.PrivateKeySize {
 		return nil, errors.New("relay server: socket, key or Deliver is missing in its configuration")
 	}
-	// As much as the system allows: a burst that waits is not lost.
-	config.Conn.SetReadBuffer(socketBuffer)
-	config.Conn.SetWriteBuffer(socketBuffer)
 	socket, err := newSocket(config.Conn)
 	if err != nil {
 		return nil, fmt.Errorf("relay server: %w", err)

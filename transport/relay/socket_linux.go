@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
-	"net/netip"
 	"unsafe"
 
 	"golang.org/x/net/ipv4"
@@ -12,29 +11,17 @@ import (
 )
 
 const (
-	// maxRead is the greatest number of bytes that one message of a read
-	// brings: a UDP payload, or what GRO put together.
-	maxRead = 1 << 16
-	// readBatch and writeBatch are how many messages one system call moves.
-	readBatch  = 16
-	writeBatch = 16
+	// readBatch is how many messages one system call reads.
+	readBatch = 16
 	// maxSegments is the kernel's limit for one GSO write (UDP_MAX_SEGMENTS),
 	// and maxSegmented the greatest payload of one.
 	maxSegments  = 64
 	maxSegmented = 65000
 )
 
-// received is what one message of a read brought: datagrams of one sender, each
-// of segment bytes but the last. It is valid until the next read.
-type received struct {
-	data    []byte
-	segment int
-	from    netip.AddrPort
-}
-
-// socket reads and writes in batches: recvmmsg with UDP_GRO, sendmmsg with
-// UDP_SEGMENT. One goroutine may read while another writes.
-type socket struct {
+// batchSocket reads and writes in batches: recvmmsg with UDP_GRO, sendmmsg with
+// UDP_SEGMENT.
+type batchSocket struct {
 	conn  *net.UDPConn
 	batch *ipv4.PacketConn
 	in    []ipv4.Message
@@ -44,8 +31,8 @@ type socket struct {
 	segmenting bool
 }
 
-func newSocket(conn *net.UDPConn) (*socket, error) {
-	s := &socket{conn: conn, batch: ipv4.NewPacketConn(conn)}
+func newSystemSocket(conn *net.UDPConn) (socket, error) {
+	s := &batchSocket{conn: conn, batch: ipv4.NewPacketConn(conn)}
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return nil, err
@@ -74,8 +61,7 @@ func newSocket(conn *net.UDPConn) (*socket, error) {
 	return s, nil
 }
 
-// read waits for at least one message.
-func (s *socket) read() ([]received, error) {
+func (s *batchSocket) read() ([]received, error) {
 	for i := range s.in {
 		s.in[i].OOB = s.in[i].OOB[:unix.CmsgSpace(4)]
 	}
@@ -116,9 +102,7 @@ func segmentOf(oob []byte, n int) int {
 	return n
 }
 
-// write sends the bursts. What the network does not take is lost, as datagrams
-// are.
-func (s *socket) write(bursts []burst) {
+func (s *batchSocket) write(bursts []burst) {
 	n := 0
 	for _, b := range bursts {
 		if b.length <= b.segment {
@@ -127,7 +111,7 @@ func (s *socket) write(bursts []burst) {
 			continue
 		}
 		if !s.segmenting || b.length > maxSegmented || b.length > maxSegments*b.segment {
-			s.writeSingly(b)
+			writeSingly(s.conn, b.data(), b.segment, b.to.udp)
 			continue
 		}
 		s.out[n] = message(b, segmentControl(b.segment))
@@ -148,7 +132,7 @@ func message(b burst, control []byte) ipv4.Message {
 
 // writeRefused sends the datagrams of a refused GSO write one by one. EIO means
 // that the device under it cannot segment: then it is not tried again.
-func (s *socket) writeRefused(m ipv4.Message, reason error) {
+func (s *batchSocket) writeRefused(m ipv4.Message, reason error) {
 	if m.OOB == nil {
 		return
 	}
@@ -156,19 +140,7 @@ func (s *socket) writeRefused(m ipv4.Message, reason error) {
 		s.segmenting = false
 	}
 	segment := int(binary.NativeEndian.Uint16(m.OOB[unix.CmsgLen(0):]))
-	for data := m.Buffers[0]; len(data) > 0; {
-		n := min(segment, len(data))
-		s.conn.WriteTo(data[:n], m.Addr)
-		data = data[n:]
-	}
-}
-
-func (s *socket) writeSingly(b burst) {
-	for data := b.data(); len(data) > 0; {
-		n := min(b.segment, len(data))
-		s.conn.WriteToUDPAddrPort(data[:n], b.to.addr)
-		data = data[n:]
-	}
+	writeSingly(s.conn, m.Buffers[0], segment, m.Addr)
 }
 
 // segmentControl is the control message that makes the kernel cut a write into

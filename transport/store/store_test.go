@@ -158,11 +158,11 @@ func TestBitFlipsNeverGiveWrongBytes(t *testing.T) {
 	// The first pages hold the heads that bbolt reads.
 	var bits []int
 	for page := range 2 {
-		for bit := 0; bit < 8*80; bit += 3 {
+		for bit := 0; bit < 8*80; bit += 5 {
 			bits = append(bits, 8*4096*page+bit)
 		}
 	}
-	for range 300 {
+	for range 250 {
 		bits = append(bits, random.IntN(8*len(good)))
 	}
 	for _, bit := range bits {

@@ -49,7 +49,7 @@ func (l *Line) Attempt() messages.AttemptID { return l.attempt }
 // Path is the path that the line sends on.
 func (l *Line) Path() messages.Path {
 	first, _ := l.link.Paths()
-	return messages.Path{Kind: first.Kind, Addr: first.Addr, Session: messages.HopSession(first.Session)}
+	return first
 }
 
 // Link is the line's link.
