@@ -3,6 +3,7 @@ package actors_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"io"
 	"log/slog"
@@ -26,10 +27,12 @@ import (
 // settle is how much virtual time the nodes get to come to rest.
 const settle = 30 * time.Second
 
-// world is a network in memory with nodes on it, in virtual time.
+// world is a network in memory with a relay and nodes on it, in virtual time.
 type world struct {
 	t       *testing.T
 	network *memory.Network
+	relay   *actors.Relay
+	url     messages.RelayURL
 	nodes   []*actors.Node
 	// log is what the nodes logged, for a run that fails; killed says where an
 	// actor was killed.
@@ -37,8 +40,25 @@ type world struct {
 	killed func() string
 }
 
+// relayAddr is where the relay of every world is, and relaySeed makes its key.
+var (
+	relayAddr = netip.MustParseAddrPort("10.0.9.9:7342")
+	relaySeed = [32]byte{1, 2, 3}
+)
+
 func newWorld(t *testing.T) *world {
-	return &world{t: t, network: memory.New(1, memory.Link{Delay: 10 * time.Millisecond})}
+	t.Helper()
+	w := &world{t: t, network: memory.New(1, memory.Link{Delay: 10 * time.Millisecond})}
+	conn, err := w.network.Listen(relayAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := ed25519.NewKeyFromSeed(relaySeed[:])
+	if w.relay, err = actors.StartRelay(actors.RelayConfig{Conn: conn, Key: key}); err != nil {
+		t.Fatal(err)
+	}
+	w.url = messages.RelayURL{Key: messages.PublicKey(key.Public().(ed25519.PublicKey)), Address: relayAddr.String()}
+	return w
 }
 
 // start runs the i-th node on its state directory.
@@ -48,6 +68,7 @@ func (w *world) start(dir string, kill func(supervision.Point) bool) *actors.Nod
 	node, err := actors.Start(actors.Config{
 		Logger: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", len(w.nodes)),
 		Dir:    dir, Listen: netip.AddrPortFrom(host, 4000), Seed: uint64(len(w.nodes) + 1), Kill: kill,
+		Relays: []messages.RelayURL{w.url},
 		Open: func(listen netip.AddrPort, config mux.Config) (*mux.Socket, error) {
 			conn, err := w.network.Listen(listen)
 			if err != nil {
@@ -75,12 +96,15 @@ func (w *world) stop() {
 	if w.t.Failed() && w.killed != nil {
 		w.t.Logf("killed: %s\n%s", w.killed(), &w.log)
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
 	for _, node := range w.nodes {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		if err := node.Stop(ctx); err != nil {
 			w.t.Error(err)
 		}
-		cancel()
+	}
+	if err := w.relay.Stop(ctx); err != nil {
+		w.t.Error(err)
 	}
 	time.Sleep(time.Minute) // what lingers ends
 }
@@ -138,6 +162,9 @@ func (w *world) checkMet() {
 		peer := status.Peers[0]
 		if peer.Attempts.Used > peer.Attempts.Max {
 			w.t.Errorf("attempts %v: more than the budget", peer.Attempts)
+		}
+		if peer.Path.Kind != messages.PathDirect {
+			w.t.Errorf("still on %v, the upgrade did not end: %+v", peer.Path.Kind, peer)
 		}
 	}
 	w.exchange([]byte(strings.Repeat("said over the channel ", 1000)))
@@ -292,11 +319,9 @@ func TestKillEveryActorAtEveryStep(t *testing.T) {
 	a, b := joined(t)
 	kinds := steps(t, a, b)
 	runs := 0
-	for _, kind := range []string{"manager", "pair", "handshaker", "sync", "store", "publisher", "generations"} {
+	for _, kind := range []string{"manager", "pair", "handshaker", "sync", "store", "publisher", "generations", "relay client"} {
 		all := kinds[kind]
-		if most := stepsPerKind(t); len(all) > most {
-			all = all[:most]
-		}
+		all = spread(all, stepsPerKind(t))
 		killed := 0
 		for _, at := range all {
 			if killOnce(t, a, b, at) {
@@ -321,6 +346,18 @@ func stepsPerKind(t *testing.T) int {
 		return 8
 	}
 	return 60
+}
+
+// spread is at most so many of the steps, evenly over all of them.
+func spread(all []step, most int) []step {
+	if len(all) <= most {
+		return all
+	}
+	some := make([]step, 0, most)
+	for i := range most {
+		some = append(some, all[i*len(all)/most])
+	}
+	return some
 }
 
 // killOnce runs the nodes with one kill and checks that all ends well; it

@@ -117,7 +117,8 @@ type ChannelDown struct {
 	Reason  string
 }
 
-// ProbeID names one probe that we sent.
+// ProbeID names one probe that we sent. The upper half of the numbers belongs
+// to the transport's own.
 type ProbeID uint64
 
 // ProbeAnswered says that the peer has answered a probe. It is sealed under

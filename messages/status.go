@@ -31,7 +31,8 @@ type Status struct {
 type ActorStatus struct {
 	// Path is where the actor stands in the tree: "/channels/manager".
 	Path string `json:"path"`
-	// Incarnation is how often it was started, from 1.
+	// Incarnation numbers its life. The number grows over the whole tree: of
+	// two lives of one path, the greater is the later.
 	Incarnation uint64 `json:"incarnation"`
 	// Restarts is how often its supervisor brought it back.
 	Restarts uint64 `json:"restarts"`

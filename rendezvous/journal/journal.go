@@ -167,7 +167,8 @@ func (j *Journal) drain(now time.Time) []Effect {
 func (j *Journal) take(now time.Time, event messages.JournalMessage, b *batch) {
 	switch e := event.(type) {
 	case messages.Commit:
-		if j.mayWrite(now) || j.done.has(e.Operation) {
+		// A charge alone is no fact: it need not wait for a peer.
+		if len(e.Facts) == 0 || j.mayWrite(now) || j.done.has(e.Operation) {
 			j.commit(messages.MillisOf(now), e, b)
 		} else {
 			j.hold(e, e.Operation, b)

@@ -87,7 +87,7 @@ func (c *Connection) probe(now time.Time, t *target) {
 	} else {
 		t.small++
 	}
-	id := messages.ProbeID(c.config.Jitter.Uint64())
+	id := messages.ProbeID(c.config.Jitter.Uint64() >> 1)
 	c.attempt.pending[id] = pendingProbe{target: t, size: size}
 	c.do(Probe{ID: id, To: t.addr, Size: size})
 }
