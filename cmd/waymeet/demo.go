@@ -56,6 +56,11 @@ func (c *command) play(ctx context.Context, file, tap string, holdRelay bool) er
 	if err != nil {
 		return failed("no directory for the demo", err, "TMPDIR=/tmp")
 	}
+	if tap != "" {
+		if tap, err = filepath.Abs(tap); err != nil {
+			return failed("--tap", err, "a whole path")
+		}
+	}
 	payload, err := choosePayload(cmp.Or(file, program), dir)
 	if err != nil {
 		os.RemoveAll(dir)

@@ -217,8 +217,8 @@ func (p *play) onward(ctx context.Context, when string) error {
 	})
 }
 
-// killHandshakers: handshakers are killed as they appear, while bob joins
-// another context and the file flows in the first one.
+// killHandshakers: handshakers are killed as they appear, while bob uses more
+// tickets and the file flows over the channel that is there.
 func (p *play) killHandshakers(ctx context.Context) error {
 	began, joins := time.Now(), 0
 	var seen []string
@@ -230,14 +230,14 @@ func (p *play) killHandshakers(ctx context.Context) error {
 		seen, joins = append(seen, changes...), joins+1
 	}
 	if len(seen) < killRounds {
-		return fmt.Errorf("only %d handshakers were caught in %d joins", len(seen), joins)
+		return fmt.Errorf("only %d handshakers were caught with %d tickets", len(seen), joins)
 	}
-	p.report.step("kill", "HandshakerActor ×%d while bob joined %d more contexts in %s; attempts %s", len(seen), joins, millis(time.Since(began)), strings.Join(seen, ", "))
+	p.report.step("kill", "HandshakerActor ×%d while bob used %d more tickets in %s; attempts %s", len(seen), joins, millis(time.Since(began)), strings.Join(seen, ", "))
 	return p.onward(ctx, "after the joins")
 }
 
-// joinUnderFire lets bob join a new context and kills handshakers meanwhile,
-// but no more than a few: else it would never end.
+// joinUnderFire lets bob use a ticket and kills handshakers meanwhile, but no
+// more than a few: else it would never end.
 func (p *play) joinUnderFire(ctx context.Context) (changes []string, err error) {
 	joined := make(chan error, 1)
 	go func() {

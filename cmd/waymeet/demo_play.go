@@ -121,7 +121,7 @@ func (p *play) start(ctx context.Context) error {
 		}
 		p.report.step(player.name, "pid %d, %s", player.process.cmd.Process.Pid, player.id)
 	}
-	return s.holdRelay(ctx, true)
+	return nil
 }
 
 // meet: alice founds a context and invites, bob joins.
@@ -173,6 +173,9 @@ func (p *play) sync(ctx context.Context) error {
 		return err
 	}
 	p.report.step("sync", "both hold %d facts of epoch %d, fingerprint %.16s, %s", facts[0].Facts, facts[0].Epoch, facts[0].Fingerprint, millis(time.Since(began)))
+	if err := p.stage.holdRelay(ctx, true); err != nil {
+		return err
+	}
 	if err := p.awaitPath(ctx, waymeet.PathRelay, 10*time.Second); err != nil {
 		return err
 	}

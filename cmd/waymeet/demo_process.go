@@ -31,8 +31,8 @@ type process struct {
 	exited chan struct{}
 }
 
-// startProcess runs the program with the arguments and returns when it has
-// printed a line with the prefix. What it logs goes to dir/name.log.
+// startProcess runs the program in a directory and returns when it has printed
+// a line with the prefix. What it logs goes to name.log there.
 func startProcess(ctx context.Context, program, dir, name, prefix string, args ...string) (*process, error) {
 	log, err := os.OpenFile(filepath.Join(dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -40,6 +40,7 @@ func startProcess(ctx context.Context, program, dir, name, prefix string, args .
 	}
 	defer log.Close()
 	p := &process{name: name, cmd: exec.Command(program, args...), exited: make(chan struct{})}
+	p.cmd.Dir = dir
 	p.cmd.Stderr = log
 	p.cmd.SysProcAttr = dieWithParent()
 	stdout, err := p.cmd.StdoutPipe()

@@ -9,6 +9,9 @@ import (
 	"github.com/waymeet/waymeet"
 )
 
+// oldLooks is how often the demo looks for an effect that must not come.
+const oldLooks = 10
+
 // killRelay: the relay is killed with SIGKILL while the streams run on it, and
 // comes back where it was.
 func (p *play) killRelay(ctx context.Context) error {
@@ -56,60 +59,76 @@ func (p *play) relayCounts(ctx context.Context, bytes uint64) error {
 }
 
 // generations: an older network generation changes nothing, a newer one gives
-// a new budget and one fresh cycle.
+// a new budget and one fresh cycle. Both nodes are on one machine, so its
+// network changes for both.
 func (p *play) generations(ctx context.Context) error {
-	alice := p.stage.alice
-	before, err := p.attempts(ctx, alice)
+	for _, player := range p.stage.players() {
+		before, err := p.attempts(ctx, player)
+		if err != nil {
+			return err
+		}
+		if err := p.announceOld(ctx, player, before); err != nil {
+			return err
+		}
+	}
+	for _, player := range p.stage.players() {
+		if err := p.announceNew(ctx, player); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// announceNew announces the next generation, while the relay is held: so no
+// attempt begins that would hide the new budget.
+func (p *play) announceNew(ctx context.Context, player *player) error {
+	before, err := p.attempts(ctx, player)
 	if err != nil {
 		return err
 	}
-	if err := p.announceOld(ctx, before); err != nil {
-		return err
-	}
-
-	mark := alice.heard()
-	if err := alice.admin.NetworkChange(ctx, 0); err != nil {
+	mark := player.heard()
+	if err := player.admin.NetworkChange(ctx, 0); err != nil {
 		return err
 	}
 	var after attempts
 	err = p.until(ctx, 20*time.Second, "the newer generation gives a new budget", func() (bool, error) {
-		after, err = p.attempts(ctx, alice)
-		return after.local > before.local && after.cycles > before.cycles && p.resetWasTold(alice, mark), err
+		var err error
+		after, err = p.attempts(ctx, player)
+		return after.local > before.local && after.cycles > before.cycles && p.resetWasTold(player, mark), err
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", player.name, err)
 	}
-	if after.used.Used > before.used.Used {
-		return fmt.Errorf("attempts %s, then %s: they were not reset", before.used, after.used)
+	if after.used.Used != 0 {
+		return fmt.Errorf("%s: attempts %s, then %s: they were not reset", player.name, before.used, after.used)
 	}
-	p.report.step("network", "generation %d → %d: attempts %s → %s, cycle %d → %d", before.local, after.local, before.used, after.used, before.cycles, after.cycles)
+	p.report.step("network", "%s: generation %d → %d: attempts %s → %s, cycle %d → %d", player.name, before.local, after.local, before.used, after.used, before.cycles, after.cycles)
 	return nil
 }
 
 // announceOld announces generations that are not newer.
-func (p *play) announceOld(ctx context.Context, before attempts) error {
-	alice := p.stage.alice
+func (p *play) announceOld(ctx context.Context, player *player, before attempts) error {
 	var olds []string
 	for old := before.local; old > 0 && before.local-old < 2; old-- {
-		mark := alice.heard()
-		if err := alice.admin.NetworkChange(ctx, old); err != nil {
+		mark := player.heard()
+		if err := player.admin.NetworkChange(ctx, old); err != nil {
 			return err
 		}
 		olds = append(olds, fmt.Sprint(old))
-		for range 10 {
-			after, err := p.attempts(ctx, alice)
+		for range oldLooks {
+			after, err := p.attempts(ctx, player)
 			switch {
 			case err != nil:
 				return err
 			case after != before:
-				return fmt.Errorf("generation %d is not newer than %d, and yet %+v became %+v", old, before.local, before, after)
-			case p.resetWasTold(alice, mark):
-				return fmt.Errorf("generation %d is not newer than %d, and yet a budget was reset", old, before.local)
+				return fmt.Errorf("%s: generation %d is not newer than %d, and yet %+v became %+v", player.name, old, before.local, before, after)
+			case p.resetWasTold(player, mark):
+				return fmt.Errorf("%s: generation %d is not newer than %d, and yet a budget was reset", player.name, old, before.local)
 			}
 			time.Sleep(askEvery)
 		}
 	}
-	p.report.step("network", "generation %s announced again: nothing changes, attempts %s, cycle %d", strings.Join(olds, " and "), before.used, before.cycles)
+	p.report.step("network", "%s: generation %s announced again: nothing changes, attempts %s, cycle %d", player.name, strings.Join(olds, " and "), before.used, before.cycles)
 	return nil
 }
 

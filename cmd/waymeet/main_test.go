@@ -15,10 +15,14 @@ import (
 
 func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"waymeet": main}) }
 
+// scriptLimit ends a script that hangs.
+const scriptLimit = 2 * time.Minute
+
 // The scripts are the manual: testdata/script says what each verb does.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir:      "testdata/script",
+		Deadline: time.Now().Add(scriptLimit),
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "start": start, "stop": stop, "until": until,
 		},
@@ -60,7 +64,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	program, err := exec.LookPath(filepath.Join(filepath.SplitList(ts.Getenv("PATH"))[0], "waymeet"))
 	ts.Check(err)
-	p, err := startProcess(context.Background(), program, ts.MkAbs("."), args[0], args[1]+" ", args[1:]...)
+	p, err := startProcess(context.Background(), program, ts.Getenv("WORK"), args[0], args[1]+" ", args[1:]...)
 	if err != nil {
 		ts.Logf("%s", ts.ReadFile(args[0]+".log"))
 		ts.Check(err)
