@@ -33,6 +33,7 @@ func (n *Node) Found(ctx context.Context) (messages.ContextID, error) {
 	if err != nil {
 		return cx, err
 	}
+	n.databases.found(cx)
 	if err := n.createContext(cx, records); err != nil {
 		return cx, err
 	}

@@ -175,6 +175,8 @@ type databases struct {
 	mu       sync.Mutex
 	dir      string
 	journals map[messages.ContextID]*store.Store
+	// founded are the contexts that this node founded since its start.
+	founded map[messages.ContextID]bool
 }
 
 // open opens every journal of the state directory. A damaged one stops the
@@ -207,6 +209,22 @@ func (d *databases) all() []messages.ContextID {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.SortedFunc(maps.Keys(d.journals), messages.ContextID.Compare)
+}
+
+// found notes that a context is being founded here and now.
+func (d *databases) found(cx messages.ContextID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.founded == nil {
+		d.founded = make(map[messages.ContextID]bool)
+	}
+	d.founded[cx] = true
+}
+
+func (d *databases) isFounded(cx messages.ContextID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.founded[cx]
 }
 
 // create makes the journal of a context; one that is there is left as it is.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"time"
 
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/journal"
@@ -25,7 +26,7 @@ func (n *Node) storeChild(cx messages.ContextID) supervision.Child {
 						return nil, fmt.Errorf("the journal of %s is not open", cx.Short())
 					}
 					return journal.Load(journal.Config{
-						Identity: n.identity, Random: rand.Reader, WriteAfter: n.started.Add(journal.WaitForPeer),
+						Identity: n.identity, Random: rand.Reader, WriteAfter: n.writeAfter(cx),
 					}, database)
 				},
 				Perform: func(c *storeContext, effect journal.Effect) { n.performJournal(c, cx, effect) },
@@ -34,6 +35,16 @@ func (n *Node) storeChild(cx messages.ContextID) supervision.Child {
 			}.Actor()
 		},
 	}.Child()
+}
+
+// writeAfter is from when on this node's chain may grow though no peer was
+// heard (SPEC 3.1). Of a context that it founded since its start nobody else
+// can know more.
+func (n *Node) writeAfter(cx messages.ContextID) time.Time {
+	if n.databases.isFounded(cx) {
+		return time.Time{}
+	}
+	return n.started.Add(journal.WaitForPeer)
 }
 
 func (n *Node) performJournal(c *storeContext, cx messages.ContextID, effect journal.Effect) {
