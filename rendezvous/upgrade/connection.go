@@ -24,6 +24,7 @@ type Connection struct {
 	local    *messages.LocalNetwork
 	peer     peerSide
 	channel  channelEnd
+	early    earlyOffer
 	relay    relayPaths
 	attempt  *attempt
 	doubt    *doubt
@@ -213,6 +214,7 @@ func (c *Connection) channelUp(now time.Time, e messages.ChannelUp) {
 			messages.PathRelay: "relay first", messages.PathDirect: "no relay between us",
 		}[e.Path.Kind])
 	}
+	c.takeEarly(now)
 }
 
 // channelDown forgets the channel. The paths stand, and the manager is told

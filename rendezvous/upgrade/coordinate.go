@@ -31,9 +31,30 @@ func (c *Connection) coordinate(kind messages.CoordinationKind, number messages.
 	}})
 }
 
+// earlyOffer is an offer that overtook the news of our own channel: the two
+// come on different ways.
+type earlyOffer struct {
+	frame messages.Coordination
+	came  time.Time
+}
+
+// takeEarly joins the attempt that was offered before the channel was known
+// here, if the peer still waits.
+func (c *Connection) takeEarly(now time.Time) {
+	e := c.early
+	c.early = earlyOffer{}
+	if e.frame.Kind == messages.CoordinateOffer && now.Sub(e.came) < coordinateTimeout {
+		c.coordination(now, e.frame)
+	}
+}
+
 // coordination takes a frame of the peer. What names an older generation of
 // either end is stale: the peer will learn of the newer one and begin anew.
 func (c *Connection) coordination(now time.Time, e messages.Coordination) {
+	if !c.channel.up() && e.Kind == messages.CoordinateOffer {
+		c.early = earlyOffer{frame: e, came: now}
+		return
+	}
 	fromInitiator := e.Kind == messages.CoordinateOffer || e.Kind == messages.CoordinateFire
 	if !c.channel.up() || c.local == nil || fromInitiator == c.channel.initiator ||
 		c.saved.Local.After(e.Receiver) || c.saved.Remote.After(e.Sender) {

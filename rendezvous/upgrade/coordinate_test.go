@@ -116,3 +116,27 @@ func TestNewChannelBeginsAnew(t *testing.T) {
 		t.Error("the first offer in a new channel was taken for an old one")
 	}
 }
+
+// An offer may overtake the news of our own channel; it is joined then, if the
+// peer still waits.
+func TestEarlyOffer(t *testing.T) {
+	up := messages.ChannelUp{Channel: channelOne, Path: relayPath}
+	n := known(t)
+	n.step(frame(messages.CoordinateOffer, 1))
+	n.now = n.now.Add(time.Second)
+	if echo := must[Coordinate](n, n.step(up)); echo.Frame.Kind != messages.CoordinateEcho {
+		t.Errorf("%+v", echo)
+	}
+	n = known(t)
+	n.step(frame(messages.CoordinateOffer, 1))
+	n.now = n.now.Add(coordinateTimeout)
+	if n.step(up); n.c.attempt != nil {
+		t.Error("the peer has given up, and its offer was joined")
+	}
+	n = known(t)
+	n.step(frame(messages.CoordinateOffer, 1))
+	up.Initiator = true
+	if effects := n.step(up); count[Coordinate](effects) > 0 || n.c.Status().Counters.Stale != 1 {
+		t.Errorf("joined at the end that coordinates: %+v", effects)
+	}
+}

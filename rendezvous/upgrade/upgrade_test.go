@@ -69,6 +69,9 @@ func (n *node) step(event messages.PeerConnectionMessage) []Effect {
 	n.last = n.c.Step(n.now, event)
 	n.all = append(n.all, n.last...)
 	for at, effect := range n.last {
+		if probe, ok := effect.(Probe); ok && probe.ID>>63 != 0 {
+			n.t.Fatalf("probe id %d is the transport's own", probe.ID)
+		}
 		if save, ok := effect.(Save); ok {
 			if at != 0 {
 				n.t.Fatalf("Save is effect %d; it must be performed first", at)
