@@ -44,17 +44,17 @@ func (n *Node) stopPair(pair channel.Pair) {
 	n.savedConnections.Delete(pair)
 }
 
-// pairBegin is what a life begins with: our network, how the peer may be
-// reached, the channel.
+// pairBegin is what a life begins with: the channel, so that nothing is opened
+// that is there already; how the peer may be reached; our network.
 func (n *Node) pairBegin(pair channel.Pair) []messages.PeerConnectionMessage {
-	first := []messages.PeerConnectionMessage{n.localNetwork(pair.Context)}
-	if endpoints, ok := n.peerEndpoints(pair); ok {
-		first = append(first, endpoints)
-	}
+	var first []messages.PeerConnectionMessage
 	if line, ok := n.channelOf(pair); ok {
 		first = append(first, n.channelUpMessage(line, line.Link().Initiator()))
 	}
-	return first
+	if endpoints, ok := n.peerEndpoints(pair); ok {
+		first = append(first, endpoints)
+	}
+	return append(first, n.localNetwork(pair.Context))
 }
 
 // peerEndpoints is how the peer may be reached, out of its newest descriptor.
@@ -141,10 +141,14 @@ func (n *Node) performPath(c *pairContext, line *vault.Line, effect upgrade.Effe
 			_ = line.SendControl(frame) // the channel is closing, or the attempt times out
 		})
 	case upgrade.Probe:
-		_ = line.Link().Probe(mux.ProbeID(e.ID), mux.Direct(e.To), e.Size) // loss, or no keys yet
+		if err := line.Link().Probe(mux.ProbeID(e.ID), mux.Direct(e.To), e.Size); err != nil {
+			c.Log().Debug("probe not sent", "reason", err)
+		}
 	case upgrade.Promote:
-		if n.networkGeneration().After(e.Network) {
-			return // SPEC 10.4: made under an older network
+		// SPEC 10.4: "A promotion commits only if both are still current".
+		local := n.localNetwork(pairOf(line.Attempt()).Context)
+		if n.networkGeneration().After(e.Network) || local.Candidates.After(e.Local) {
+			return
 		}
 		line.KeepRelay(e.Relay)
 		line.Link().SetPath(e.Path)
