@@ -24,7 +24,7 @@ func TestScripts(t *testing.T) {
 		Dir:      "testdata/script",
 		Deadline: time.Now().Add(scriptLimit),
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "start": start, "stop": stop, "until": until,
+			"exits": exits, "start": start, "end": end, "until": until,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Values[started{}] = map[string]*process{}
@@ -85,8 +85,8 @@ func processes(ts *testscript.TestScript) map[string]*process {
 	return ts.Value(started{}).(map[string]*process)
 }
 
-// stop NAME…: SIGTERM ends each of them, with exit code 0, within 3 s.
-func stop(ts *testscript.TestScript, neg bool, args []string) {
+// end NAME…: SIGTERM ends each of them, with exit code 0, within 3 s.
+func end(ts *testscript.TestScript, neg bool, args []string) {
 	for _, name := range args {
 		_, err := processes(ts)[name].terminate(goodbyeLimit)
 		ts.Check(err)
