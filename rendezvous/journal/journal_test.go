@@ -183,6 +183,10 @@ func TestWritingWaitsForAPeerAfterTheStart(t *testing.T) {
 	}
 	reload(ben)
 	ben.step(start, messages.Commit{Operation: messages.OperationID{1}, Facts: fact})
+	ben.step(start, messages.PeerHolds{Peer: ana.identity.Authority()})
+	if len(ben.replies) != 0 {
+		t.Error("a peer's hello was taken for a sync")
+	}
 	ben.step(start, messages.PeerHolds{Peer: ana.identity.Authority(), Done: true})
 	if len(ben.replies) != 1 {
 		t.Error("nothing was written after a sync")
@@ -321,6 +325,12 @@ func TestOwnFactsBeyondACutAreAppendedAgain(t *testing.T) {
 		if !n.journal.set.Has(again) || n.journal.set.counts(n.journal.set.entries[late]) {
 			t.Errorf("%s: the late fact counts, or its second form is not there", n)
 		}
+	}
+	// The cut of the next epoch covers the late fact's place in the chain; it
+	// makes it count no more.
+	ana.admit(start.Add(4*time.Second), 5)
+	if ana.journal.set.settle(); ana.journal.set.counts(ana.journal.set.entries[late]) {
+		t.Error("a later cut has brought the late fact back")
 	}
 	facts := len(ben.facts())
 	ben.restart(start)

@@ -121,57 +121,6 @@ func TestBothSidesOpeningGiveOneSession(t *testing.T) {
 	}
 }
 
-func TestSessionEndsWithATypedReason(t *testing.T) {
-	outsider := found(t, 9)
-	outsider.admit(start, 2)
-	outsider.admit(start, 3)
-	hello := func(n *node) []byte {
-		s := &session{initiator: true}
-		epoch := n.state.Epoch
-		return appendFrame(nil, helloFrame{
-			Epoch: epoch, Tag: sessionTag(n.state.Tags[epoch], true, s.nonce), Count: n.state.Count + 5,
-			Frontier: frontierOf(n.state),
-		})
-	}
-	tests := map[string]struct {
-		frames func(ana, ben *node) [][]byte
-		want   EndReason
-	}{
-		"no frame":                 {func(*node, *node) [][]byte { return [][]byte{{}} }, EndFault},
-		"unknown frame":            {func(*node, *node) [][]byte { return [][]byte{{77}} }, EndFault},
-		"facts before hello":       {func(a, b *node) [][]byte { return [][]byte{appendFrame(nil, factsFrame{Facts: a.facts()})} }, EndFault},
-		"done before hello":        {func(*node, *node) [][]byte { return [][]byte{{kindDone}} }, EndFault},
-		"ack of nothing":           {func(a, b *node) [][]byte { return [][]byte{hello(a), {kindAck}} }, EndFault},
-		"two hellos":               {func(a, b *node) [][]byte { return [][]byte{hello(a), hello(a)} }, EndFault},
-		"a state out of turn":      {func(a, b *node) [][]byte { return [][]byte{hello(a), appendFrame(nil, stateFrame{})} }, EndFault},
-		"hello cut short":          {func(a, b *node) [][]byte { return [][]byte{hello(a)[:1]} }, EndFault},
-		"hello of another context": {func(a, b *node) [][]byte { return [][]byte{hello(outsider)} }, EndFault},
-		"facts that were not due": {func(a, b *node) [][]byte {
-			return [][]byte{hello(a), appendFrame(nil, factsFrame{Facts: a.facts()[:1]})}
-		}, EndFault},
-		"nothing more":  {func(a, b *node) [][]byte { return nil }, EndSilent},
-		"stream closed": {nil, EndLost},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			ana, ben, _ := trio(t)
-			ben.stepSync(start, messages.SyncPeerUp{Peer: ana.identity.Authority()})
-			ben.stepSync(start, messages.SyncOpened{Session: 5, Peer: ana.identity.Authority()})
-			if test.frames == nil {
-				ben.stepSync(start, messages.SyncClosed{Session: 5})
-			} else {
-				for _, frame := range test.frames(ana, ben) {
-					ben.stepSync(start, messages.SyncFrame{Session: 5, Frame: frame})
-				}
-				ben.stepSync(start.Add(maxSilence), messages.Tick{})
-			}
-			if len(ben.ends) == 0 || ben.ends[0].Reason != test.want {
-				t.Errorf("ends %v, want %v", ben.ends, SyncEnd{Reason: test.want})
-			}
-		})
-	}
-}
-
 func TestFailedSessionIsTriedAgainWithBackoff(t *testing.T) {
 	ana, ben, _ := trio(t)
 	peer := ben.identity.Authority()
@@ -298,50 +247,5 @@ func TestAnyTwoSetsEndEqual(t *testing.T) {
 			w.kill(rapid.IntRange(0, 1).Draw(t, "victim"))
 		}
 		w.settle(200)
-	})
-}
-
-func FuzzParseFrame(f *testing.F) {
-	f.Add(appendFrame(nil, helloFrame{Epoch: 3, Frontier: make([]byte, frontierSize)}))
-	f.Add(appendFrame(nil, proofFrame{Epoch: 1}))
-	f.Add(appendFrame(nil, stateFrame{Digests: make([]byte, digestSize)}))
-	f.Add(appendFrame(nil, factsFrame{Facts: [][]byte{{1}, {2, 3}}}))
-	f.Add([]byte{kindAck})
-	f.Add([]byte{kindDone})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		parsed, err := parseFrame(b)
-		if err != nil {
-			return
-		}
-		if again := appendFrame(nil, parsed); !slices.Equal(again, b) {
-			t.Errorf("parse and append changed %x to %x", b, again)
-		}
-	})
-}
-
-// FuzzSession sends any frames to a member: whatever they are, it neither
-// fails nor loses what it holds.
-func FuzzSession(f *testing.F) {
-	f.Add(uint64(1), []byte{kindDone})
-	f.Add(uint64(2), appendFrame(nil, stateFrame{}))
-	f.Fuzz(func(t *testing.T, seed uint64, frame []byte) {
-		ana, ben, _ := trio(t)
-		before := ben.view.Count
-		ana.note(start, "news")
-		w := newNetwork(t, ana, ben)
-		random := rand.New(rand.NewPCG(seed, 0))
-		w.tamper = func(honest []byte) []byte {
-			if random.IntN(4) == 0 {
-				return frame
-			}
-			return honest
-		}
-		w.link(0, 1)
-		w.run(10_000)
-		if ben.view.Count < before {
-			t.Error("facts were lost")
-		}
-		w.tamper = nil
-		w.settle(50)
 	})
 }

@@ -1,0 +1,198 @@
+package journal
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// helloOf is the hello of a node that opens a session and holds other facts.
+func helloOf(n *node) []byte {
+	nonce := [16]byte{1}
+	epoch := n.state.Epoch
+	return appendFrame(nil, helloFrame{
+		Nonce: nonce, Epoch: epoch, Tag: sessionTag(n.state.Tags[epoch], true, nonce), Count: n.state.Count + 5,
+		Frontier: frontierOf(n.state),
+	})
+}
+
+func TestSessionEndsWithATypedReason(t *testing.T) {
+	outsider := found(t, 9)
+	outsider.admit(start, 2)
+	outsider.admit(start, 3)
+	tests := map[string]struct {
+		frames func(ana, ben *node) [][]byte
+		want   EndReason
+	}{
+		"no frame":                 {func(*node, *node) [][]byte { return [][]byte{{}} }, EndFault},
+		"unknown frame":            {func(*node, *node) [][]byte { return [][]byte{{77}} }, EndFault},
+		"facts before hello":       {func(a, b *node) [][]byte { return [][]byte{appendFrame(nil, factsFrame{Facts: a.facts()})} }, EndFault},
+		"done before hello":        {func(*node, *node) [][]byte { return [][]byte{{kindDone}} }, EndFault},
+		"ack of nothing":           {func(a, b *node) [][]byte { return [][]byte{helloOf(a), {kindAck}} }, EndFault},
+		"two hellos":               {func(a, b *node) [][]byte { return [][]byte{helloOf(a), helloOf(a)} }, EndFault},
+		"a state out of turn":      {func(a, b *node) [][]byte { return [][]byte{helloOf(a), appendFrame(nil, stateFrame{})} }, EndFault},
+		"hello cut short":          {func(a, b *node) [][]byte { return [][]byte{helloOf(a)[:1]} }, EndFault},
+		"hello of another context": {func(a, b *node) [][]byte { return [][]byte{helloOf(outsider)} }, EndFault},
+		"facts that were not due": {func(a, b *node) [][]byte {
+			return [][]byte{helloOf(a), appendFrame(nil, factsFrame{Facts: a.facts()[:1]})}
+		}, EndFault},
+		"nothing more":  {func(a, b *node) [][]byte { return nil }, EndSilent},
+		"stream closed": {nil, EndLost},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			ana, ben, _ := trio(t)
+			ben.stepSync(start, messages.SyncPeerUp{Peer: ana.identity.Authority()})
+			ben.stepSync(start, messages.SyncOpened{Session: 5, Peer: ana.identity.Authority()})
+			if test.frames == nil {
+				ben.stepSync(start, messages.SyncClosed{Session: 5})
+			} else {
+				for _, frame := range test.frames(ana, ben) {
+					ben.stepSync(start, messages.SyncFrame{Session: 5, Frame: frame})
+				}
+				ben.stepSync(start.Add(maxSilence), messages.Tick{})
+			}
+			if len(ben.ends) == 0 || ben.ends[0].Reason != test.want {
+				t.Errorf("ends %v, want %v", ben.ends, SyncEnd{Reason: test.want})
+			}
+		})
+	}
+}
+
+// SPEC 13.2: "only what was asked for is accepted."
+func TestPeerThatNeverStopsSendingIsAtFault(t *testing.T) {
+	ana, ben, _ := trio(t)
+	note := ana.note(start, "once")
+	raw := ana.disk[messages.BucketFacts][string(note[:])]
+	frame := appendFrame(nil, factsFrame{Facts: slices.Repeat([][]byte{raw}, MaxBatchFacts)})
+	ben.stepSync(start, messages.SyncPeerUp{Peer: ana.identity.Authority()})
+	ben.stepSync(start, messages.SyncOpened{Session: 5, Peer: ana.identity.Authority()})
+	ben.stepSync(start, messages.SyncFrame{Session: 5, Frame: helloOf(ana)})
+	for range 3 {
+		ben.stepSync(start, messages.SyncFrame{Session: 5, Frame: frame})
+	}
+	if len(ben.ends) != 1 || ben.ends[0].Reason != EndFault || !ben.journal.set.Has(note) {
+		t.Errorf("ends %v, the fact itself is held: %t", ben.ends, ben.journal.set.Has(note))
+	}
+}
+
+// A member that shows facts of ours which it does not have stops our writing
+// for the length of a session, not for ever.
+func TestClaimOnOurChainMustBeMadeGood(t *testing.T) {
+	ana, ben, _ := trio(t)
+	liar := ana.state
+	liar.Count++
+	liar.Authors = append(slices.Clone(liar.Authors), messages.AuthorState{
+		Author: ben.identity.Authority(), Head: messages.CutEntry{Seq: 9},
+	})
+	slices.SortFunc(liar.Authors, func(a, b messages.AuthorState) int { return a.Author.Compare(b.Author) })
+	ana.state = liar
+	ben.stepSync(start, messages.SyncPeerUp{Peer: ana.identity.Authority()})
+	ben.stepSync(start, messages.SyncOpened{Session: 5, Peer: ana.identity.Authority()})
+	ben.stepSync(start, messages.SyncFrame{Session: 5, Frame: helloOf(ana)})
+	if ben.journal.mayWrite(start) {
+		t.Error("ben writes while a peer shows more of his chain")
+	}
+	ben.stepSync(start, messages.SyncFrame{Session: 5, Frame: []byte{kindDone}})
+	if len(ben.ends) != 1 || ben.ends[0].Reason != EndFault || !ben.journal.mayWrite(start) {
+		t.Errorf("ends %v, may write: %t", ben.ends, ben.journal.mayWrite(start))
+	}
+}
+
+// A round is over when everything of it is on disk, not before.
+func TestNextRoundWaitsForTheDisk(t *testing.T) {
+	ana, ben, _ := trio(t)
+	ana.note(start, "news")
+	w := newNetwork(t, ana, ben)
+	shown := 0
+	w.tamper = func(frame []byte) []byte {
+		if frame[0] == kindState || frame[0] == kindAck {
+			shown++
+		}
+		return frame
+	}
+	ben.hold = true
+	w.link(0, 1)
+	w.run(1000)
+	if len(ben.kept) != 1 || shown != 0 {
+		t.Fatalf("%d writes under way, %d frames that say they are done", len(ben.kept), shown)
+	}
+	ben.release(w.now)
+	w.run(1000)
+	same(t, ana, ben)
+}
+
+// SPEC 13.2: "per-peer rate limit".
+func TestPeerMayNotOpenSessionsForEver(t *testing.T) {
+	ana, ben, _ := trio(t)
+	peer := ana.identity.Authority()
+	ben.stepSync(start, messages.SyncPeerUp{Peer: peer})
+	refused := func(from messages.SyncSession, now time.Time, sessions int) (busy int) {
+		ben.syncOut = nil
+		for n := range sessions {
+			session := from + messages.SyncSession(n)
+			ben.stepSync(now, messages.SyncOpened{Session: session, Peer: peer})
+			ben.stepSync(now, messages.SyncClosed{Session: session})
+		}
+		for _, effect := range ben.syncOut {
+			if closed, ok := effect.(CloseSession); ok && closed.End.Reason == EndBusy {
+				busy++
+			}
+		}
+		return busy
+	}
+	if busy := refused(1, start, inboundBurst+5); busy != 5 {
+		t.Errorf("%d of %d sessions at once were refused", busy, inboundBurst+5)
+	}
+	if busy := refused(100, start.Add(3*inboundEvery), 4); busy != 1 {
+		t.Errorf("%d of 4 sessions were refused after three tokens came back", busy)
+	}
+}
+
+func FuzzParseFrame(f *testing.F) {
+	f.Add(appendFrame(nil, helloFrame{Epoch: 3, Frontier: make([]byte, frontierSize)}))
+	f.Add(appendFrame(nil, proofFrame{Epoch: 1}))
+	f.Add(appendFrame(nil, stateFrame{Digests: make([]byte, digestSize)}))
+	f.Add(appendFrame(nil, factsFrame{Facts: [][]byte{{1}, {2, 3}}}))
+	f.Add([]byte{kindAck})
+	f.Add([]byte{kindDone})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		parsed, err := parseFrame(b)
+		if err != nil {
+			return
+		}
+		if again := appendFrame(nil, parsed); !slices.Equal(again, b) {
+			t.Errorf("parse and append changed %x to %x", b, again)
+		}
+	})
+}
+
+// FuzzSession sends any frames to a member: whatever they are, it neither
+// fails nor loses what it holds.
+func FuzzSession(f *testing.F) {
+	f.Add(uint64(1), []byte{kindDone})
+	f.Add(uint64(2), appendFrame(nil, stateFrame{}))
+	f.Fuzz(func(t *testing.T, seed uint64, frame []byte) {
+		ana, ben, _ := trio(t)
+		before := ben.view.Count
+		ana.note(start, "news")
+		w := newNetwork(t, ana, ben)
+		random := rand.New(rand.NewPCG(seed, 0))
+		w.tamper = func(honest []byte) []byte {
+			if random.IntN(4) == 0 {
+				return frame
+			}
+			return honest
+		}
+		w.link(0, 1)
+		w.run(10_000)
+		if ben.view.Count < before {
+			t.Error("facts were lost")
+		}
+		w.tamper = nil
+		w.settle(50)
+	})
+}
