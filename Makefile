@@ -1,4 +1,4 @@
-# What can be done here: make demo | test | check | race | bench | fuzz | test-deps
+# What can be done here: make demo | test | check | race | chaos | bench | fuzz | test-deps
 #
 #   make demo FILE=/path/to/any/file    sends that file instead of the demo binary
 #   make fuzz T=60s                     fuzzes every parser for that long
@@ -14,7 +14,7 @@ T ?= 10s
 # have none, and a test sees to that.
 CONCURRENT := . ./supervision/... ./transport/... ./actors/... ./cmd/...
 
-.PHONY: demo test check race bench fuzz test-deps
+.PHONY: demo test check race chaos bench fuzz test-deps
 
 demo:
 	go run ./cmd/waymeet demo $(if $(FILE),--file "$(FILE)")
@@ -31,7 +31,12 @@ check:
 	go test -run '^TestHouse' .
 
 race: test-deps
-	go test -race -json $(CONCURRENT) | go -C tools run ./testsum
+	go test -race -short -json $(CONCURRENT) | go -C tools run ./testsum
+
+# Every actor killed at every step of establishing a channel; make test takes a
+# sample of the steps.
+chaos:
+	go test -count=1 -v -run '^TestKillEveryActorAtEveryStep$$' -timeout 30m ./actors -args -long
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...

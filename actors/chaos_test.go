@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -24,6 +25,18 @@ import (
 	"github.com/waymeet/waymeet/transport/netwatch"
 )
 
+// lockedBuffer is what the loggers of several nodes write to.
+type lockedBuffer struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.Write(p)
+}
+
 // settle is how much virtual time the nodes get to come to rest.
 const settle = 30 * time.Second
 
@@ -36,7 +49,7 @@ type world struct {
 	nodes   []*actors.Node
 	// log is what the nodes logged, for a run that fails; killed says where an
 	// actor was killed.
-	log    bytes.Buffer
+	log    lockedBuffer
 	killed func() string
 }
 
@@ -321,7 +334,7 @@ func TestKillEveryActorAtEveryStep(t *testing.T) {
 	runs := 0
 	for _, kind := range []string{"manager", "pair", "handshaker", "sync", "store", "publisher", "generations", "relay client"} {
 		all := kinds[kind]
-		all = spread(all, stepsPerKind(t))
+		all = spread(all, stepsPerKind())
 		killed := 0
 		for _, at := range all {
 			if killOnce(t, a, b, at) {
@@ -332,14 +345,17 @@ func TestKillEveryActorAtEveryStep(t *testing.T) {
 		t.Logf("%-12s killed at %d of %d steps", kind, killed, len(kinds[kind]))
 	}
 	t.Logf("chaos: %d runs with one kill each, every one ended with the channel up", runs)
-	if runs < 4*40 {
+	if runs < 4*40 && !testing.Short() {
 		t.Errorf("only %d runs: the steps of establishing a channel were not found", runs)
 	}
 }
 
+// long asks for every step instead of a sample: make chaos.
+var long = flag.Bool("long", false, "kill at every step, not at a sample of them")
+
 // stepsPerKind bounds the runs of a test that is not the long one.
-func stepsPerKind(t *testing.T) int {
-	if os.Getenv("WAYMEET_LONG") != "" {
+func stepsPerKind() int {
+	if *long {
 		return 1 << 20
 	}
 	if testing.Short() {
