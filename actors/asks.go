@@ -52,6 +52,6 @@ func await[A any](ctx context.Context, answer <-chan A) (A, error) {
 		return a, nil
 	case <-ctx.Done():
 		var none A
-		return none, ctx.Err()
+		return none, context.Cause(ctx)
 	}
 }

@@ -26,9 +26,28 @@ type joinResult struct {
 	err     error
 }
 
+// errStopped ends whatever waits for a node that has stopped.
+var errStopped = messages.Problem{
+	Code: messages.ExitNoNode, What: "the node has stopped", Whose: "it was asked to, or could not go on",
+	Hint: "start it again",
+}
+
+// living is ctx for as long as the node lives. The caller calls done when it
+// waits no more.
+func (n *Node) living(ctx context.Context) (living context.Context, done func()) {
+	living, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(n.closing, func() { cancel(errStopped) })
+	return living, func() { stop(); cancel(nil) }
+}
+
 // Found makes a context whose only member is this node, and returns when it
 // can be used.
 func (n *Node) Found(ctx context.Context) (messages.ContextID, error) {
+	ctx, done := n.living(ctx)
+	defer done()
+	if ctx.Err() != nil {
+		return messages.ContextID{}, context.Cause(ctx)
+	}
 	cx, records, err := journal.Found(n.identity, rand.Reader, messages.MillisOf(time.Now()))
 	if err != nil {
 		return cx, err
@@ -59,6 +78,8 @@ func (n *Node) Invite(ctx context.Context, cx messages.ContextID, lifetime time.
 	if _, err := rand.Read(create.Secret[:]); err != nil {
 		return "", err
 	}
+	ctx, done := n.living(ctx)
+	defer done()
 	answer := n.invites.open(request)
 	defer n.invites.close(request)
 	n.tellInviter(create)
@@ -96,16 +117,21 @@ func (n *Node) Join(ctx context.Context, text string) (messages.ContextID, messa
 	if err != nil {
 		return messages.ContextID{}, messages.AuthorityID{}, err
 	}
-	hash := ticket.Hash()
-	answer := n.joinResults.open(hash)
-	defer n.joinResults.close(hash)
-	if err := n.spawnJoin(ticket); err != nil {
+	j, ok := n.joins.begin(ticket)
+	if !ok {
 		return messages.ContextID{}, messages.AuthorityID{}, messages.Problem{
 			Code: messages.ExitFailed, What: "cannot join with this ticket now",
 			Whose: "a join with it is under way already", Hint: "wait for it to end",
 		}
 	}
-	defer n.endJoin(hash)
+	defer n.endJoin(j.hash)
+	answer := n.joinResults.open(j.hash)
+	defer n.joinResults.close(j.hash)
+	ctx, done := n.living(ctx)
+	defer done()
+	if err := n.spawnJoin(j, joinWithin(ctx)); err != nil {
+		return messages.ContextID{}, messages.AuthorityID{}, err
+	}
 	result, err := await(ctx, answer)
 	if err != nil {
 		return messages.ContextID{}, messages.AuthorityID{}, err
@@ -123,6 +149,8 @@ func (n *Node) Append(ctx context.Context, cx messages.ContextID, fact messages.
 	if n.views.View(cx) == nil {
 		return messages.FactID{}, noContext(cx)
 	}
+	ctx, done := n.living(ctx)
+	defer done()
 	answer := n.commits.open(operation)
 	defer n.commits.close(operation)
 	commit := messages.Commit{Operation: operation, Facts: []messages.RendezvousFact{fact}}
@@ -137,7 +165,7 @@ func (n *Node) Append(ctx context.Context, cx messages.ContextID, fact messages.
 		case err == nil:
 			return reply.Facts[0], nil
 		case ctx.Err() != nil:
-			return messages.FactID{}, ctx.Err()
+			return messages.FactID{}, context.Cause(ctx)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/channel"
@@ -33,17 +34,36 @@ type join struct {
 
 func (n *Node) atJoin(j *join) string { return atJoins + "/" + j.name }
 
-// spawnJoin starts the actor of one join. It is temporary: a join that dies
-// has failed, and may be tried again with the same ticket.
-func (n *Node) spawnJoin(ticket messages.Ticket) error {
+// begin enters a join; it refuses a second one with the same ticket.
+func (t *joins) begin(ticket messages.Ticket) (*join, bool) {
 	j := &join{ticket: ticket, hash: ticket.Hash()}
 	j.name = fmt.Sprintf("%x", j.hash[:8])
-	n.joins.mu.Lock()
-	if n.joins.running == nil {
-		n.joins.running = make(map[messages.TicketHash]*join)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, exists := t.running[j.hash]; exists {
+		return nil, false
 	}
-	n.joins.running[j.hash] = j
-	n.joins.mu.Unlock()
+	if t.running == nil {
+		t.running = make(map[messages.TicketHash]*join)
+	}
+	t.running[j.hash] = j
+	return j, true
+}
+
+// joinWithin is how long a join may take: a little less than its caller waits,
+// so that it ends with its own reason. Zero: as long as joins do.
+func joinWithin(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return 0
+	}
+	left := time.Until(deadline)
+	return left - min(left/10, time.Second)
+}
+
+// spawnJoin starts the actor of one join. It is temporary: a join that dies
+// has failed, and may be tried again with the same ticket.
+func (n *Node) spawnJoin(j *join, within time.Duration) error {
 	return n.tree().Spawn(atJoins, supervision.WorkerSpec[messages.JoinerMessage]{
 		Name:    j.name,
 		Restart: supervision.Temporary,
@@ -56,7 +76,7 @@ func (n *Node) spawnJoin(ticket messages.Ticket) error {
 				},
 				Perform: func(c *joinerContext, effect discovery.JoinerEffect) { n.performJoin(c, j, effect) },
 				Tick:    messages.Tick{},
-				First:   []messages.JoinerMessage{messages.BeginJoin{Ticket: ticket}},
+				First:   []messages.JoinerMessage{messages.BeginJoin{Ticket: j.ticket, Within: within}},
 			}.Actor()
 		},
 	}.Child())

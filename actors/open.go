@@ -31,7 +31,10 @@ const receivedDir = "received"
 func (n *Node) open() error {
 	n.closing, n.close = context.WithCancel(context.Background())
 	dir := n.config.Dir
-	var err error
+	err := checkRelays(n.config.Relays)
+	if err != nil {
+		return err
+	}
 	if n.lock, err = store.LockDirectory(dir); err != nil {
 		return stateProblem(dir, err)
 	}
@@ -45,13 +48,14 @@ func (n *Node) open() error {
 	if n.db, err = store.OpenNode(dir); err != nil {
 		return stateProblem(dir, err)
 	}
-	if n.boot, err = n.db.NextBoot(n.started); err != nil {
-		return stateProblem(dir, err)
-	}
 	if err := n.loadCompleted(); err != nil {
 		return stateProblem(dir, err)
 	}
 	if err := n.databases.open(dir); err != nil {
+		return stateProblem(dir, err)
+	}
+	// The first write, and not before everything that is there proved sound.
+	if n.boot, err = n.db.NextBoot(n.started); err != nil {
 		return stateProblem(dir, err)
 	}
 	if n.inbox, err = filedrop.OpenInbox(filepath.Join(n.config.Dir, receivedDir), filedrop.Limits{}); err != nil {
@@ -71,6 +75,20 @@ func Identity(dir string) (messages.AuthorityID, error) {
 		return messages.AuthorityID{}, stateProblem(dir, err)
 	}
 	return membership.NewIdentity(seed).Authority(), nil
+}
+
+// checkRelays refuses URLs whose key no relay can have: nothing could ever be
+// said to it.
+func checkRelays(urls []messages.RelayURL) error {
+	for _, url := range urls {
+		if _, err := membership.NoisePublic(url.Key); err != nil {
+			return messages.Problem{
+				Code: messages.ExitUsage, What: "relay URL " + url.String() + " cannot be used",
+				Whose: "its key is none, so it was written or copied wrong", Hint: "copy the whole line that the relay printed",
+			}
+		}
+	}
+	return nil
 }
 
 // listen opens the socket. A port that was chosen once is kept: peers that
@@ -128,10 +146,10 @@ func (n *Node) closeAll() {
 	if n.close != nil {
 		n.close()
 	}
-	n.sessions.wait()
 	if lines := n.lines.Load(); lines != nil {
-		_ = lines.Close()
+		_ = lines.Close() // from here on nothing hands out a stream
 	}
+	n.sessions.wait()
 	n.claims.running.Wait()
 	n.receiving.Wait()
 	if n.socket != nil {
@@ -231,6 +249,9 @@ func (d *databases) isFounded(cx messages.ContextID) bool {
 func (d *databases) create(cx messages.ContextID, records []messages.Record) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.journals == nil {
+		return store.ErrClosed // the directory may have another user by now
+	}
 	if _, exists := d.journals[cx]; exists {
 		return nil
 	}

@@ -41,7 +41,7 @@ func (s *signal) await(ctx context.Context, holds func() bool) error {
 		select {
 		case <-next:
 		case <-ctx.Done():
-			return ctx.Err()
+			return context.Cause(ctx)
 		}
 	}
 }

@@ -116,6 +116,8 @@ func (n *Node) AcceptStream(ctx context.Context, pair Pair) (Accepted, error) {
 
 // awaitChannel waits until the pair has a channel that takes new streams.
 func (n *Node) awaitChannel(ctx context.Context, pair channel.Pair) (*vault.Line, error) {
+	ctx, done := n.living(ctx)
+	defer done()
 	var line *vault.Line
 	err := n.changed.await(ctx, func() bool {
 		var ok bool
