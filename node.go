@@ -2,9 +2,11 @@ package waymeet
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/waymeet/waymeet/actors"
@@ -38,8 +40,9 @@ type Config struct {
 
 // Node is a running node. It is safe for concurrent use.
 type Node struct {
-	node  *actors.Node
-	admin *admin.Server
+	node     *actors.Node
+	admin    *admin.Server
+	stopping sync.Once
 }
 
 // Start runs a node and returns when it is ready. ctx bounds the start alone;
@@ -83,14 +86,14 @@ func Start(ctx context.Context, config Config) (*Node, error) {
 // Stop ends the node and returns when nothing of it runs any more, or ctx has
 // ended. Stopping twice is safe.
 func (n *Node) Stop(ctx context.Context) error {
-	var first error
-	if n.admin != nil {
-		first = n.admin.Stop(ctx)
-	}
-	if err := n.node.Stop(ctx); err != nil {
-		first = err
-	}
-	return first
+	var errs []error
+	n.stopping.Do(func() {
+		if n.admin != nil {
+			errs = append(errs, n.admin.Stop(ctx))
+		}
+		errs = append(errs, n.node.Stop(ctx))
+	})
+	return errors.Join(errs...)
 }
 
 // Done is closed when the node has stopped, asked or not; Err then says why.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"sync"
 	"syscall"
 
 	"github.com/waymeet/waymeet/actors"
@@ -45,6 +46,8 @@ type Relay struct {
 	lock  *store.Lock
 	tap   *os.File
 	url   messages.RelayURL
+
+	stopping sync.Once
 }
 
 // StartRelay runs a relay and returns when it is ready.
@@ -129,8 +132,16 @@ func (r *Relay) URL() string { return r.url.String() }
 // Status is how the relay stands.
 func (r *Relay) Status() RelayStatus { return r.relay.Status() }
 
-// Stop tells the clients that the relay stops, and stops it.
+// Stop tells the clients that the relay stops, and stops it. Stopping twice is
+// safe.
 func (r *Relay) Stop(ctx context.Context) error {
+	var err error
+	r.stopping.Do(func() { err = r.stop(ctx) })
+	return err
+}
+
+// stop stops what start started, as far as it came.
+func (r *Relay) stop(ctx context.Context) error {
 	var errs []error
 	if r.admin != nil {
 		errs = append(errs, r.admin.Stop(ctx))

@@ -1,0 +1,172 @@
+package waymeet_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/waymeet/waymeet"
+	"github.com/waymeet/waymeet/messages"
+)
+
+// SPEC 14.2: "a single-use ticket"; "Used or expired tickets keep key and slot
+// 24 h to say so; a forged one can only time out (no answer: ticket invalid or
+// inviter offline)".
+func TestTicketIsRefused(t *testing.T) {
+	t.Parallel()
+	relay := startRelay(t, waymeet.RelayConfig{})
+	start := func() *waymeet.Node { return startNode(t, waymeet.Config{Relays: []string{relay.URL()}}) }
+	anna, ben, eve := start(), start(), start()
+	founded, used := invite(t, anna)
+	if _, err := ben.Join(patient(t), used); err != nil {
+		t.Fatal(err)
+	}
+	fresh := func(lifetime time.Duration) string {
+		ticket, err := founded.Invite(patient(t), lifetime)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ticket
+	}
+	expired := fresh(time.Millisecond)
+	eventually(t, "the ticket expires", func() bool { return time.Now().After(parseTicket(t, expired).Expires.Time()) })
+
+	for name, c := range map[string]struct {
+		joiner *waymeet.Node
+		ticket string
+		within time.Duration
+		reason messages.InvitationReason
+		code   messages.ExitCode
+		what   string
+	}{
+		"used":      {eve, used, patience, messages.TicketUsed, waymeet.ExitFailed, "the ticket is used"},
+		"expired":   {eve, expired, patience, messages.TicketExpired, waymeet.ExitFailed, "the ticket has expired"},
+		"forged":    {eve, forge(t, fresh(0)), 2 * time.Second, messages.NoAnswer, waymeet.ExitWaiting, "no answer: ticket invalid or inviter offline"},
+		"own":       {anna, fresh(0), patience, messages.OwnTicket, waymeet.ExitUsage, "cannot join by a ticket of this very node"},
+		"no ticket": {eve, "friend-or-foe", patience, messages.TicketMalformed, waymeet.ExitUsage, "this is not a ticket that can be used"},
+		"empty":     {eve, "", patience, messages.TicketMalformed, waymeet.ExitUsage, "this is not a ticket that can be used"},
+		"cut short": {eve, used[:len(used)-5], patience, messages.TicketMalformed, waymeet.ExitUsage, "this is not a ticket that can be used"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), c.within)
+			defer cancel()
+			_, err := c.joiner.Join(ctx, c.ticket)
+			refusedFor(t, err, c.reason, c.code, c.what)
+			if c.ticket != "" && strings.Contains(err.Error(), c.ticket) {
+				t.Errorf("%v quotes a ticket", err)
+			}
+		})
+	}
+	if members := contextStatus(t, anna).Members; members != 2 {
+		t.Errorf("%d members, not anna and ben", members)
+	}
+	if contexts := eve.Contexts(); len(contexts) != 0 {
+		t.Errorf("eve is in %v", contexts)
+	}
+}
+
+// refusedFor checks that a join failed for that reason, in words for people.
+func refusedFor(t *testing.T, err error, reason messages.InvitationReason, code messages.ExitCode, what string) {
+	t.Helper()
+	var failure messages.InvitationFailure
+	if !errors.As(err, &failure) || failure.Reason != reason {
+		t.Fatalf("refused for %v, want %s", err, reason)
+	}
+	if p := problem(t, err); p.Code != code || p.What != what || p.Whose == "" || p.Hint == "" || strings.Contains(p.Error(), "\n") {
+		t.Errorf("refused with code %d, %q; want %d, %q", p.Code, p.Error(), code, what)
+	}
+}
+
+func parseTicket(t *testing.T, text string) messages.Ticket {
+	t.Helper()
+	ticket, err := messages.ParseTicket(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ticket
+}
+
+// forge is a ticket of the right form with another secret.
+func forge(t *testing.T, text string) string {
+	ticket := parseTicket(t, text)
+	ticket.Secret[0]++
+	return ticket.Text()
+}
+
+// A host may ask twice. The first join is not hurt by it: it ends in its own
+// time, for its own reason.
+func TestSecondJoinWithATicketIsRefusedMeanwhile(t *testing.T) {
+	t.Parallel()
+	relay := startRelay(t, waymeet.RelayConfig{})
+	anna := startNode(t, waymeet.Config{Relays: []string{relay.URL()}})
+	ben := startNode(t, waymeet.Config{Relays: []string{relay.URL()}})
+	_, ticket := invite(t, anna)
+	ticket = forge(t, ticket)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	first := make(chan error, 1)
+	go func() {
+		_, err := ben.Join(ctx, ticket)
+		first <- err
+	}()
+	eventually(t, "the first join is under way", func() bool {
+		return slices.ContainsFunc(ben.Status().Actors, func(a waymeet.ActorStatus) bool {
+			return strings.HasPrefix(a.Path, "/bootstrap/joins/")
+		})
+	})
+	_, second := ben.Join(patient(t), ticket)
+	if p := problem(t, second); p.Whose != "a join with it is under way already" {
+		t.Errorf("the second join: %v", second)
+	}
+	refusedFor(t, <-first, messages.NoAnswer, waymeet.ExitWaiting, "no answer: ticket invalid or inviter offline")
+}
+
+// SPEC 14.2: "the first claim is stored {ticket hash → joiner id} before the
+// answer; the same id claiming again gets the same answer, another id is
+// refused." Not even SIGKILL between claim and answer makes two members.
+func TestTicketIsUsedOnceAcrossSIGKILL(t *testing.T) {
+	t.Parallel()
+	relay := startRelay(t, waymeet.RelayConfig{})
+	ben := startNode(t, waymeet.Config{Relays: []string{relay.URL()}})
+	eve := startNode(t, waymeet.Config{Relays: []string{relay.URL()}})
+	dir := t.TempDir()
+	inviter := startInviter(t, dir, relay.URL())
+
+	ctx, cancel := context.WithCancel(patient(t))
+	joined := make(chan error, 1)
+	go func() {
+		_, err := ben.Join(ctx, inviter.ticket)
+		joined <- err
+	}()
+	if line := inviter.line(t); line != claimed {
+		t.Fatalf("the inviter printed %q", line)
+	}
+	inviter.kill()
+	cancel()
+	if err := <-joined; err == nil {
+		t.Fatal("ben joined, and nobody answered him")
+	}
+
+	anna := startNode(t, waymeet.Config{StateDir: dir, Relays: []string{relay.URL()}})
+	if members := contextStatus(t, anna).Members; members != 1 {
+		t.Fatalf("%d members before the answer", members)
+	}
+	_, err := eve.Join(patient(t), inviter.ticket)
+	refusedFor(t, err, messages.TicketUsed, waymeet.ExitFailed, "the ticket is used")
+	context, err := ben.Join(patient(t), inviter.ticket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := contextStatus(t, anna); c.Members != 2 || c.Epoch != 1 || c.Context != context.ID() {
+		t.Errorf("anna has %+v", c)
+	}
+	if peer := peerStatus(t, anna).Peer; peer != ben.Authority() {
+		t.Errorf("the member is %s, not ben", peer)
+	}
+	_, err = eve.Join(patient(t), inviter.ticket)
+	refusedFor(t, err, messages.TicketUsed, waymeet.ExitFailed, "the ticket is used")
+}
