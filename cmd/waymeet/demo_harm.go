@@ -236,8 +236,8 @@ func (p *play) killHandshakers(ctx context.Context) error {
 	return p.onward(ctx, "after the joins")
 }
 
-// joinUnderFire lets bob use a ticket and kills handshakers meanwhile, but no
-// more than a few: else it would never end.
+// joinUnderFire lets bob use a ticket and kills his handshakers meanwhile, but
+// no more than a few: else it would never end.
 func (p *play) joinUnderFire(ctx context.Context) (changes []string, err error) {
 	joined := make(chan error, 1)
 	go func() {
@@ -245,22 +245,11 @@ func (p *play) joinUnderFire(ctx context.Context) (changes []string, err error) 
 		joined <- err
 	}()
 	for len(changes) < killRounds {
-		for _, player := range p.stage.players() {
-			before, err := p.attempts(ctx, player)
-			if err != nil {
-				return changes, errors.Join(err, <-joined)
-			}
-			killed, err := player.admin.Kill(ctx, handshakers)
-			if err != nil {
-				return changes, errors.Join(err, <-joined)
-			}
-			if killed == 0 {
-				continue
-			}
-			change, err := p.compare(ctx, player, before)
-			if err != nil {
-				return changes, errors.Join(err, <-joined)
-			}
+		change, err := p.shootHandshaker(ctx, p.stage.bob)
+		if err != nil {
+			return changes, errors.Join(err, <-joined)
+		}
+		if change != "" {
 			changes = append(changes, change)
 		}
 		select {
@@ -270,4 +259,17 @@ func (p *play) joinUnderFire(ctx context.Context) (changes []string, err error) 
 		}
 	}
 	return changes, <-joined
+}
+
+// shootHandshaker kills a handshaker if there is one at this moment.
+func (p *play) shootHandshaker(ctx context.Context, player *player) (change string, err error) {
+	before, err := p.attempts(ctx, player)
+	if err != nil {
+		return "", err
+	}
+	killed, err := player.admin.Kill(ctx, handshakers)
+	if err != nil || killed == 0 {
+		return "", err
+	}
+	return p.compare(ctx, player, before)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -141,9 +142,12 @@ func (p *player) look(ctx context.Context, cx waymeet.ContextID) (status waymeet
 // received is the player's folder for files.
 func (p *player) received() string { return filepath.Join(p.dir, "received") }
 
-// holdRelay keeps both ends on the relay, or lets them go.
+// holdRelay keeps both ends on the relay, or lets them go: the end with the
+// smaller id last, because it begins the attempts and the other must be free.
 func (s *stage) holdRelay(ctx context.Context, on bool) error {
-	for _, p := range s.players() {
+	players := s.players()
+	slices.SortFunc(players, func(a, b *player) int { return b.id.Compare(a.id) })
+	for _, p := range players {
 		if err := p.admin.HoldRelay(ctx, on); err != nil {
 			return fmt.Errorf("%s: hold-relay: %w", p.name, err)
 		}
