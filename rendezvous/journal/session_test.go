@@ -62,6 +62,32 @@ func TestSessionEndsWithATypedReason(t *testing.T) {
 	}
 }
 
+// A member who is behind answers a hello that it cannot check with its own; the
+// initiator then proves itself under that epoch.
+func TestProofUnderAnOlderEpoch(t *testing.T) {
+	for name, spoil := range map[string]byte{"right": 0, "wrong": 1} {
+		t.Run(name, func(t *testing.T) {
+			ana, ben, _ := trio(t)
+			ana.admit(start, 4)
+			ben.stepSync(start, messages.SyncPeerUp{Peer: ana.identity.Authority()})
+			ben.stepSync(start, messages.SyncOpened{Session: 5, Peer: ana.identity.Authority()})
+			ben.stepSync(start, messages.SyncFrame{Session: 5, Frame: helloOf(ana)})
+			if s := ben.sync.sessions[5]; s == nil || s.proven || s.tagged != 2 {
+				t.Fatalf("after a hello of epoch 3: %+v", s)
+			}
+			tag := sessionTag(ana.state.Tags[2], true, [16]byte{1})
+			tag[0] ^= spoil
+			ben.stepSync(start, messages.SyncFrame{Session: 5, Frame: appendFrame(nil, proofFrame{Epoch: 2, Tag: tag})})
+			switch s := ben.sync.sessions[5]; {
+			case spoil == 0 && (s == nil || !s.proven):
+				t.Errorf("after the proof: %+v, ends %v", s, ben.ends)
+			case spoil != 0 && (len(ben.ends) != 1 || ben.ends[0].Reason != EndFault):
+				t.Errorf("ends %v", ben.ends)
+			}
+		})
+	}
+}
+
 // SPEC 13.2: "only what was asked for is accepted."
 func TestPeerThatNeverStopsSendingIsAtFault(t *testing.T) {
 	ana, ben, _ := trio(t)

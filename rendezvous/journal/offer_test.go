@@ -1,0 +1,76 @@
+package journal
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// large commits a fact of about that many bytes.
+func (n *node) large(now time.Time, size int) {
+	n.t.Helper()
+	n.say(now, messages.ApplicationFact{Type: messages.FactApplication, Body: bytes.Repeat([]byte{1}, size)})
+}
+
+// SPEC 13.2: "Bounded: 128 facts or 256 KiB a batch".
+func TestReadIsBoundedAndInCausalOrder(t *testing.T) {
+	ana, ben, _ := trio(t)
+	for n := range 10 {
+		ana.large(start.Add(time.Duration(2*n)*time.Second), 50_000)
+		ben.large(start.Add(time.Duration(2*n+1)*time.Second), 50_000)
+	}
+	ana.learn(start.Add(time.Minute), ben)
+	all := messages.ReadRanges{MaxFacts: 1000, MaxBytes: 1 << 30, Ranges: []messages.FactRange{
+		{Author: ben.identity.Authority(), To: 100}, {Author: ana.identity.Authority(), To: 100},
+	}}
+	order := ana.journal.set.inOrder(all)
+	if len(order) != 23 || !slices.IsSortedFunc(order, func(a, b messages.FactID) int {
+		return byHLC(ana.journal.set.entries[a], ana.journal.set.entries[b])
+	}) {
+		t.Fatalf("%d facts, or not in HLC order", len(order))
+	}
+	read := func(facts, size int) []messages.FactID {
+		some := all
+		some.MaxFacts, some.MaxBytes = facts, size
+		return ana.journal.set.inOrder(some)
+	}
+	size := 0
+	some := read(MaxBatchFacts, MaxBatchBytes)
+	for _, id := range some {
+		size += ana.journal.set.entries[id].size
+	}
+	if size > MaxBatchBytes || !slices.Equal(some, order[:len(some)]) || len(some) < 5 {
+		t.Errorf("%d facts of %d bytes", len(some), size)
+	}
+	if got := read(4, 1<<30); !slices.Equal(got, order[:4]) {
+		t.Errorf("%d facts, not 4", len(got))
+	}
+	if got := read(4, 1); !slices.Equal(got, order[:1]) {
+		t.Errorf("a fact that is larger than the bound: %d facts", len(got))
+	}
+}
+
+func TestRangeBeginsAfterItsPlace(t *testing.T) {
+	ana, _, _ := trio(t)
+	second, third := ana.note(start, "4"), ana.note(start, "5")
+	author := ana.identity.Authority()
+	for name, test := range map[string]struct {
+		r    messages.FactRange
+		want []messages.FactID
+	}{
+		"after a seq":        {messages.FactRange{Author: author, After: 3, AfterFact: lastFact, To: 5}, []messages.FactID{second, third}},
+		"after a fact":       {messages.FactRange{Author: author, After: 4, AfterFact: second, To: 5}, []messages.FactID{third}},
+		"up to a seq":        {messages.FactRange{Author: author, After: 3, AfterFact: lastFact, To: 4}, []messages.FactID{second}},
+		"after the end":      {messages.FactRange{Author: author, After: 5, AfterFact: lastFact, To: 9}, nil},
+		"upside down":        {messages.FactRange{Author: author, After: 9, To: 2}, nil},
+		"of an unknown name": {messages.FactRange{Author: messages.AuthorityID{1}, To: 9}, nil},
+	} {
+		got := ana.journal.set.inOrder(messages.ReadRanges{Ranges: []messages.FactRange{test.r}, MaxFacts: 9, MaxBytes: 1 << 20})
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s: %d facts, want %d", name, len(got), len(test.want))
+		}
+	}
+}
