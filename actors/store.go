@@ -3,33 +3,45 @@ package actors
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/journal"
 	"github.com/waymeet/waymeet/supervision"
+	"github.com/waymeet/waymeet/transport/store"
 )
 
 type storeContext = supervision.Context[messages.JournalMessage]
 
 // storeChild is a context's only writer. The database is open outside it; in
-// every life the machine is loaded from it again.
+// every life the machine is loaded from it again. A life begins by taking the
+// pen from the one before: a transaction of a dead life ends before the load,
+// or never begins, so the node cannot sign two facts with one number.
 func (n *Node) storeChild(cx messages.ContextID) supervision.Child {
 	return supervision.WorkerSpec[messages.JournalMessage]{
 		Name: "store",
 		New: func() supervision.Actor[messages.JournalMessage] {
+			var writer *store.Writer
 			return supervision.Host[messages.JournalMessage, journal.Effect]{
 				New: func(*storeContext) (supervision.Machine[messages.JournalMessage, journal.Effect], error) {
 					database, ok := n.databases.find(cx)
 					if !ok {
 						return nil, fmt.Errorf("the journal of %s is not open", cx.Short())
 					}
+					writer = database.Writer()
 					return journal.Load(journal.Config{
 						Identity: n.identity, Random: rand.Reader, WriteAfter: n.writeAfter(cx),
-					}, database)
+					}, writer)
 				},
-				Perform: func(c *storeContext, effect journal.Effect) { n.performJournal(c, cx, effect) },
+				Perform: func(c *storeContext, effect journal.Effect) {
+					if write, ok := effect.(journal.Write); ok {
+						n.writeJournal(c, writer, write)
+						return
+					}
+					n.performJournal(c, cx, effect)
+				},
 				Tick:    messages.Tick{},
 				First:   []messages.JournalMessage{messages.Tick{}}, // publishes what the disk says
 			}.Actor()
@@ -49,8 +61,6 @@ func (n *Node) writeAfter(cx messages.ContextID) time.Time {
 
 func (n *Node) performJournal(c *storeContext, cx messages.ContextID, effect journal.Effect) {
 	switch e := effect.(type) {
-	case journal.Write:
-		n.writeJournal(c, cx, e)
 	case journal.Reply:
 		n.journalReply(cx, e)
 	case journal.Offered:
@@ -72,16 +82,15 @@ func (n *Node) performJournal(c *storeContext, cx messages.ContextID, effect jou
 }
 
 // writeJournal runs one transaction in a task. It is done whatever becomes of
-// the actor: a task that was begun is waited for by nobody, and the next life
-// reads what it wrote.
-func (n *Node) writeJournal(c *storeContext, cx messages.ContextID, e journal.Write) {
-	database, ok := n.databases.find(cx)
-	if !ok {
-		panic("actors: the journal was closed under its store")
-	}
+// the actor; a later life has the pen only after it.
+func (n *Node) writeJournal(c *storeContext, writer *store.Writer, e journal.Write) {
 	c.Task("write", func(_ context.Context, emit func(messages.JournalMessage)) {
 		written := messages.Written{Batch: e.Batch}
-		if err := database.Write(e.Records); err != nil {
+		err := writer.Write(e.Records)
+		if errors.Is(err, store.ErrFenced) {
+			return // a newer life has the pen: nobody waits for this batch
+		}
+		if err != nil {
 			written.Failure = err.Error()
 		}
 		emit(written)

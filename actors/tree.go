@@ -103,6 +103,7 @@ func (n *Node) treeEvent(event supervision.Event) {
 			Kind: messages.EventActorCrashed, Actor: e.Crash.Path,
 			Incarnation: uint64(e.Crash.Incarnation), Reason: e.Crash.Text,
 		})
+		n.joinCrashed(e.Crash.Path)
 	case supervision.Started:
 		if e.Restarts > 0 {
 			n.publish(messages.Event{

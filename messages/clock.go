@@ -1,6 +1,9 @@
 package messages
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Millis is a time in Unix milliseconds, UTC (SPEC 1.6).
 type Millis uint64
@@ -23,12 +26,13 @@ type Window struct {
 // Contains reports whether t lies in the window: From is inside, Until is not.
 func (w Window) Contains(t Millis) bool { return w.From <= t && t < w.Until }
 
-// Length is how long the window is; an inverted window has length 0.
+// Length is how long the window is; an inverted window has length 0, and one
+// that no Duration can hold has the greatest there is.
 func (w Window) Length() time.Duration {
 	if w.Until <= w.From {
 		return 0
 	}
-	return time.Duration(w.Until-w.From) * time.Millisecond
+	return time.Duration(min(w.Until-w.From, Millis(math.MaxInt64/time.Millisecond))) * time.Millisecond
 }
 
 // HLC is a hybrid logical clock reading: Unix milliseconds << 16 | counter

@@ -17,6 +17,9 @@ func TestWindowIsHalfOpen(t *testing.T) {
 			t.Errorf("%d inside: %t", at, !inside)
 		}
 	}
+	if most := (messages.Window{Until: 1 << 63}).Length(); most <= 0 {
+		t.Errorf("a window beyond all durations has length %v", most)
+	}
 	if window.Length() != 10*time.Millisecond || (messages.Window{From: 20, Until: 10}).Length() != 0 {
 		t.Error("length")
 	}
