@@ -216,6 +216,20 @@ func (n *Node) tellJoin(id messages.AttemptID, m messages.JoinerMessage) {
 	}
 }
 
+// joinCrashed answers for a join whose actor died: it is not started again.
+func (n *Node) joinCrashed(path string) {
+	n.joins.mu.Lock()
+	defer n.joins.mu.Unlock()
+	for hash, j := range n.joins.running {
+		if n.atJoin(j) == path {
+			n.joinResults.answer(hash, joinResult{err: messages.Problem{
+				Code: messages.ExitFailed, What: "the join failed", Whose: "its actor died on this node",
+				Hint: "use the same ticket again",
+			}})
+		}
+	}
+}
+
 // endJoin forgets a join and all that it used.
 func (n *Node) endJoin(hash messages.TicketHash) {
 	n.joins.mu.Lock()

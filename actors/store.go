@@ -42,8 +42,8 @@ func (n *Node) storeChild(cx messages.ContextID) supervision.Child {
 					}
 					n.performJournal(c, cx, effect)
 				},
-				Tick:    messages.Tick{},
-				First:   []messages.JournalMessage{messages.Tick{}}, // publishes what the disk says
+				Tick:  messages.Tick{},
+				First: []messages.JournalMessage{messages.Tick{}}, // publishes what the disk says
 			}.Actor()
 		},
 	}.Child()
