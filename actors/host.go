@@ -66,6 +66,12 @@ func (n *Node) Invite(ctx context.Context, cx messages.ContextID, lifetime time.
 	if view == nil {
 		return "", noContext(cx)
 	}
+	ctx, done := n.living(ctx)
+	defer done()
+	direct, err := n.directEndpoints(ctx)
+	if err != nil {
+		return "", err
+	}
 	slots, err := n.ticketSlots()
 	if err != nil {
 		return "", err
@@ -73,13 +79,11 @@ func (n *Node) Invite(ctx context.Context, cx messages.ContextID, lifetime time.
 	request := messages.InviteRequest(n.requests.Add(1))
 	create := messages.CreateTicket{
 		Request: request, Context: cx, Founder: view.Founder, Finality: view.Finality,
-		Role: messages.RoleParticipant, Slots: slots, Direct: n.directEndpoints(), Lifetime: lifetime,
+		Role: messages.RoleParticipant, Slots: slots, Direct: direct, Lifetime: lifetime,
 	}
 	if _, err := rand.Read(create.Secret[:]); err != nil {
 		return "", err
 	}
-	ctx, done := n.living(ctx)
-	defer done()
 	answer := n.invites.open(request)
 	defer n.invites.close(request)
 	n.tellInviter(create)
@@ -104,10 +108,16 @@ func (n *Node) ticketSlots() ([]messages.TicketSlot, error) {
 	return slots, nil
 }
 
-// directEndpoints are the node's own addresses, as they are published.
-func (n *Node) directEndpoints() []messages.LinkEndpoint {
-	endpoints, _ := n.endpoints.Load(struct{}{})
-	return endpoints.Endpoints
+// directEndpoints are the node's own addresses, as they are published. A node
+// that has just started does not know them yet.
+func (n *Node) directEndpoints(ctx context.Context) ([]messages.LinkEndpoint, error) {
+	var endpoints messages.LocalEndpoints
+	err := n.changed.await(ctx, func() bool {
+		var known bool
+		endpoints, known = n.endpoints.Load(struct{}{})
+		return known
+	})
+	return endpoints.Endpoints, err
 }
 
 // Join uses a ticket and returns when this node is a member and in sync with

@@ -91,6 +91,7 @@ func (n *Node) performNetwork(c *networkContext, effect upgrade.NetworkEffect) {
 		n.announceNetwork(c, e)
 	case upgrade.PublishEndpoints:
 		n.endpoints.Save(struct{}{}, incarnation(c), e.Endpoints)
+		n.changed.broadcast()
 		for _, cx := range n.views.contexts() {
 			n.tellPublisher(cx, e.Endpoints)
 		}
