@@ -59,6 +59,8 @@ func TestArchitectureRulesCatchWhatTheyForbid(t *testing.T) {
 		{"cmd/waymeet/a.go", `import ("` + module + `"; "github.com/spf13/cobra"); var _ waymeet.Config; var _ cobra.Command`, ""},
 		{"cmd/waymeet/a.go", `import "` + ours + `messages"`, "may not import"},
 		{"cmd/waymeet/a.go", `import "` + ours + `actors"`, "may not import"},
+		{"examples/embed/a.go", `import "` + module + `"`, ""},
+		{"examples/embed/a.go", `import "` + ours + `actors"`, "may not import"},
 	} {
 		positions := token.NewFileSet()
 		file, err := parser.ParseFile(positions, c.file, "package p; "+c.source, 0)

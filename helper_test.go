@@ -127,15 +127,20 @@ func openStream(t *testing.T, from, to waymeet.Peer, protocol string) (opened, a
 	return opened, accepted
 }
 
-// connect asks a node or relay as the command line does.
-func connect(t *testing.T, stateDir string) *waymeet.Client {
+// holdRelay keeps the channels of nodes on their relay, or lets them go, as the
+// command line does.
+func holdRelay(t *testing.T, on bool, stateDirs ...string) {
 	t.Helper()
-	client, err := waymeet.Connect(stateDir)
-	if err != nil {
-		t.Fatal(err)
+	for _, dir := range stateDirs {
+		client, err := waymeet.Connect(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		if err := client.HoldRelay(patient(t), on); err != nil {
+			t.Fatal(err)
+		}
 	}
-	t.Cleanup(client.Close)
-	return client
 }
 
 // eventually waits until it is so.

@@ -33,6 +33,14 @@ func TestTwoNodesMeet(t *testing.T) {
 	t.Run("facts arrive", m.appendFacts)
 }
 
+// Two nodes that reach each other need no relay, not even in their first moment.
+func TestTwoNodesMeetWithoutRelay(t *testing.T) {
+	t.Parallel()
+	m := meet(t, startNode(t, waymeet.Config{}), startNode(t, waymeet.Config{}))
+	openStream(t, m.toBen, m.toAnna, "direct/1")
+	m.onPath(t, waymeet.PathDirect)
+}
+
 // agree waits until both journals hold the same facts.
 func (m meeting) agree(t *testing.T) {
 	eventually(t, "equal journals", func() bool {
@@ -49,18 +57,11 @@ func (m meeting) agree(t *testing.T) {
 // SPEC 10.1: "Start on the relay …; upgrade in the background"; 10.8: "'Why?'
 // always has an answer."
 func (m meeting) movesToDirect(t *testing.T, dirs []string) {
-	hold := func(on bool) {
-		for _, dir := range dirs {
-			if err := connect(t, dir).HoldRelay(patient(t), on); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
 	m.onPath(t, waymeet.PathDirect)
-	hold(true)
+	holdRelay(t, true, dirs...)
 	m.onPath(t, waymeet.PathRelay)
 	before := peerStatus(t, m.anna)
-	hold(false)
+	holdRelay(t, false, dirs...)
 	m.onPath(t, waymeet.PathDirect)
 	after := peerStatus(t, m.anna)
 	if after.Channel != before.Channel || after.Channel != peerStatus(t, m.ben).Channel {
