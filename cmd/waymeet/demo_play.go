@@ -36,7 +36,7 @@ func (p *play) run(ctx context.Context) (act string, err error) {
 	acts := []struct {
 		name string
 		play func(context.Context) error
-		// direct acts need a direct path.
+		// direct acts need a direct path, or an attempt that was used to get one.
 		direct bool
 	}{
 		{"start", p.start, false},
@@ -49,7 +49,7 @@ func (p *play) run(ctx context.Context) (act string, err error) {
 		{"kill actors", p.killActors, false},
 		{"kill handshakers", p.killHandshakers, false},
 		{"kill relay", p.killRelay, false},
-		{"generations", p.generations, false},
+		{"generations", p.generations, true},
 		{"promotion again", p.promotion, true},
 		{"end", p.end, false},
 	}
