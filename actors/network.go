@@ -3,7 +3,6 @@ package actors
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"github.com/waymeet/waymeet/supervision"
 	"github.com/waymeet/waymeet/transport/mux"
 	"github.com/waymeet/waymeet/transport/netwatch"
+	relaywire "github.com/waymeet/waymeet/transport/relay"
 	"github.com/waymeet/waymeet/transport/stun"
 )
 
@@ -24,6 +24,8 @@ type networkContext = supervision.Context[messages.NetworkMessage]
 const (
 	stunTries = 3
 	stunPause = 500 * time.Millisecond
+	// stunResolve is how long the name of a server may take to be found.
+	stunResolve = 5 * time.Second
 )
 
 // networkChild is the NetworkActor. The generation and what others observed
@@ -160,9 +162,11 @@ func (n *Node) stunServers(ctx context.Context) []netip.AddrPort {
 		}
 	}
 	for _, name := range n.config.STUN {
-		if addr, err := resolve(ctx, name); err == nil {
+		ctx, cancel := context.WithTimeout(ctx, stunResolve)
+		if addr, err := relaywire.Resolve(ctx, name, nil); err == nil {
 			servers = append(servers, addr)
 		}
+		cancel()
 	}
 	slices.SortFunc(servers, netip.AddrPort.Compare)
 	return slices.Compact(servers)
@@ -219,24 +223,4 @@ func (n *Node) controlLoop() {
 			return
 		}
 	}
-}
-
-// resolve looks up HOST:PORT.
-func resolve(ctx context.Context, name string) (netip.AddrPort, error) {
-	if addr, err := netip.ParseAddrPort(name); err == nil {
-		return addr, nil
-	}
-	host, service, err := net.SplitHostPort(name)
-	if err != nil {
-		return netip.AddrPort{}, err
-	}
-	port, err := net.DefaultResolver.LookupPort(ctx, "udp", service)
-	if err != nil {
-		return netip.AddrPort{}, err
-	}
-	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return netip.AddrPort{}, err
-	}
-	return netip.AddrPortFrom(found[0].Unmap(), uint16(port)), nil
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
-	"time"
 
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/relay"
@@ -242,13 +241,10 @@ func (u *relayUse) setSlot(slot messages.SlotID, up bool) (slotWatcher, bool) {
 	return use.told, ok
 }
 
-// resolve looks the relay's name up, at most every few seconds.
+// resolveRelay looks the relay's name up until it is found or ctx ends.
 func (n *Node) resolveRelay(ctx context.Context, use *relayUse) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	addr, err := resolve(ctx, use.key.url.Address)
+	addr, err := relaywire.Resolve(ctx, use.key.url.Address, func(error) { use.setState("its name does not resolve") })
 	if err != nil {
-		use.setState("its name does not resolve")
 		return
 	}
 	use.mu.Lock()
