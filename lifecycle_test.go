@@ -323,3 +323,22 @@ func TestStartHeedsItsContext(t *testing.T) {
 		t.Errorf("%v, %v", asNode, asRelay)
 	}
 }
+
+// A node that is started knows its contexts: a host that saw none would found
+// another.
+func TestStartedNodeKnowsItsContexts(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	node := startNode(t, waymeet.Config{StateDir: dir})
+	founded, err := node.Found(patient(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		stop(t, node)
+		node = startNode(t, waymeet.Config{StateDir: dir})
+		if contexts := node.Contexts(); len(contexts) != 1 || contexts[0].ID() != founded.ID() {
+			t.Fatalf("started with %v", contexts)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -9,6 +10,7 @@ import (
 	"log/slog"
 	mathrand "math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -95,8 +97,9 @@ type Node struct {
 	done     chan struct{}
 }
 
-// Start opens the state directory and the socket and runs the tree. Its errors
-// are messages.Problem where a person can do something about them.
+// Start opens the state directory and the socket, runs the tree, and returns
+// when all that the journals say is known. Its errors are messages.Problem
+// where a person can do something about them.
 func Start(config Config) (*Node, error) {
 	n := &Node{config: config.withDefaults(), started: time.Now(), done: make(chan struct{}), control: make(chan mux.Control, controlBacklog)}
 	n.log = n.config.logger()
@@ -110,7 +113,26 @@ func Start(config Config) (*Node, error) {
 		return nil, fmt.Errorf("the node did not start: %w", err)
 	}
 	go n.watchTree()
+	if err := n.awaitViews(); err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+		defer cancel()
+		_ = n.Stop(ctx) // the error that counts is why it did not start
+		return nil, fmt.Errorf("the node did not start: %w", cmp.Or(n.Err(), err))
+	}
 	return n, nil
+}
+
+// viewsWithin bounds how long the stores may take to tell what is on disk.
+const viewsWithin = time.Minute
+
+// awaitViews waits until every journal has told what it holds: a host that saw
+// no context would make a new one.
+func (n *Node) awaitViews() error {
+	ctx, cancel := context.WithTimeout(n.closing, viewsWithin)
+	defer cancel()
+	return n.changed.await(ctx, func() bool {
+		return !slices.ContainsFunc(n.databases.all(), func(cx messages.ContextID) bool { return n.views.View(cx) == nil })
+	})
 }
 
 // tree is the supervision tree; it is there from the first actor's start on.

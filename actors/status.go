@@ -80,6 +80,9 @@ func (n *Node) peerStatus(pair channel.Pair) messages.PeerStatus {
 	status.Path = messages.PathStatus{
 		Kind: path.Kind, Remote: path.Addr.String(), Since: messages.MillisOf(saved.Since), Reason: saved.Reason,
 	}
+	if saved.Reason == "" { // SPEC 10.8: "'Why?' always has an answer"; the pair's actor has not given its own yet
+		status.Path.Since, status.Path.Reason = messages.MillisOf(line.Made()), "the channel has just come up"
+	}
 	return status
 }
 
