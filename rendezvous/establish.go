@@ -2,7 +2,6 @@ package rendezvous
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/guard"
@@ -17,11 +16,13 @@ type Establish struct {
 	// Local and Remote are the descriptors of the two ends that the hello
 	// names.
 	Local, Remote DescriptorRecord
-	// Epoch is the epoch whose PSK and hello key are used.
+	// Epoch is the epoch whose PSK and hello key are used: the newest one that
+	// both ends can be known to hold.
 	Epoch messages.Epoch
 	// CatchUp says that the handshake may only give a channel for syncing
-	// (SPEC 7.8).
+	// (SPEC 7.8), and Reason why.
 	CatchUp bool
+	Reason  string
 }
 
 // PrepareEstablishChannel prepares to call a peer over one kind of path:
@@ -42,7 +43,13 @@ func (s RendezvousService) PrepareEstablishChannel(
 	if !published {
 		reason = fmt.Sprintf("%s has no descriptor in this context", peer.Short())
 	}
-	establish, outcome := s.examine(snapshot, view, peer, path, local, remote, reason)
+	// A peer that has missed epochs still opens the hellos of the epoch in which
+	// it wrote the descriptor that we hold.
+	epoch := view.Epoch
+	if published && epoch.After(remote.Epoch) {
+		epoch = remote.Epoch
+	}
+	establish, outcome := s.examine(snapshot, view, peer, path, handshake{epoch, local, remote}, reason)
 	if !outcome.Decision.Allowed() {
 		return outcome, establish
 	}
@@ -63,12 +70,13 @@ func (s RendezvousService) PrepareHandleHandshake(
 	snapshot messages.GuardSnapshot, view *View, hello messages.Hello,
 ) (messages.GuardOutcome, Establish) {
 	local, remote, reason := view.namedBy(hello)
-	establish, outcome := s.examine(snapshot, view, hello.Sender, anyPath, local, remote, reason)
+	establish, outcome := s.examine(snapshot, view, hello.Sender, anyPath, handshake{hello.Epoch, local, remote}, reason)
 	if !outcome.Decision.Allowed() {
 		return outcome, establish
 	}
 	// Who could not pay for the cheapest channel is not answered at all: it
-	// would only be closed a moment later.
+	// would only be closed a moment later. A catch-up channel is paid for when
+	// it becomes Active.
 	accepted := guard.Evaluate(snapshot, guard.Request{
 		Operation: guard.AcceptDirect, Peer: hello.Sender,
 		Facts: []messages.RendezvousFact{messages.ChannelEstablished{}},
@@ -130,13 +138,19 @@ var (
 	}
 )
 
-// examine applies the rules to the two descriptors of a handshake. missing is
-// why one of them could not be found at all, or "".
+// handshake is what a hello names: under which epoch, and which descriptors.
+type handshake struct {
+	epoch         messages.Epoch
+	local, remote DescriptorRecord
+}
+
+// examine applies the rules to what a handshake names. missing is why one of
+// the descriptors could not be found at all, or "".
 func (s RendezvousService) examine(
 	snapshot messages.GuardSnapshot, view *View, peer messages.AuthorityID, path messages.PathKind,
-	local, remote DescriptorRecord, missing string,
+	h handshake, missing string,
 ) (Establish, messages.GuardOutcome) {
-	e := Establish{Peer: peer, Local: local, Remote: remote, Epoch: view.Epoch}
+	e := Establish{Peer: peer, Local: h.local, Remote: h.remote, Epoch: h.epoch}
 	if reason := s.foreign(snapshot, view); reason != "" {
 		return e, refuse(reason)
 	}
@@ -149,17 +163,18 @@ func (s RendezvousService) examine(
 		return e, refuse(missing)
 	}
 	own, _ := view.memberKey(s.local)
-	for _, x := range [...]examined{{view, remote, key, path}, {view, local, own, anyPath}} {
+	for _, x := range [...]examined{{view, h.remote, key, path}, {view, h.local, own, anyPath}} {
 		for _, rule := range establishRules {
 			if reason := rule(x); reason != "" {
 				return e, refuse(fmt.Sprintf("the descriptor of %s %s", x.record.Descriptor.Authority.Short(), reason))
 			}
 		}
 	}
-	if reason := outOfDate(view, snapshot.Now, local, remote); reason != "" {
-		e.CatchUp = true
-		return e, refuse(fmt.Sprintf("%s; only a catch-up channel could bring both ends up to date", reason))
+	if reason := tooOld(view, snapshot.Now, h); reason != "" {
+		return e, refuse(reason)
 	}
+	e.Reason = outOfDate(view, snapshot.Now, h)
+	e.CatchUp = e.Reason != ""
 	return e, messages.GuardOutcome{}
 }
 
@@ -213,26 +228,6 @@ func (x examined) hasOtherMajor() string {
 	if major := x.record.Descriptor.Version.Major; major != messages.CurrentVersion.Major {
 		return fmt.Sprintf("is of protocol version %d, and we speak %d: one of the two must be updated",
 			major, messages.CurrentVersion.Major)
-	}
-	return ""
-}
-
-// outOfDate says why two descriptors allow no full channel, or "".
-//
-// SPEC 6.2: "In its window and of the current epoch on both sides: a full
-// channel; else a catch-up channel (7.8)."
-func outOfDate(view *View, now messages.Millis, records ...DescriptorRecord) string {
-	for _, r := range records {
-		who, window := r.Descriptor.Authority.Short(), r.Descriptor.Valid
-		switch {
-		case now < window.From:
-			return fmt.Sprintf("the descriptor of %s is not valid yet: compare the clocks", who)
-		case now >= window.Until:
-			ago := messages.Window{From: window.Until, Until: now}.Length().Round(time.Second)
-			return fmt.Sprintf("the descriptor of %s expired %s ago", who, ago)
-		case r.Epoch != view.Epoch:
-			return fmt.Sprintf("the descriptor of %s is of epoch %d, the context is in epoch %d", who, r.Epoch, view.Epoch)
-		}
 	}
 	return ""
 }

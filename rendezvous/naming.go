@@ -55,10 +55,6 @@ func (v *View) namedBy(hello messages.Hello) (local, remote DescriptorRecord, mi
 		return local, remote, fmt.Sprintf("%s speaks protocol version %d, and we speak %d: one of the two must be updated",
 			hello.Sender.Short(), hello.Major, messages.CurrentVersion.Major)
 	}
-	if hello.Epoch != v.Epoch {
-		return local, remote, fmt.Sprintf("%s is in epoch %d, and we are in epoch %d: only a catch-up channel could help",
-			hello.Sender.Short(), hello.Epoch, v.Epoch)
-	}
 	local, ok := v.Named(v.Self, hello.ReceiverNonce)
 	if !ok {
 		return local, remote, "it names no descriptor of ours that stands"

@@ -33,7 +33,9 @@ func OwnRefresh(v *View, endpoints []messages.LinkEndpoint, now messages.Millis)
 		return RefreshFirst
 	case record.Revoked:
 		return RefreshRevoked
-	case record.Epoch != v.Epoch:
+	case record.Epoch != v.Epoch || !commitmentMatches(v, record):
+		// One that was prepared before the epoch advanced and written after it
+		// commits to the wrong secret.
 		return RefreshEpoch
 	case !slices.Equal(record.Descriptor.Endpoints, endpoints):
 		return RefreshEndpoints
