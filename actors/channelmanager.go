@@ -109,6 +109,10 @@ func (n *Node) performChannel(effect channel.Effect) {
 			n.tellManager(messages.ChannelClosed{Channel: e.Record.Channel, Reason: messages.ReasonBroken})
 		}
 		n.attempts.end(n.socket, e.Attempt)
+	case channel.AllowSync:
+		n.allowCatchUp(e)
+	case channel.StopSync:
+		n.stopSync(e.Pair, e.Channel)
 	case channel.OpenStreams:
 		if line, ok := n.lines.Load().Channel(e.Channel); ok {
 			line.MarkOpen()
@@ -190,9 +194,7 @@ func (n *Node) channelUp(e channel.ChannelUp) {
 
 func (n *Node) channelDown(e channel.ChannelDown) {
 	n.tellPair(e.Pair, messages.ChannelDown{Channel: e.Channel, Reason: e.Reason.String()})
-	if _, ok := n.channelOf(e.Pair); !ok {
-		n.tellSync(e.Pair.Context, messages.SyncPeerDown{Peer: e.Pair.Peer})
-	}
+	n.stopSync(e.Pair, e.Channel)
 	n.publish(messages.Event{
 		Kind: messages.EventChannelDown, Context: e.Pair.Context, Peer: e.Pair.Peer, Channel: e.Channel,
 		Reason: e.Reason.String(),

@@ -74,13 +74,20 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// start runs the i-th node on its state directory.
+// start runs one more node on its state directory.
 func (w *world) start(dir string, kill func(supervision.Point) bool) *actors.Node {
 	w.t.Helper()
-	host := netip.AddrFrom4([4]byte{10, 0, 0, byte(len(w.nodes) + 1)})
+	w.nodes = append(w.nodes, w.startAt(len(w.nodes), dir, kill))
+	return w.nodes[len(w.nodes)-1]
+}
+
+// startAt runs a node at the i-th address.
+func (w *world) startAt(i int, dir string, kill func(supervision.Point) bool) *actors.Node {
+	w.t.Helper()
+	host := netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)})
 	node, err := actors.Start(actors.Config{
-		Logger: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", len(w.nodes)),
-		Dir:    dir, Listen: netip.AddrPortFrom(host, 4000), Seed: uint64(len(w.nodes) + 1), Kill: kill,
+		Logger: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", i),
+		Dir:    dir, Listen: netip.AddrPortFrom(host, 4000), Seed: uint64(i + 1), Kill: kill,
 		Relays: []messages.RelayURL{w.url},
 		Open: func(listen netip.AddrPort, config mux.Config) (*mux.Socket, error) {
 			conn, err := w.network.Listen(listen)
@@ -100,7 +107,6 @@ func (w *world) start(dir string, kill func(supervision.Point) bool) *actors.Nod
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.nodes = append(w.nodes, node)
 	return node
 }
 

@@ -67,14 +67,14 @@ func (n *Node) peerStatus(pair channel.Pair) messages.PeerStatus {
 	}
 	line, ok := n.channelOf(pair)
 	if !ok {
+		if line, ok = n.establishing(pair); ok {
+			status.State = channelState(*line.Record())
+		}
 		return status
 	}
 	record, stats, path := line.Record(), line.Link().Stats(), line.Path()
 	status.Channel, status.Epoch, status.Agreement = record.Channel, record.Epoch, messages.A1Provisional
-	status.State = "active"
-	if record.Draining {
-		status.State = "draining"
-	}
+	status.State = channelState(*record)
 	status.BytesSent, status.BytesReceived = stats.BytesSent, stats.BytesReceived
 	status.RTTMillis = float64(stats.RTT.Microseconds()) / 1000
 	status.Path = messages.PathStatus{
@@ -84,6 +84,19 @@ func (n *Node) peerStatus(pair channel.Pair) messages.PeerStatus {
 		status.Path.Since, status.Path.Reason = messages.MillisOf(line.Made()), "the channel has just come up"
 	}
 	return status
+}
+
+// channelState is how far a channel is, for people.
+func channelState(r messages.ChannelRecord) string {
+	switch {
+	case r.Draining:
+		return "draining"
+	case r.Open:
+		return "active"
+	case r.CatchUpUntil != 0:
+		return "catching up"
+	}
+	return "establishing"
 }
 
 // Events are all events from now on, until ctx ends or the node stops.

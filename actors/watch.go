@@ -114,3 +114,17 @@ func (n *Node) channelOf(pair channel.Pair) (*vault.Line, bool) {
 	}
 	return best, best != nil
 }
+
+// establishing is the line of a pair's newest channel that is not open yet.
+func (n *Node) establishing(pair channel.Pair) (*vault.Line, bool) {
+	var newest *vault.Line
+	for _, line := range n.lines.Load().Channels() {
+		if r := line.Record(); r == nil || pairOfRecord(*r) != pair || r.Open {
+			continue
+		}
+		if newest == nil || line.Made().After(newest.Made()) {
+			newest = line
+		}
+	}
+	return newest, newest != nil
+}

@@ -87,12 +87,16 @@ const (
 	ReasonSilent
 	// ReasonBroken: the transport failed.
 	ReasonBroken
+	// ReasonNotCaughtUp: it was for catching up, and the ends did not come to
+	// hold each other's current descriptor and epoch in time (SPEC 7.8).
+	ReasonNotCaughtUp
 )
 
 var channelReasonNames = map[ChannelReason]string{
 	ReasonClosedHere: "closed here", ReasonClosedByPeer: "closed by the peer", ReasonSuperseded: "superseded",
 	ReasonDrained: "drained", ReasonRemoved: "no longer a member", ReasonRefused: "refused",
 	ReasonJournalSilent: "the journal did not answer", ReasonSilent: "silent", ReasonBroken: "the transport failed",
+	ReasonNotCaughtUp: "not caught up in time",
 }
 
 // String says why; zero is "open".
@@ -119,6 +123,9 @@ type ChannelRecord struct {
 	Transcript [32]byte
 	// Path is the kind of path on which it was made.
 	Path PathKind
+	// CatchUpUntil is set while the channel may carry nothing but sync: then it
+	// is Open, or over (SPEC 7.8). Once it is Open it says nothing more.
+	CatchUpUntil Millis
 	// Open is set by the transport once its streams were handed out.
 	Open bool
 	// Draining is set by the transport once no new streams are.

@@ -88,7 +88,7 @@ func TestRecordsOfBothEndsGiveOneFact(t *testing.T) {
 }
 
 func TestReasonsHaveNames(t *testing.T) {
-	for r := ReasonClosedHere; r <= ReasonBroken; r++ {
+	for r := ReasonClosedHere; r <= ReasonNotCaughtUp; r++ {
 		if r.String() == "open" || r.IsError() != (r >= ReasonRefused) {
 			t.Errorf("reason %d: %s, error %t", r, r, r.IsError())
 		}

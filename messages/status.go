@@ -56,11 +56,13 @@ type PeerStatus struct {
 	Context  ContextID   `json:"context"`
 	Peer     AuthorityID `json:"peer"`
 	Nickname string      `json:"nickname,omitempty"`
-	// Channel is zero while there is no channel.
-	Channel ChannelID  `json:"channel,omitzero"`
-	State   string     `json:"state,omitempty"`
-	Epoch   Epoch      `json:"epoch"`
-	Path    PathStatus `json:"path"`
+	// Channel is zero while there is no channel that can be used.
+	Channel ChannelID `json:"channel,omitzero"`
+	// State is "establishing", "catching up" (SPEC 7.8: nothing but sync yet),
+	// "active", "draining" (no new streams) or empty.
+	State string     `json:"state,omitempty"`
+	Epoch Epoch      `json:"epoch"`
+	Path  PathStatus `json:"path"`
 	// Agreement is the mode of the channel's ChannelEstablished (SPEC 9.1).
 	Agreement AgreementMode `json:"agreement,omitzero"`
 	// RTTMillis is the round trip of the path in use; 0 while unknown.

@@ -33,9 +33,7 @@ func OwnRefresh(v *View, endpoints []messages.LinkEndpoint, now messages.Millis)
 		return RefreshFirst
 	case record.Revoked:
 		return RefreshRevoked
-	case record.Epoch != v.Epoch || !commitmentMatches(v, record):
-		// One that was prepared before the epoch advanced and written after it
-		// commits to the wrong secret.
+	case record.Epoch != v.Epoch:
 		return RefreshEpoch
 	case !slices.Equal(record.Descriptor.Endpoints, endpoints):
 		return RefreshEndpoints

@@ -102,7 +102,6 @@ func TestOwnRefresh(t *testing.T) {
 		{"another endpoint", noon, both[:1], func(*DescriptorRecord) {}, RefreshEndpoints},
 		{"another order", noon, []messages.LinkEndpoint{ownAddress, relaySlot}, func(*DescriptorRecord) {}, RefreshEndpoints},
 		{"older epoch", noon, both, func(r *DescriptorRecord) { r.Epoch-- }, RefreshEpoch},
-		{"of another epoch's secret", noon, both, func(r *DescriptorRecord) { r.Descriptor.PSKCommitment[0]++ }, RefreshEpoch},
 		{"revoked", noon, both, func(r *DescriptorRecord) { r.Revoked = true }, RefreshRevoked},
 	}
 	for _, c := range cases {

@@ -54,6 +54,9 @@ func (m *Manager) answer(p *pair, e messages.HelloReceived) {
 		m.refuse(p, outcome.Decision)
 		return
 	}
+	if establish.CatchUp && !m.catchUps.take(m.now) {
+		return // the hello comes again
+	}
 	if !m.makeRoom() {
 		return
 	}

@@ -151,28 +151,42 @@ func TestListensToOldDescriptorsAndEpochs(t *testing.T) {
 	for range 9 {
 		advance(small, large)
 	}
-	older := small.view.Descriptors[small.id()]
-	stale, revoked, ofOther := older, older, large.view.Descriptors[large.id()]
-	stale.Descriptor.Valid.Until = messages.MillisOf(start.Add(-31 * 24 * time.Hour))
-	revoked.Revoked = true
-	small.change(func(v *rendezvous.View) {
-		v.Older = map[messages.Nonce]rendezvous.DescriptorRecord{{1}: older, {2}: stale, {3}: revoked, {4}: ofOther}
+	newest := small.view.Descriptors[small.id()]
+	older := map[messages.Nonce]rendezvous.DescriptorRecord{}
+	of := func(nonce byte, edit func(*rendezvous.DescriptorRecord)) {
+		record := newest
+		record.Epoch, record.Descriptor.Nonce = 0, messages.Nonce{nonce}
+		edit(&record)
+		older[messages.Nonce{nonce}] = record
+	}
+	of(1, func(*rendezvous.DescriptorRecord) {})
+	of(2, func(r *rendezvous.DescriptorRecord) { r.Epoch = 4 })
+	of(3, func(r *rendezvous.DescriptorRecord) {
+		r.Descriptor.Valid.Until = messages.MillisOf(start.Add(-31 * 24 * time.Hour))
 	})
+	of(4, func(r *rendezvous.DescriptorRecord) { r.Revoked = true })
+	of(5, func(r *rendezvous.DescriptorRecord) { r.Descriptor.Authority = large.id() })
+	small.change(func(v *rendezvous.View) { v.Older = older })
 	d := newDesk(t, small, large, configOf(small, 1))
 	keys := the[channel.InstallHelloKeys](t, d.all).Keys
 	indexes := map[messages.KeyIndex]bool{}
 	for _, k := range keys {
 		indexes[k.Index] = true
 	}
+	want := []messages.KeyIndex{membership.HelloIndex(small.view.Keys[9].Hello, newest.Descriptor.Nonce)}
 	for epoch := messages.Epoch(2); epoch <= 9; epoch++ {
-		for _, nonce := range []messages.Nonce{{1}, older.Descriptor.Nonce} {
-			if !indexes[membership.HelloIndex(small.view.Keys[epoch].Hello, nonce)] {
-				t.Errorf("does not listen to %s in epoch %d", nonce.Short(), epoch)
-			}
+		want = append(want, membership.HelloIndex(small.view.Keys[epoch].Hello, messages.Nonce{1}))
+		if epoch >= 4 { // no hello of an older epoch can name it
+			want = append(want, membership.HelloIndex(small.view.Keys[epoch].Hello, messages.Nonce{2}))
 		}
 	}
-	if len(keys) != 2*8 {
-		t.Errorf("%d hello keys, want 2 descriptors × 8 epochs", len(keys))
+	for _, index := range want {
+		if !indexes[index] {
+			t.Errorf("does not listen to %x", index)
+		}
+	}
+	if len(keys) != len(want) {
+		t.Errorf("%d hello keys, want %d", len(keys), len(want))
 	}
 	if effects := d.step(messages.ContextChanged{Context: d.context}); kinds(effects) != "" {
 		t.Errorf("the same view again: %q", kinds(effects))

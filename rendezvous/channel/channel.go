@@ -64,6 +64,9 @@ type SecureChannel struct {
 	Agreement messages.AgreementMode
 	// NeedsRotation is set when the context is in a newer epoch (SPEC 8.4).
 	NeedsRotation bool
+	// CatchUp is set while the channel may carry nothing but sync (SPEC 7.8); it
+	// is Establishing then.
+	CatchUp bool
 	// Draining is set when no new streams are handed out.
 	Draining                 bool
 	BytesSent, BytesReceived uint64
@@ -72,9 +75,13 @@ type SecureChannel struct {
 	// zero for a channel of an earlier life.
 	completed uint64
 	// journaled is set when ChannelEstablished is on disk.
-	journaled  bool
+	journaled bool
+	// syncing is set when sync was allowed before the channel was Active.
+	syncing    bool
 	openedAt   time.Time
 	drainUntil time.Time
+	// catchUpUntil is when a channel that still has to catch up is over.
+	catchUpUntil time.Time
 }
 
 // ChannelOf is the id of the channel that a handshake gives.
@@ -115,17 +122,25 @@ func (c *SecureChannel) must(to State) {
 
 // Record is what the transport keeps of the channel.
 func (c *SecureChannel) Record() messages.ChannelRecord {
-	return messages.ChannelRecord{
+	record := messages.ChannelRecord{
 		Channel: c.Channel, Context: c.Context, Peer: c.Remote, Initiator: c.Initiator,
 		Epoch: c.Epoch, Transcript: c.Transcript, Path: c.Path,
 		Open: c.State == Active || c.State == Rotating, Draining: c.Draining,
 	}
+	if c.CatchUp {
+		record.CatchUpUntil = messages.MillisOf(c.catchUpUntil)
+	}
+	return record
 }
 
 // fromRecord is the channel that a record tells of; it is Establishing.
 func fromRecord(local messages.AuthorityID, r messages.ChannelRecord) *SecureChannel {
-	return &SecureChannel{
+	c := &SecureChannel{
 		Channel: r.Channel, Context: r.Context, Local: local, Remote: r.Peer, Initiator: r.Initiator,
 		Epoch: r.Epoch, Transcript: r.Transcript, Path: r.Path, Agreement: messages.A1Provisional,
 	}
+	if r.CatchUpUntil != 0 && !r.Open {
+		c.CatchUp, c.catchUpUntil = true, r.CatchUpUntil.Time()
+	}
+	return c
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -150,11 +151,12 @@ func TestBackoff(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		failures := rapid.IntRange(0, 1000).Draw(t, "failures")
 		hundredths := rapid.IntRange(-backoffJitter, backoffJitter).Draw(t, "jitter")
-		wait := backoff(failures, hundredths)
-		if wait > backoffMax || wait < backoffBase*(100-backoffJitter)/100 {
+		most := rapid.SampledFrom([]time.Duration{backoffMax, catchUpBackoff}).Draw(t, "most")
+		wait := backoff(failures, hundredths, most)
+		if wait > most || wait < backoffBase*(100-backoffJitter)/100 {
 			t.Fatalf("waits %v", wait)
 		}
-		if next := backoff(failures+1, hundredths); next < wait {
+		if next := backoff(failures+1, hundredths, most); next < wait {
 			t.Fatalf("waits %v, then only %v", wait, next)
 		}
 	})

@@ -47,6 +47,8 @@ func (m *Manager) over(c *SecureChannel, reason messages.ChannelReason) {
 	m.registry.Prune()
 	if wasOpen {
 		m.emit(ChannelDown{Pair: p.Pair, Channel: c.Channel, Reason: reason})
+	} else if c.syncing {
+		m.emit(StopSync{Pair: p.Pair, Channel: c.Channel})
 	}
 	if !wasCurrent {
 		return

@@ -22,8 +22,8 @@ func (m *Manager) handshakeComplete(e messages.HandshakeComplete) {
 			return
 		}
 		p.saved.Completed = a.counter()
-	} else {
-		p.saved.Operation = messages.OperationID{}
+	} else if !a.establish.CatchUp {
+		p.saved.Operation = messages.OperationID{} // it has paid for a channel
 	}
 	m.save(p)
 	if old := m.registry.FindByContextPeer(p.Context, p.Peer); old != nil && m.stays(old, a) {
@@ -41,12 +41,25 @@ func (m *Manager) handshakeComplete(e messages.HandshakeComplete) {
 		Path:       a.path,
 	})
 	c.completed = m.step
+	if a.establish.CatchUp {
+		c.CatchUp, c.catchUpUntil = true, m.now.Add(catchUpTime)
+	}
+	p.behind = c.CatchUp
 	m.takePlace(c)
 	m.emit(AdoptChannel{Attempt: a.id, Record: c.Record()})
 	if p.call != nil && (p.call.stage == paying || m.losesTo(p.call, c)) {
 		m.drop(p.call)
 	}
-	m.journal(c)
+	m.goOn(c)
+}
+
+// goOn takes the next step with a channel whose transport is up.
+func (m *Manager) goOn(c *SecureChannel) {
+	if c.CatchUp {
+		m.catchUp(c)
+	} else {
+		m.journal(c)
+	}
 }
 
 // stays reports whether the channel of the pair keeps its place against an
@@ -123,6 +136,10 @@ func (m *Manager) openIfUndisputed(c *SecureChannel) {
 	}
 	c.must(Active)
 	c.openedAt = m.now
+	if c.syncing && c.Initiator == m.config.Self {
+		p.saved.Operation = messages.OperationID{} // it has paid for a channel
+		m.save(p)
+	}
 	m.emit(
 		OpenStreams{Channel: c.Channel},
 		ChannelUp{Pair: p.Pair, Channel: c.Channel, Epoch: c.Epoch, Initiator: c.Initiator == m.config.Self},

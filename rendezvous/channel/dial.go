@@ -11,7 +11,7 @@ import (
 
 // shouldDial reports whether the pair is to be called when its time comes: the
 // peer is wanted and can be reached, no channel of this epoch is there or under
-// way.
+// way. One that still has to catch up in this epoch becomes Active by itself.
 func (m *Manager) shouldDial(p *pair) bool {
 	if !p.wanted || p.path == 0 || p.attempts > 0 {
 		return false
@@ -30,18 +30,22 @@ func (m *Manager) scheduleFirst(p *pair) {
 
 // scheduleAgain sets the time of the next call after a failure.
 func (m *Manager) scheduleAgain(p *pair) {
-	wait := backoff(p.failures, m.config.Random.IntN(2*backoffJitter+1)-backoffJitter)
+	most := backoffMax
+	if p.behind {
+		most = catchUpBackoff
+	}
+	wait := backoff(p.failures, m.config.Random.IntN(2*backoffJitter+1)-backoffJitter, most)
 	p.failures++
 	p.dialAt = m.now.Add(wait)
 }
 
 // backoff is base·2ⁿ moved by that many hundredths, never above the maximum.
-func backoff(failures, hundredths int) time.Duration {
-	wait := backoffMax
-	if failures < 8 {
-		wait = min(backoffBase<<failures, backoffMax)
+func backoff(failures, hundredths int, most time.Duration) time.Duration {
+	wait := most
+	if failures < 16 {
+		wait = min(backoffBase<<failures, most)
 	}
-	return min(wait+wait*time.Duration(hundredths)/100, backoffMax)
+	return min(wait+wait*time.Duration(hundredths)/100, most)
 }
 
 // dialDue calls everybody whose time has come.
@@ -72,14 +76,21 @@ func (m *Manager) dial(p *pair) {
 	snapshot := m.config.Service.Snapshot(view, p.Peer, now)
 	outcome, establish := m.config.Service.PrepareEstablishChannel(snapshot, view, p.Peer, p.path)
 	m.refuse(p, outcome.Decision)
-	if !outcome.Decision.Allowed() {
+	p.behind = outcome.Decision.Allowed() && establish.CatchUp
+	switch {
+	case !outcome.Decision.Allowed():
 		m.scheduleAgain(p)
+		return
+	case p.behind && m.syncsWith(p):
+		// What a catch-up channel would be for is under way; the next view may
+		// allow more.
+		p.dialAt = m.now.Add(backoffMax)
 		return
 	}
 	p.saved.Last = m.nextCounter(p.saved.Last)
-	if !m.paid(p, establish.Epoch, now) {
+	if !m.paid(p, view.Epoch, now) {
 		p.saved.Operation = rendezvous.EstablishOperation(p.Context, p.Peer, p.saved.Last.Boot, p.saved.Last.N)
-		p.saved.Since, p.saved.Epoch = now, establish.Epoch
+		p.saved.Since, p.saved.Epoch = now, view.Epoch
 	}
 	m.save(p)
 	a := &attempt{

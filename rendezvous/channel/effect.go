@@ -90,6 +90,20 @@ type AdoptChannel struct {
 // and sets Open in the record. Before it none is.
 type OpenStreams struct{ Channel messages.ChannelID }
 
+// AllowSync lets streams of the sync, and no others, be opened and accepted on
+// a channel that is not Active (SPEC 7.8). Streams of the host that come early,
+// because the other end was Active first, wait for OpenStreams.
+type AllowSync struct {
+	Pair    Pair
+	Channel messages.ChannelID
+}
+
+// StopSync says that a channel with AllowSync is over and was never Active.
+type StopSync struct {
+	Pair    Pair
+	Channel messages.ChannelID
+}
+
 // DrainChannel lets the host open no new streams; those that are open go on,
 // and so does the sync. It sets Draining in the record.
 type DrainChannel struct{ Channel messages.ChannelID }
@@ -135,6 +149,8 @@ type AttemptFailed struct {
 	Failure messages.HandshakeFailure
 }
 
+func (AllowSync) effect()        {}
+func (StopSync) effect()         {}
 func (AttemptFailed) effect()    {}
 func (InstallHelloKeys) effect() {}
 func (SpawnConnection) effect()  {}

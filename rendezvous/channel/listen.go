@@ -36,14 +36,17 @@ func (m *Manager) listen(view *rendezvous.View) {
 	indexes := make(map[helloName]messages.KeyIndex)
 	var keys []HelloKey
 	for epoch, held := range view.Keys {
-		if epoch+maxKeyEpochs <= view.Epoch {
+		if !view.Receives(epoch) {
 			continue
 		}
-		for _, nonce := range m.ownNonces(view) {
-			name := helloName{epoch, nonce}
+		for _, record := range m.ownDescriptors(view) {
+			if record.Epoch.After(epoch) {
+				continue // who knows the descriptor knows its epoch
+			}
+			name := helloName{epoch, record.Descriptor.Nonce}
 			index, known := l.indexes[name]
 			if !known {
-				index = membership.HelloIndex(held.Hello, nonce)
+				index = membership.HelloIndex(held.Hello, name.nonce)
 			}
 			indexes[name] = index
 			keys = append(keys, HelloKey{Index: index, Key: held.Hello, Epoch: epoch})
@@ -59,17 +62,17 @@ func (m *Manager) listen(view *rendezvous.View) {
 	}
 }
 
-// ownNonces are the nonces of our descriptors that a hello may still name.
-func (m *Manager) ownNonces(view *rendezvous.View) []messages.Nonce {
-	var nonces []messages.Nonce
+// ownDescriptors are those of ours that a hello may still name.
+func (m *Manager) ownDescriptors(view *rendezvous.View) []rendezvous.DescriptorRecord {
+	var own []rendezvous.DescriptorRecord
 	if newest, published := view.Descriptors[m.config.Self]; published && !newest.Revoked {
-		nonces = append(nonces, newest.Descriptor.Nonce)
+		own = append(own, newest)
 	}
-	for nonce, record := range view.Older {
-		ends := record.Descriptor.Valid.Until.Add(maxDescriptorAge)
+	for _, record := range view.Older {
+		ends := record.Descriptor.Valid.Until.Add(rendezvous.MaxDescriptorAge)
 		if record.Descriptor.Authority == m.config.Self && !record.Revoked && messages.MillisOf(m.now) < ends {
-			nonces = append(nonces, nonce)
+			own = append(own, record)
 		}
 	}
-	return nonces
+	return own
 }

@@ -15,10 +15,12 @@ const (
 	// one calls at once, so that both rarely do.
 	patience = time.Second
 	// backoffBase and backoffMax bound the wait after a failure; jitter is its
-	// share in hundredths.
-	backoffBase   = 200 * time.Millisecond
-	backoffMax    = 5 * time.Second
-	backoffJitter = 20
+	// share in hundredths. Who could only be called to catch up has been away
+	// for long: it is called less often, and calls by itself when it is back.
+	backoffBase    = 200 * time.Millisecond
+	backoffMax     = 5 * time.Second
+	catchUpBackoff = time.Minute
+	backoffJitter  = 20
 	// handshakeLimit is when a handshaker that has said nothing is given up:
 	// its own timeout and a second.
 	handshakeLimit = 6 * time.Second
@@ -34,11 +36,6 @@ const (
 	// maxHellos and helloTime bound the pending handshakes (SPEC 6.3).
 	maxHellos = 256
 	helloTime = time.Minute
-	// maxKeyEpochs is how many epochs back hellos are received (SPEC 7.8).
-	maxKeyEpochs = 8
-	// maxDescriptorAge is how long after its window a descriptor of ours may
-	// still be named (SPEC 7.8).
-	maxDescriptorAge = 30 * 24 * time.Hour
 )
 
 // Views gives the last published view of a context, or nil if the node is not
@@ -81,6 +78,8 @@ type Manager struct {
 	hellos   map[messages.HelloHash]heard
 	commits  map[messages.OperationID]*commit
 	contexts map[messages.ContextID]*listening
+	// catchUps bounds the calls to catch up that are answered.
+	catchUps bucket
 	// live waits for the view of its context.
 	live map[messages.ContextID][]messages.ChannelRecord
 }
@@ -112,6 +111,9 @@ func NewManager(config Config) *Manager {
 // Step tells the machine what happened and returns what to do.
 func (m *Manager) Step(now time.Time, event messages.ChannelManagerMessage) []Effect {
 	m.now, m.step = now, m.step+1
+	if m.step == 1 {
+		m.catchUps.at = now
+	}
 	switch e := event.(type) {
 	case messages.ContextChanged:
 		m.contextChanged(e.Context)
@@ -163,6 +165,7 @@ func (m *Manager) Deadline() time.Time {
 	}
 	for _, c := range m.registry.channels {
 		sooner(c.drainUntil)
+		sooner(c.catchUpUntil)
 	}
 	return next
 }
@@ -194,6 +197,9 @@ func (m *Manager) expire() {
 	for _, c := range m.registry.All() {
 		if !c.drainUntil.IsZero() && !m.now.Before(c.drainUntil) {
 			m.close(c, messages.ReasonDrained)
+		}
+		if !c.catchUpUntil.IsZero() && !m.now.Before(c.catchUpUntil) {
+			m.giveUpOn(c)
 		}
 	}
 }

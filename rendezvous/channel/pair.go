@@ -27,7 +27,8 @@ type Saved struct {
 	// not exist yet; zero if nothing is. Doing it again charges nothing
 	// (SPEC 5.5).
 	Operation messages.OperationID
-	// Since is when the operation began, Epoch the epoch it was charged in.
+	// Since is when the operation began, Epoch the epoch it was charged in: the
+	// one that was open then.
 	Since messages.Millis
 	Epoch messages.Epoch
 	// Completed is the counter of the last handshake that the peer initiated
@@ -46,6 +47,9 @@ type pair struct {
 	// call is our own attempt, or nil; attempts counts it and the peer's.
 	call     *attempt
 	attempts int
+	// behind is set when the last call, or channel, could only be one to catch
+	// up.
+	behind bool
 	// dialAt is the earliest time of the next call, failures how many there
 	// were in a row.
 	dialAt   time.Time

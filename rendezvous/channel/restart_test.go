@@ -2,6 +2,8 @@ package channel_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -135,6 +137,49 @@ func TestKillAtEveryStep(t *testing.T) {
 	}
 }
 
+// apart are the ways in which two members may have missed each other.
+var apart = map[string]func(small, large *member){
+	"both for hours":          func(small, large *member) { away(small, large) },
+	"the smaller is behind":   func(small, large *member) { missAdvance(small, large) },
+	"the larger is behind":    func(small, large *member) { missAdvance(large, small) },
+	"behind, and for hours":   func(small, large *member) { missAdvance(small, large); away(small, large) },
+	"one saw no window close": func(small, _ *member) { away(small) },
+}
+
+// TestKillAtEveryStepOfCatchingUp: whatever they have missed, and whoever dies
+// at any step, both ends end with one channel of the newest epoch.
+func TestKillAtEveryStepOfCatchingUp(t *testing.T) {
+	for name, part := range apart {
+		world := func() *sim {
+			small, large := newMembers(t)
+			part(small, large)
+			return newSim(small, large, 1)
+		}
+		quiet, runs := world(), 0
+		for _, wrong := range quiet.check() {
+			t.Errorf("%s: %s", name, wrong)
+		}
+		most := quiet.steps
+		if testing.Short() {
+			most = 40
+		}
+		for _, who := range []victim{{0, true}, {1, true}, {0, false}, {1, false}} {
+			for at := 1; at <= most; at++ {
+				s := world()
+				s.kills[at] = who
+				for _, wrong := range s.check() {
+					t.Errorf("%s, kill %+v at step %d: %s", name, who, at, wrong)
+				}
+				if s.charges() > quiet.charges()+3 {
+					t.Errorf("%s, kill %+v at step %d: %d charges, %d without it", name, who, at, s.charges(), quiet.charges())
+				}
+				runs++
+			}
+		}
+		t.Logf("%s: %d steps, %d charges, %d runs", name, quiet.steps, quiet.charges(), runs)
+	}
+}
+
 // TestBothCallAtOnceOverAWire lets the smaller id have its path at every
 // moment around the one in which the larger one calls: no streams are handed
 // out that are then taken away.
@@ -165,8 +210,15 @@ func TestBothCallAtOnceOverAWire(t *testing.T) {
 // with both ends calling at once.
 func TestManyKillsAndReorder(t *testing.T) {
 	small, large := newMembers(t)
+	worlds := [][2]*member{{small, large}}
+	for _, name := range slices.Sorted(maps.Keys(apart)) {
+		small, large := newMembers(t)
+		apart[name](small, large)
+		worlds = append(worlds, [2]*member{small, large})
+	}
 	rapid.Check(t, func(t *rapid.T) {
-		s := newSim(small, large, rapid.Uint64().Draw(t, "seed"))
+		members := rapid.SampledFrom(worlds).Draw(t, "members")
+		s := newSim(members[0], members[1], rapid.Uint64().Draw(t, "seed"))
 		slowest := rapid.IntRange(1, 400).Draw(t, "slowest ms")
 		s.delay = func() time.Duration { return time.Duration(1+s.random.IntN(slowest)) * time.Millisecond }
 		// The larger id waits for a second: near it both call at once.

@@ -27,6 +27,8 @@ type sim struct {
 	steps int
 	kills map[int]victim
 	wrong []string
+	// synced is set once both ends have synced.
+	synced bool
 }
 
 // victim is an actor of a node.
@@ -148,7 +150,9 @@ type link struct {
 	keyed     bool
 	confirmed bool
 	heard     bool
-	record    messages.ChannelRecord
+	// syncs: its streams carry the sync.
+	syncs  bool
+	record messages.ChannelRecord
 }
 
 func (l *link) isChannel() bool { return !l.record.Channel.IsZero() }
@@ -157,8 +161,9 @@ func newSim(small, large *member, seed uint64) *sim {
 	s := &sim{now: start, random: rand.New(rand.NewPCG(seed, 2)), kills: map[int]victim{}}
 	s.delay = func() time.Duration { return 10 * time.Millisecond }
 	for i, m := range []*member{small, large} {
+		own := *m // its view changes
 		s.nodes[i] = &node{
-			sim: s, self: m, static: handshake.NewStatic(m.identity.NoisePrivate()),
+			sim: s, self: &own, static: handshake.NewStatic(m.identity.NoisePrivate()),
 			shakers: map[messages.AttemptID]*shaker{}, saved: map[channel.Pair]channel.Saved{},
 			links: map[messages.AttemptID]*link{}, ledger: map[messages.OperationID]messages.FlowCost{},
 			facts: map[messages.ChannelID]bool{},
@@ -273,10 +278,13 @@ func (n *node) perform(e channel.Effect) {
 		} else {
 			n.tell(messages.ChannelClosed{Channel: e.Record.Channel, Reason: messages.ReasonBroken})
 		}
+	case channel.AllowSync:
+		n.sync(e.Channel)
 	case channel.OpenStreams:
 		if l := n.linkOf(e.Channel); l != nil {
 			l.record.Open = true
 			n.opened++
+			n.sync(e.Channel)
 		}
 	case channel.DrainChannel:
 		if l := n.linkOf(e.Channel); l != nil {

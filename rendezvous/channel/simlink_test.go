@@ -135,6 +135,29 @@ func (n *node) linkOf(id messages.ChannelID) *link {
 	return nil
 }
 
+// sync is the sync's part: where both ends of a channel let it, it makes both
+// hold the same after a while, and each a fresh descriptor of the other.
+func (n *node) sync(id messages.ChannelID) {
+	l := n.linkOf(id)
+	if l == nil {
+		return
+	}
+	l.syncs = true
+	if other := n.peer.linkOf(id); other == nil || !other.syncs || n.sim.synced {
+		return
+	}
+	n.sim.after(100*time.Millisecond, func() {
+		if n.sim.synced || n.linkOf(id) == nil || n.peer.linkOf(id) == nil {
+			return
+		}
+		n.sim.synced = true
+		catchUp(n.sim.now, n.self, n.peer.self)
+		for _, end := range n.sim.nodes {
+			end.tell(messages.ContextChanged{Context: end.self.view.Context})
+		}
+	})
+}
+
 func (n *node) closeChannel(id messages.ChannelID) {
 	for attempt, l := range n.links {
 		if l.record.Channel == id {

@@ -21,6 +21,7 @@ func (m *Manager) contextChanged(context messages.ContextID) {
 	m.resume(context)
 	m.advance(view)
 	m.want(view)
+	m.caughtUp(view)
 }
 
 // resume takes up the channels of an earlier life: those that are open are, the
@@ -42,7 +43,7 @@ func (m *Manager) resume(context messages.ContextID) {
 			c.journaled = true
 			m.openIfUndisputed(c)
 		} else if m.view(context) != nil {
-			m.journal(c)
+			m.goOn(c)
 		}
 		if record.Draining && !c.State.Over() {
 			m.drain(c)
@@ -61,14 +62,18 @@ func compareBool(a, b bool) int {
 }
 
 // advance drains the channels of older epochs: rotation would keep them, and
-// there is none yet. Those whose streams were never handed out just close.
+// there is none yet. Those whose streams were never handed out just close, but
+// for those that catch up: the advance is what they are there for.
 func (m *Manager) advance(view *rendezvous.View) {
 	marked, err := m.registry.AdvanceEpoch(view.Context, view.Epoch)
 	if err != nil {
 		return
 	}
 	for _, c := range marked {
-		if c.State == Establishing {
+		switch {
+		case c.CatchUp:
+			continue
+		case c.State == Establishing:
 			m.close(c, messages.ReasonDrained)
 			continue
 		}
@@ -96,6 +101,8 @@ func (m *Manager) want(view *rendezvous.View) {
 		} else if !p.refused.Allowed() && p.call == nil {
 			// What was refused for what the journal said may be allowed now.
 			p.dialAt = m.now
+		} else if p.behind && m.mayMeet(view, p) {
+			m.hasten(p)
 		}
 	}
 	for _, p := range m.pairsOf(view.Context) {

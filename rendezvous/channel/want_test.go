@@ -100,7 +100,7 @@ func TestEpochAdvances(t *testing.T) {
 		t.Fatalf("the epoch advances: %q, %s", kinds(d.last), d.states())
 	}
 	keys := the[channel.InstallHelloKeys](t, d.last).Keys
-	if len(keys) != 2 || keys[0].Epoch != 0 || keys[1].Epoch != 1 {
+	if len(keys) != 3 || keys[0].Epoch != 0 || keys[1].Epoch != 1 || keys[2].Epoch != 1 {
 		t.Errorf("hellos are received under %v", keys)
 	}
 	attempt := d.call().Terms

@@ -98,13 +98,17 @@ func advance(members ...*member) {
 	for _, m := range members {
 		descriptors[m.id()] = describe(m, keys, uint64(old.Epoch)+2)
 	}
+	older := make(map[messages.Nonce]rendezvous.DescriptorRecord)
+	for _, record := range old.Descriptors {
+		older[record.Descriptor.Nonce] = record
+	}
 	for _, m := range members {
 		m.change(func(v *rendezvous.View) {
 			held := map[messages.Epoch]membership.Keys{keys.Epoch: keys}
 			for epoch, k := range v.Keys {
 				held[epoch] = k
 			}
-			v.Epoch, v.EpochID, v.Keys, v.Descriptors = keys.Epoch, keys.EpochID, held, descriptors
+			v.Epoch, v.EpochID, v.Keys, v.Descriptors, v.Older = keys.Epoch, keys.EpochID, held, descriptors, older
 		})
 	}
 }

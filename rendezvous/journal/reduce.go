@@ -12,10 +12,14 @@ import (
 )
 
 // Bounds of the older descriptors that a view keeps: hellos may still name
-// them (SPEC 7.2, 7.8: "for 8 epochs").
+// them (SPEC 7.2, 7.8: "for 8 epochs or 30 days"). Of our own they are those of
+// a month, one every 54 minutes and some more: a peer that was away names the
+// last one that it saw. We ourselves name none of a peer's but its newest, and
+// it names none of its own but what we are known to hold.
 const (
 	maxOlder       = 32
-	maxOlderEpochs = 8
+	maxOlderOwn    = 1024
+	maxOlderEpochs = rendezvous.MaxEpochs
 )
 
 // Reduce says what the facts add up to. It is a pure function of the set (and
@@ -67,7 +71,11 @@ func (f *fold) describeIn(view *rendezvous.View) {
 		if len(author.descriptors) == 0 {
 			continue
 		}
-		records := slices.Clone(author.descriptors[:min(len(author.descriptors), 1+maxOlder)])
+		most := 1 + maxOlder
+		if id == view.Self {
+			most = 1 + maxOlderOwn
+		}
+		records := slices.Clone(author.descriptors[:min(len(author.descriptors), most)])
 		for at := range records {
 			records[at].Revoked = f.revoked[revocation{id, records[at].Descriptor.Nonce}]
 		}

@@ -40,6 +40,11 @@ type Line struct {
 	allowed map[string]bool
 	open    chan struct{}
 	opened  bool
+	// patient: streams of protocols that are not allowed yet wait for full,
+	// which is closed when all are; held counts them.
+	patient bool
+	full    chan struct{}
+	held    int
 	relay   mux.Path
 }
 
@@ -137,8 +142,9 @@ func (l *Line) Allow(protocols ...string) {
 	for _, protocol := range protocols {
 		l.allowed[protocol] = true
 	}
-	if len(protocols) == 0 {
+	if len(protocols) == 0 && !l.allowed[everything] {
 		l.allowed[everything] = true
+		close(l.full)
 	}
 	if !l.opened {
 		l.opened = true
@@ -146,8 +152,31 @@ func (l *Line) Allow(protocols ...string) {
 	}
 }
 
+// AllowFirst hands out streams of these protocols from now on. Those of others,
+// which the peer may open before we are ready for them, wait for Allow.
+func (l *Line) AllowFirst(protocols ...string) {
+	l.mu.Lock()
+	l.patient = true
+	l.mu.Unlock()
+	l.Allow(protocols...)
+}
+
 // everything stands for all protocols.
 const everything = "*"
+
+// maxHeld bounds the streams of a line that wait for Allow.
+const maxHeld = 64
+
+// holds reports whether one more stream may wait for Allow.
+func (l *Line) holds() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.patient || l.held >= maxHeld {
+		return false
+	}
+	l.held++
+	return true
+}
 
 func (l *Line) allows(protocol string) bool {
 	l.mu.Lock()

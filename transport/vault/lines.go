@@ -126,7 +126,7 @@ func (v *Lines) Accept(attempt messages.AttemptID, config mux.LinkConfig, result
 func (v *Lines) add(attempt messages.AttemptID, link *mux.Link) (*Line, error) {
 	l := &Line{
 		lines: v, attempt: attempt, link: link, made: time.Now(),
-		installed: make(chan struct{}), open: make(chan struct{}),
+		installed: make(chan struct{}), open: make(chan struct{}), full: make(chan struct{}),
 	}
 	l.ctx, l.cancel = context.WithCancelCause(v.ctx)
 	v.mu.Lock()
@@ -212,11 +212,23 @@ func (v *Lines) acceptStreams(l *Line, conn *quicx.Conn) {
 			l.end(err)
 			return
 		}
-		if !l.allows(protocol) {
+		switch {
+		case l.allows(protocol):
+			v.watcher.LineStream(l, protocol, stream)
+		case l.holds():
+			v.running.Go(func() { v.hold(l, protocol, stream) })
+		default:
 			stream.Reset(resetUnwanted)
-			continue
 		}
+	}
+}
+
+// hold hands out a stream once the line allows all.
+func (v *Lines) hold(l *Line, protocol string, stream *quicx.Stream) {
+	select {
+	case <-l.full:
 		v.watcher.LineStream(l, protocol, stream)
+	case <-l.ctx.Done():
 	}
 }
 
