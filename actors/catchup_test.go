@@ -95,7 +95,11 @@ func (g *group) awaitMet(within time.Duration) {
 func (g *group) apart() string {
 	var status []messages.Status
 	for _, node := range g.nodes {
-		status = append(status, node.Status())
+		s := node.Status()
+		if len(s.Contexts) == 0 {
+			return "a node has only just started"
+		}
+		status = append(status, s)
 	}
 	for i, s := range status {
 		cx := s.Contexts[0]
@@ -164,14 +168,14 @@ func TestComeBack(t *testing.T) {
 			time.Sleep(2 * time.Hour)
 			g.come(1)
 		}},
-		"B, after a day in which three have joined": {2, func(g *group) {
+		"B, after 2 h in which three have joined": {2, func(g *group) {
 			g.leave(1)
-			time.Sleep(8 * time.Hour)
+			time.Sleep(40 * time.Minute)
 			g.join()
-			time.Sleep(8 * time.Hour)
+			time.Sleep(40 * time.Minute)
 			g.join()
 			g.join()
-			time.Sleep(8 * time.Hour)
+			time.Sleep(40 * time.Minute)
 			g.come(1)
 		}},
 		"all, after 3 h": {3, func(g *group) {
@@ -194,46 +198,63 @@ func TestComeBack(t *testing.T) {
 	}
 }
 
+// SPEC 15.3 holds for the way back too.
+func TestKillEveryActorWhileCatchingUp(t *testing.T) {
+	killEach(t, 3*time.Hour, max(stepsPerKind()/4, 4))
+}
+
 // An epoch advances while everybody is there: the channels of the old one drain
 // beside those of the new one, and what was begun on them is finished.
 func TestEpochAdvancesOnline(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		defer w.stop()
-		g := newGroup(t, w, 2)
-		g.awaitMet(settle)
-		before := peerOf(w.nodes[0].Status(), w.nodes[1])
+	for name, idle := range map[string]time.Duration{"at once": 0, "after 3 h": 3 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				defer w.stop()
+				g := newGroup(t, w, 2)
+				g.awaitMet(settle)
+				time.Sleep(idle)
+				g.advanceOnline()
+			})
+		})
+	}
+}
 
-		said := bytes.Repeat([]byte("begun before the epoch advanced "), 4096)
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-		defer cancel()
-		out, err := w.nodes[0].OpenStream(ctx, actors.Pair{Context: g.context, Peer: w.nodes[1].Authority()}, "long/1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := out.Write(said[:1024]); err != nil {
-			t.Fatal(err)
-		}
-		in, err := w.nodes[1].AcceptStream(ctx, actors.Pair{Context: g.context, Peer: w.nodes[0].Authority()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		g.join()
-		g.awaitMet(settle)
-		after := peerOf(w.nodes[0].Status(), w.nodes[1])
-		if after.Channel == before.Channel || after.Epoch != before.Epoch+1 {
-			t.Errorf("before %+v, after %+v", before, after)
-		}
-		go func() {
-			_, _ = out.Write(said[1024:])
-			_ = out.CloseWrite()
-		}()
-		if heard, err := io.ReadAll(in.Stream); err != nil || !bytes.Equal(heard, said) {
-			t.Errorf("heard %d bytes of %d: %v", len(heard), len(said), err)
-		}
-		out.Close()
-		in.Stream.Close()
-		time.Sleep(2 * time.Minute) // the old channels close
-		g.awaitMet(0)
-	})
+// advanceOnline lets a third member join while a stream goes on between the
+// first two.
+func (g *group) advanceOnline() {
+	t, a, b := g.t, g.nodes[0], g.nodes[1]
+	t.Helper()
+	before := peerOf(a.Status(), b)
+	said := bytes.Repeat([]byte("begun before the epoch advanced "), 4096)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	out, err := a.OpenStream(ctx, actors.Pair{Context: g.context, Peer: b.Authority()}, "long/1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Write(said[:1024]); err != nil {
+		t.Fatal(err)
+	}
+	in, err := b.AcceptStream(ctx, actors.Pair{Context: g.context, Peer: a.Authority()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.join()
+	g.awaitMet(settle)
+	after := peerOf(a.Status(), b)
+	if after.Channel == before.Channel || after.Epoch != before.Epoch+1 {
+		t.Errorf("before %+v, after %+v", before, after)
+	}
+	go func() {
+		_, _ = out.Write(said[1024:])
+		_ = out.CloseWrite()
+	}()
+	if heard, err := io.ReadAll(in.Stream); err != nil || !bytes.Equal(heard, said) {
+		t.Errorf("heard %d bytes of %d: %v", len(heard), len(said), err)
+	}
+	out.Close()
+	in.Stream.Close()
+	time.Sleep(2 * time.Minute) // the old channels close
+	g.awaitMet(0)
 }

@@ -132,8 +132,17 @@ func (n *Node) performChannel(effect channel.Effect) {
 		n.channelDown(e)
 	case channel.AttemptFailed:
 		n.log.Info("attempt failed", "attempt", e.Attempt.String(), "reason", e.Failure.String())
+		n.callFailed(e)
 	case channel.Refused:
 		n.log.Info("refused", "context", e.Pair.Context.Short(), "peer", e.Pair.Peer.Short(), "decision", e.Decision.String())
+	}
+}
+
+// callFailed tells the pair that nobody answers where a call of ours went.
+func (n *Node) callFailed(e channel.AttemptFailed) {
+	path, known := n.reach.Load(e.Pair)
+	if known && !e.Attempt.Inbound() && (e.Failure == messages.FailTimeout || e.Failure == messages.FailTransport) {
+		n.tellPair(e.Pair, messages.PathUnanswered{Path: path})
 	}
 }
 

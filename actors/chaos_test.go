@@ -263,7 +263,7 @@ func actorKind(path string) string {
 // steps runs the nodes once and lists every step until the channel is up and
 // has settled: per kind of actor, in order. The steps of a node's own start are
 // not among them: a kill there is a node that did not start.
-func steps(t *testing.T, a, b string) map[string][]step {
+func steps(t *testing.T, a, b string, away time.Duration) map[string][]step {
 	found := make(map[string][]step)
 	var mu sync.Mutex
 	var watching [2]bool
@@ -288,7 +288,7 @@ func steps(t *testing.T, a, b string) map[string][]step {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.stop()
-		time.Sleep(2 * time.Minute)
+		time.Sleep(away)
 		w.start(copyDir(t, a), record(0))
 		watch(0, true)
 		w.start(copyDir(t, b), record(1))
@@ -335,15 +335,20 @@ func (k *killer) hook(node int) func(supervision.Point) bool {
 // SPEC 15.3: "Killing any actor at any instant loses no acknowledged fact, no
 // stream byte, no budget, no generation".
 func TestKillEveryActorAtEveryStep(t *testing.T) {
+	killEach(t, 2*time.Minute, stepsPerKind())
+}
+
+// killEach runs two members that were away for a while, once for each step,
+// and at most so often for each kind of actor.
+func killEach(t *testing.T, away time.Duration, most int) {
+	t.Helper()
 	a, b := joined(t)
-	kinds := steps(t, a, b)
+	kinds := steps(t, a, b, away)
 	runs := 0
 	for _, kind := range []string{"manager", "pair", "handshaker", "sync", "store", "publisher", "generations", "relay client"} {
-		all := kinds[kind]
-		all = spread(all, stepsPerKind())
 		killed := 0
-		for _, at := range all {
-			if killOnce(t, a, b, at) {
+		for _, at := range spread(kinds[kind], most) {
+			if killOnce(t, a, b, away, at) {
 				killed++
 			}
 		}
@@ -351,7 +356,7 @@ func TestKillEveryActorAtEveryStep(t *testing.T) {
 		t.Logf("%-12s killed at %d of %d steps", kind, killed, len(kinds[kind]))
 	}
 	t.Logf("chaos: %d runs with one kill each, every one ended with the channel up", runs)
-	if runs < 4*40 && !testing.Short() {
+	if runs < min(4*40, 4*most) && !testing.Short() {
 		t.Errorf("only %d runs: the steps of establishing a channel were not found", runs)
 	}
 }
@@ -384,14 +389,14 @@ func spread(all []step, most int) []step {
 
 // killOnce runs the nodes with one kill and checks that all ends well; it
 // reports whether the step came.
-func killOnce(t *testing.T, a, b string, at step) (killed bool) {
+func killOnce(t *testing.T, a, b string, away time.Duration, at step) (killed bool) {
 	t.Helper()
 	k := &killer{at: at}
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.killed = func() string { return k.killed }
 		defer w.stop()
-		time.Sleep(2 * time.Minute)
+		time.Sleep(away)
 		w.start(copyDir(t, a), k.hook(0))
 		k.arm(0)
 		w.start(copyDir(t, b), k.hook(1))

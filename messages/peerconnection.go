@@ -98,6 +98,11 @@ type RelayLost struct {
 	Reason string
 }
 
+// PathUnanswered says that a call of ours over that path led nowhere: the
+// session may be one that the relay has let go, or that the peer had before it
+// was restarted.
+type PathUnanswered struct{ Path Path }
+
 // ChannelUp says that the pair has a channel. It is sent again after every
 // start of the actor, with the paths as the vault holds them.
 type ChannelUp struct {
@@ -153,17 +158,18 @@ type PathHeard struct{ Path Path }
 // HoldRelay keeps the pair on the relay, or lets it go. It is for debugging.
 type HoldRelay struct{ On bool }
 
-func (Tick) peerConnectionMessage()          {}
-func (PeerEndpoints) peerConnectionMessage() {}
-func (LocalNetwork) peerConnectionMessage()  {}
-func (RelayReady) peerConnectionMessage()    {}
-func (RelayFailed) peerConnectionMessage()   {}
-func (RelayLost) peerConnectionMessage()     {}
-func (ChannelUp) peerConnectionMessage()     {}
-func (ChannelDown) peerConnectionMessage()   {}
-func (Coordination) peerConnectionMessage()  {}
-func (ProbeAnswered) peerConnectionMessage() {}
-func (ProbeReceived) peerConnectionMessage() {}
-func (PathSilent) peerConnectionMessage()    {}
-func (PathHeard) peerConnectionMessage()     {}
-func (HoldRelay) peerConnectionMessage()     {}
+func (Tick) peerConnectionMessage()           {}
+func (PeerEndpoints) peerConnectionMessage()  {}
+func (LocalNetwork) peerConnectionMessage()   {}
+func (RelayReady) peerConnectionMessage()     {}
+func (RelayFailed) peerConnectionMessage()    {}
+func (RelayLost) peerConnectionMessage()      {}
+func (PathUnanswered) peerConnectionMessage() {}
+func (ChannelUp) peerConnectionMessage()      {}
+func (ChannelDown) peerConnectionMessage()    {}
+func (Coordination) peerConnectionMessage()   {}
+func (ProbeAnswered) peerConnectionMessage()  {}
+func (ProbeReceived) peerConnectionMessage()  {}
+func (PathSilent) peerConnectionMessage()     {}
+func (PathHeard) peerConnectionMessage()      {}
+func (HoldRelay) peerConnectionMessage()      {}

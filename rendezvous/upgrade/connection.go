@@ -129,6 +129,8 @@ func (c *Connection) take(now time.Time, event messages.PeerConnectionMessage) {
 		c.relayFailed(now, e)
 	case messages.RelayLost:
 		c.relayLost(now, e)
+	case messages.PathUnanswered:
+		c.pathUnanswered(now, e)
 	case messages.ChannelUp:
 		c.channelUp(now, e)
 	case messages.ChannelDown:

@@ -47,7 +47,7 @@ func TestProductCoversInbox(t *testing.T) {
 	}
 	inbox := []messages.PeerConnectionMessage{
 		messages.Tick{}, messages.PeerEndpoints{}, messages.LocalNetwork{}, messages.RelayReady{}, messages.RelayFailed{},
-		messages.RelayLost{}, messages.ChannelUp{}, messages.ChannelDown{}, messages.Coordination{}, messages.ProbeAnswered{},
+		messages.RelayLost{}, messages.PathUnanswered{}, messages.ChannelUp{}, messages.ChannelDown{}, messages.Coordination{}, messages.ProbeAnswered{},
 		messages.ProbeReceived{}, messages.PathSilent{}, messages.PathHeard{}, messages.HoldRelay{},
 	}
 	for _, m := range inbox {
@@ -99,6 +99,8 @@ var productMessages = []productRow{
 		"relay only: PathReady", "relay only:", "relay only:", "upgrading:", "direct:", "degraded:"}},
 	{"relay lost", messages.RelayLost{Path: relayPath}, [6]string{
 		"relay only:", "relay only: OpenRelay", "relay only: OpenRelay", "upgrading: OpenRelay", "direct: OpenRelay", "degraded: OpenRelay"}},
+	{"a call over the relay unanswered", messages.PathUnanswered{Path: relayPath}, [6]string{
+		"relay only:", "relay only:", "relay only:", "upgrading:", "direct: OpenRelay", "degraded: OpenRelay"}},
 	{"channel up", messages.ChannelUp{Channel: channelTwo, Path: otherRelay}, [6]string{
 		"relay only:", "relay only:", "relay only:", "relay only:", "relay only:", "relay only:"}},
 	{"the same channel up", messages.ChannelUp{Channel: channelOne, Path: otherRelay}, [6]string{

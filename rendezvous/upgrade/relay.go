@@ -141,9 +141,9 @@ func (c *Connection) relayReady(now time.Time, e messages.RelayReady) {
 
 // relayFound does what a relay path that has become ready makes possible.
 func (c *Connection) relayFound(now time.Time, reason string) {
+	c.do(PathReady{Path: c.relay.ready})
 	switch {
 	case !c.channel.up():
-		c.do(PathReady{Path: c.relay.ready})
 	case c.channel.path.Kind == messages.PathRelay:
 		c.failOver(now, reason)
 	default:
@@ -172,12 +172,31 @@ func (c *Connection) relayFailed(now time.Time, e messages.RelayFailed) {
 }
 
 func (c *Connection) relayLost(now time.Time, e messages.RelayLost) {
-	if !c.relay.lose(e.Path) {
-		return
+	if c.relay.lose(e.Path) {
+		c.relayGone(now, "session lost: "+e.Reason)
 	}
+}
+
+// pathUnanswered takes a path out of use over which a call led nowhere, and
+// looks for another. A relay tells nobody when it lets an idle session go.
+func (c *Connection) pathUnanswered(now time.Time, e messages.PathUnanswered) {
+	switch r := &c.relay; {
+	case c.channel.up() && c.channel.path == e.Path:
+		// What the channel hears is the better evidence.
+	case e.Path.Kind == messages.PathDirect && !c.channel.up() && r.directAt.IsZero():
+		r.nextDirect(now.Add(c.config.window().Delay(r.failures, c.config.Jitter)))
+	case r.lose(e.Path):
+		c.relayGone(now, "no answer to a call")
+	default:
+		c.counters.Stale++
+	}
+}
+
+// relayGone does what the end of the relay path that was ready makes necessary.
+func (c *Connection) relayGone(now time.Time, reason string) {
 	switch {
 	case !c.relay.ready.IsZero():
-		c.relayFound(now, "session lost: "+e.Reason)
+		c.relayFound(now, reason)
 	case !c.channel.up():
 		c.do(PathLost{})
 	}

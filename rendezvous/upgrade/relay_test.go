@@ -23,6 +23,28 @@ func TestOpensRelayAtOnce(t *testing.T) {
 	}
 }
 
+// A call over a session led nowhere: another one is opened, and offered, also
+// beside a direct channel, for the next one is called over it.
+func TestUnansweredPathIsReplaced(t *testing.T) {
+	n := newNode(t)
+	n.step(endpoints(1))
+	n.step(messages.RelayReady{Endpoint: slotOne, Path: relayPath})
+	must[PathLost](n, n.step(messages.PathUnanswered{Path: relayPath}))
+	must[OpenRelay](n, n.last)
+	if again := must[PathReady](n, n.step(messages.RelayReady{Endpoint: slotOne, Path: otherRelay})); again.Path != otherRelay {
+		t.Errorf("%+v", again)
+	}
+	if effects := n.step(messages.PathUnanswered{Path: relayPath}); len(effects) > 0 {
+		t.Errorf("a path that is not in use: %v", effects)
+	}
+	n = direct(t)
+	n.finishAttempt()
+	must[OpenRelay](n, n.step(messages.PathUnanswered{Path: relayPath}))
+	if again := must[PathReady](n, n.step(messages.RelayReady{Endpoint: slotOne, Path: otherRelay})); again.Path != otherRelay || n.c.State() != Direct {
+		t.Errorf("beside a direct channel: %+v, %s", again, n.c.State())
+	}
+}
+
 // One slot after the other, then a wait that grows, never above the maximum.
 func TestTriesEveryRelay(t *testing.T) {
 	n := newNode(t)
