@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -21,8 +20,6 @@ import (
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/supervision"
 	"github.com/waymeet/waymeet/transport/memory"
-	"github.com/waymeet/waymeet/transport/mux"
-	"github.com/waymeet/waymeet/transport/netwatch"
 )
 
 // lockedBuffer is what the loggers of several nodes write to.
@@ -79,35 +76,6 @@ func (w *world) start(dir string, kill func(supervision.Point) bool) *actors.Nod
 	w.t.Helper()
 	w.nodes = append(w.nodes, w.startAt(len(w.nodes), dir, kill))
 	return w.nodes[len(w.nodes)-1]
-}
-
-// startAt runs a node at the i-th address.
-func (w *world) startAt(i int, dir string, kill func(supervision.Point) bool) *actors.Node {
-	w.t.Helper()
-	host := netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)})
-	node, err := actors.Start(actors.Config{
-		Logger: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", i),
-		Dir:    dir, Listen: netip.AddrPortFrom(host, 4000), Seed: uint64(i + 1), Kill: kill,
-		Relays: []messages.RelayURL{w.url},
-		Open: func(listen netip.AddrPort, config mux.Config) (*mux.Socket, error) {
-			conn, err := w.network.Listen(listen)
-			if err != nil {
-				return nil, err
-			}
-			return mux.New(conn, config), nil
-		},
-		Watch: func(ctx context.Context, report func(netwatch.Change)) error {
-			report(netwatch.Change{Snapshot: netwatch.Snapshot{Interfaces: []netwatch.Interface{{
-				Name: "eth0", Index: 1, Up: true, Prefixes: []netip.Prefix{netip.PrefixFrom(host, 24)},
-			}}}})
-			<-ctx.Done()
-			return nil
-		},
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return node
 }
 
 func (w *world) stop() {

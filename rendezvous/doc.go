@@ -8,5 +8,5 @@
 // or looks at a clock. The package imports messages, rendezvous/membership and
 // rendezvous/guard; its other children import it and never each other.
 //
-// Start reading at service.go, then view.go and establish.go.
+// Start reading at service.go, then view.go, establish.go and catchup.go.
 package rendezvous

@@ -8,5 +8,6 @@
 // in use nor bytes: those live in the transport and outlive every actor.
 //
 // Start reading at manager.go; then the life of a channel in the order in which
-// it happens: want.go, dial.go, answer.go, complete.go, close.go.
+// it happens: want.go, dial.go, answer.go, complete.go,
+// catchup.go, close.go.
 package channel

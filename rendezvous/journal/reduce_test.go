@@ -207,6 +207,26 @@ func TestRevokedDescriptorIsNotAmongTheOlderOnes(t *testing.T) {
 	}
 }
 
+// SPEC 7.8: a peer that was away for a month names the descriptor of ours that
+// it saw last.
+func TestOwnDescriptorsAreKeptForAMonth(t *testing.T) {
+	ana, ben, _ := trio(t)
+	const month = 30 * 24 * 60 / 54
+	for n := range month {
+		d := ben.descriptor(start, uint64(n+1), 1)
+		d.Nonce = messages.Nonce{1, byte(n), byte(n >> 8)}
+		d.PSKCommitment = ben.view.Keys[ben.view.Epoch].PSKCommitment(d.Nonce)
+		ben.say(start, d)
+	}
+	if _, there := ben.view.Older[messages.Nonce{1}]; !there {
+		t.Errorf("the first of %d descriptors of ours is gone", month)
+	}
+	ana.learn(start, ben)
+	if len(ana.view.Older) > 2*maxOlder {
+		t.Errorf("%d older descriptors of others are kept", len(ana.view.Older))
+	}
+}
+
 // SPEC 4.1: an invalid descriptor is "refused everywhere"; nobody publishes for
 // another, or one context's descriptor in another.
 func TestDescriptorIsNotTakenWhen(t *testing.T) {

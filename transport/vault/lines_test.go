@@ -201,6 +201,69 @@ func TestNoStreamBeforeItIsAllowed(t *testing.T) {
 	})
 }
 
+// SPEC 7.8: a channel that catches up carries the sync alone. What the peer
+// opens early, because it was Active first, waits and is not lost.
+func TestStreamsWaitWhileALineCatchesUp(t *testing.T) {
+	run(t, func(t *testing.T, left, right *side) {
+		dialled, accepted := meet(t, left, right)
+		adopt(t, left, right)
+		time.Sleep(time.Second)
+		dialled.Allow()
+		accepted.AllowFirst("sync/1")
+		said := func(protocol string) *quicx.Stream {
+			stream, err := dialled.OpenStream(t.Context(), protocol)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = stream.Write([]byte(protocol))
+			_ = stream.CloseWrite()
+			return stream
+		}
+		hear := func(stream *quicx.Stream, want string) {
+			t.Helper()
+			if heard, err := io.ReadAll(stream); err != nil || string(heard) != want {
+				t.Errorf("heard %q, %v", heard, err)
+			}
+		}
+		early := said("echo/1")
+		hear(said("sync/1"), "sync/1")
+		if streams := right.told().streams; len(streams) != 1 {
+			t.Fatalf("handed out while it catches up: %q", streams)
+		}
+		accepted.Allow()
+		hear(early, "echo/1")
+		hear(said("echo/1"), "echo/1")
+	})
+}
+
+// It holds back no more than it has room for.
+func TestStreamsThatWaitAreBounded(t *testing.T) {
+	run(t, func(t *testing.T, left, right *side) {
+		dialled, accepted := meet(t, left, right)
+		adopt(t, left, right)
+		time.Sleep(time.Second)
+		dialled.Allow()
+		accepted.AllowFirst("sync/1")
+		var last *quicx.Stream
+		for range maxHeld + 1 {
+			stream, err := dialled.OpenStream(t.Context(), "echo/1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			last = stream
+		}
+		var reset *quicx.ResetError
+		if _, err := io.ReadAll(last); !errors.As(err, &reset) {
+			t.Errorf("one too many: %v", err)
+		}
+		accepted.Allow()
+		time.Sleep(time.Second)
+		if streams := right.told().streams; len(streams) != maxHeld {
+			t.Errorf("%d streams handed out", len(streams))
+		}
+	})
+}
+
 // An attempt that nobody makes a channel of is freed, whoever died.
 func TestAttemptWithoutOwnerIsFreed(t *testing.T) {
 	run(t, func(t *testing.T, left, right *side) {
