@@ -113,6 +113,16 @@ func TestCatchUpBecomesActive(t *testing.T) {
 		if c := d.manager.Channels(); len(c) != 1 || c[0].State != channel.Active || c[0].CatchUp || c[0].Channel != record.Channel {
 			t.Errorf("a minute later: %+v", c)
 		}
+		if outbound { // what was paid has given a channel; the next one costs again
+			d.step(messages.PathReady{Context: d.context, Peer: d.peer, Path: messages.PathDirect})
+			d.step(messages.ChannelClosed{Channel: record.Channel, Reason: messages.ReasonClosedByPeer})
+			again := the[channel.Commit](t, d.after(1300*time.Millisecond)).Commit
+			for _, e := range d.all[:len(d.all)-1] {
+				if c, ok := e.(channel.Commit); ok && len(c.Commit.Facts) == 0 && c.Commit.Operation == again.Operation {
+					t.Error("one charge pays for two channels")
+				}
+			}
+		}
 	}
 }
 
@@ -185,6 +195,9 @@ func TestCatchUpAnEpochBehind(t *testing.T) {
 	}
 	d.step(messages.HandshakeComplete{Attempt: terms.Attempt, Result: messages.HandshakeResult{Hash: [32]byte{1}}})
 	old := the[channel.AllowSync](t, d.last).Channel
+	if c := d.manager.Channels(); len(c) != 1 || !c[0].NeedsRotation {
+		t.Errorf("an epoch behind: %+v", c)
+	}
 	d.after(7 * time.Second)
 	catchUp(d.now, small, large)
 	d.step(messages.ContextChanged{Context: d.context})

@@ -86,6 +86,12 @@ func TestDirectAddressesWithoutRelay(t *testing.T) {
 	if second.Path != directPath {
 		t.Errorf("%+v", second)
 	}
+	if effects := n.step(messages.PathUnanswered{Path: directPath}); len(effects) > 0 {
+		t.Fatalf("at once: %v", effects)
+	}
+	if third := must[PathReady](n, n.tick()); third.Path != first.Path {
+		t.Errorf("after a call that nobody answered: %+v", third)
+	}
 	n.step(messages.ChannelUp{Channel: channelOne, Initiator: true, Path: directPath})
 	if n.c.State() != Direct || n.c.Status().Reason != "no relay between us" {
 		t.Errorf("%+v", n.c.Status())
