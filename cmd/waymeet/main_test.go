@@ -105,5 +105,11 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 			return
 		}
 	}
-	ts.Fatalf("%q did not come; the last output was:\n%s", args[0], ts.ReadFile("stdout"))
+	for name := range processes(ts) {
+		ts.Logf("%s said:\n%s", name, tail(ts.ReadFile(name+".log"), 8000))
+	}
+	ts.Fatalf("%q did not come", args[0])
 }
+
+// tail is the end of a text.
+func tail(text string, length int) string { return text[max(0, len(text)-length):] }
