@@ -45,6 +45,18 @@ func (a *asks[K, A]) answer(key K, answer A) {
 	}
 }
 
+// answerAll hands the same answer to everybody who waits.
+func (a *asks[K, A]) answerAll(answer A) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, waiting := range a.waiting {
+		select {
+		case waiting <- answer:
+		default:
+		}
+	}
+}
+
 // await waits for the answer or the end of ctx.
 func await[A any](ctx context.Context, answer <-chan A) (A, error) {
 	select {

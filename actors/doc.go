@@ -10,6 +10,7 @@
 //	 ├ keeper                    starts the contexts, again after each restart
 //	 ├ network                   rest_for_one
 //	 │  ├ relays                 dynamic: relay.Client, one a relay and scope
+//	 │  ├ keeper                 starts the relay clients
 //	 │  └ generations            upgrade.Network: the NetworkActor
 //	 ├ channels                  rest_for_one
 //	 │  ├ pairs                  dynamic: upgrade.Connection, the PeerConnectionActors

@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous"
 	"github.com/waymeet/waymeet/rendezvous/channel"
 	"github.com/waymeet/waymeet/rendezvous/journal"
+	"github.com/waymeet/waymeet/supervision"
 )
 
 // inviteResult answers a request for a ticket.
@@ -72,21 +74,37 @@ func (n *Node) Invite(ctx context.Context, cx messages.ContextID, lifetime time.
 	if err != nil {
 		return "", err
 	}
+	for {
+		ticket, err := n.invite(ctx, view, direct, lifetime)
+		if !errors.Is(err, errInviterDied) {
+			return ticket, err
+		}
+	}
+}
+
+// errInviterDied: the inviter crashed before it answered. The half-made ticket
+// was handed to nobody and expires; another one is made.
+var errInviterDied = errors.New("the inviter died")
+
+// invite asks the inviter once.
+func (n *Node) invite(ctx context.Context, view *rendezvous.View, direct []messages.LinkEndpoint, lifetime time.Duration) (string, error) {
 	slots, err := n.ticketSlots()
 	if err != nil {
 		return "", err
 	}
-	request := messages.InviteRequest(n.requests.Add(1))
 	create := messages.CreateTicket{
-		Request: request, Context: cx, Founder: view.Founder, Finality: view.Finality,
+		Request: messages.InviteRequest(n.requests.Add(1)), Context: view.Context,
+		Founder: view.Founder, Finality: view.Finality,
 		Role: messages.RoleParticipant, Slots: slots, Direct: direct, Lifetime: lifetime,
 	}
 	if _, err := rand.Read(create.Secret[:]); err != nil {
 		return "", err
 	}
-	answer := n.invites.open(request)
-	defer n.invites.close(request)
-	n.tellInviter(create)
+	answer := n.invites.open(create.Request)
+	defer n.invites.close(create.Request)
+	if err := supervision.Lookup[messages.InviterMessage](n.tree(), atInviter).Tell(create); err != nil {
+		return "", err
+	}
 	result, err := await(ctx, answer)
 	if err != nil {
 		return "", err

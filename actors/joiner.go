@@ -30,6 +30,9 @@ type join struct {
 	// attempt is the newest one.
 	attempt messages.AttemptID
 	try     messages.JoinTry
+	// gone is set once the join is over: its actor may still be stopping, and
+	// begins nothing any more.
+	gone bool
 }
 
 func (n *Node) atJoin(j *join) string { return atJoins + "/" + j.name }
@@ -121,7 +124,11 @@ func (n *Node) performJoin(c *joinerContext, j *join, effect discovery.JoinerEff
 func (n *Node) openJoinPath(j *join, e discovery.OpenPath) {
 	n.joins.mu.Lock()
 	j.try = e.Try
+	gone := j.gone
 	n.joins.mu.Unlock()
+	if gone {
+		return
+	}
 	sessions := joinSessions{n: n, join: j, try: e.Try}
 	if e.Endpoint.Protocol.IsRelay() {
 		n.dialSlot(relayScope(j.hash), e.Endpoint, sessions)
@@ -162,6 +169,15 @@ func (n *Node) startJoinHandshake(c *joinerContext, j *join, e discovery.StartIn
 	j.attempt = id
 	n.joins.mu.Unlock()
 	n.hellos.setTicket(n.socket, e.Keys)
+	defer func() {
+		n.joins.mu.Lock()
+		gone := j.gone
+		n.joins.mu.Unlock()
+		if gone { // it ended meanwhile, and did not see this attempt
+			n.hellos.dropTicket(n.socket, j.hash)
+			n.closeTicketAttempt(id)
+		}
+	}()
 	n.spawnHandshaker(attemptEntry{terms: e.Terms, datagramKey: e.Keys.Attempt, owner: joinOwner{n, j}},
 		func(index messages.KeyIndex) messages.HandshakerMessage {
 			terms := e.Terms
@@ -235,13 +251,17 @@ func (n *Node) endJoin(hash messages.TicketHash) {
 	n.joins.mu.Lock()
 	j := n.joins.running[hash]
 	delete(n.joins.running, hash)
+	var attempt messages.AttemptID
+	if j != nil {
+		j.gone, attempt = true, j.attempt
+	}
 	n.joins.mu.Unlock()
 	if j == nil {
 		return
 	}
 	_ = n.tree().StopChild(n.atJoin(j)) // it may have ended by itself
-	if j.attempt != (messages.AttemptID{}) {
-		n.closeTicketAttempt(j.attempt)
+	if attempt != (messages.AttemptID{}) {
+		n.closeTicketAttempt(attempt)
 	}
 	n.hellos.dropTicket(n.socket, hash)
 	n.leaveRelays(relayScope(hash))

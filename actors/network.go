@@ -132,9 +132,16 @@ func (n *Node) networkGeneration() messages.NetworkGeneration {
 // askSTUN asks every server who we are to it, on the socket that everything
 // shares. The answers come as Reflexive, under the generation of the question.
 func (n *Node) askSTUN(ctx context.Context, generation messages.NetworkGeneration) {
+	var asked []stun.TransactionID
+	defer func() {
+		for _, id := range asked {
+			n.stunAsked.Delete(id)
+		}
+	}()
 	for range stunTries {
 		for _, server := range n.stunServers(ctx) {
 			id, request := stun.NewRequest()
+			asked = append(asked, id)
 			n.stunAsked.Save(id, 0, stunQuestion{server, generation})
 			_ = n.socket.Send(request, mux.Direct(server)) // loss: asked again
 		}

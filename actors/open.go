@@ -16,7 +16,6 @@ import (
 	"github.com/waymeet/waymeet/rendezvous"
 	"github.com/waymeet/waymeet/rendezvous/handshake"
 	"github.com/waymeet/waymeet/rendezvous/membership"
-	"github.com/waymeet/waymeet/supervision"
 	"github.com/waymeet/waymeet/transport/filedrop"
 	"github.com/waymeet/waymeet/transport/mux"
 	"github.com/waymeet/waymeet/transport/store"
@@ -280,8 +279,5 @@ func (n *Node) createContext(cx messages.ContextID, records []messages.Record) e
 	if err := n.databases.create(cx, records); err != nil {
 		return fmt.Errorf("the journal of %s: %w", cx.Short(), err)
 	}
-	if err := n.spawnContext(cx); err != nil && !errors.Is(err, supervision.ErrExists) {
-		return err
-	}
-	return nil
+	return n.spawnContext(cx)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -114,8 +115,10 @@ func (n *Node) useRelay(key relayKey) (*relayUse, error) {
 		}
 		n.relays.uses[key] = use
 	}
-	n.spawnRelay(use)
-	return use, nil
+	if err := n.spawnRelay(use); err != nil && !errors.Is(err, supervision.ErrStopped) {
+		return nil, err
+	}
+	return use, nil // ErrStopped: the relays' supervisor is not up yet, and its keeper starts the client
 }
 
 // registerSlot keeps a slot registered at a relay from now on.
@@ -256,8 +259,8 @@ type relayContext = supervision.Context[messages.RelayClientMessage]
 
 // spawnRelay starts the actor of one use of a relay. In every life it asks
 // again for what is registered and for the sessions that are still wanted.
-func (n *Node) spawnRelay(use *relayUse) {
-	_ = n.tree().Spawn(atRelays, supervision.WorkerSpec[messages.RelayClientMessage]{
+func (n *Node) spawnRelay(use *relayUse) error {
+	err := n.tree().Spawn(atRelays, supervision.WorkerSpec[messages.RelayClientMessage]{
 		Name: use.key.name(),
 		New: func() supervision.Actor[messages.RelayClientMessage] {
 			return supervision.Host[messages.RelayClientMessage, relay.ClientEffect]{
@@ -276,7 +279,11 @@ func (n *Node) spawnRelay(use *relayUse) {
 				Last:    []messages.RelayClientMessage{messages.RelayLeave{}},
 			}.Actor()
 		},
-	}.Child()) // ErrExists: it runs already
+	}.Child())
+	if errors.Is(err, supervision.ErrExists) {
+		return nil
+	}
+	return err
 }
 
 // wishes are the messages with which a life of the actor begins.

@@ -33,6 +33,8 @@ type sessions struct {
 	mu   sync.Mutex
 	last messages.SyncSession
 	open map[messages.SyncSession]*syncSession
+	// closed: the node is stopping, nothing begins any more.
+	closed bool
 	// running counts the goroutines, so that the node can wait for them.
 	running sync.WaitGroup
 }
@@ -52,19 +54,31 @@ func (s *syncSession) end() { s.once.Do(func() { close(s.out) }) }
 // session before its first frame.
 func (n *Node) acceptSession(cx messages.ContextID, peer messages.AuthorityID, stream *quicx.Stream) {
 	s := n.sessions.add(cx, stream)
-	n.tellSync(cx, messages.SyncOpened{Session: s.id, Peer: peer})
-	n.pump(s)
+	n.pump(s, messages.SyncOpened{Session: s.id, Peer: peer})
 }
 
-// pump moves the frames of a session until it ends. A peer does not speak
-// before our hello, so a session of ours may be pumped before it is announced.
-func (n *Node) pump(s *syncSession) {
+// pump moves the frames of a session until it ends. The actor hears of the
+// session first, if it is not its own.
+func (n *Node) pump(s *syncSession, opened messages.JournalSyncMessage) {
+	n.sessions.mu.Lock()
+	defer n.sessions.mu.Unlock()
+	if n.sessions.closed {
+		s.stream.Reset(0)
+		return
+	}
 	n.sessions.running.Go(s.write)
-	n.sessions.running.Go(func() { n.readSession(s) })
+	n.sessions.running.Go(func() {
+		if opened != nil && !n.tellSyncPatiently(s, opened) {
+			n.sessions.close(s.id)
+			return
+		}
+		n.readSession(s)
+	})
 }
 
 // readSession pumps the frames of a session to the sync actor.
 func (n *Node) readSession(s *syncSession) {
+	defer n.sessions.close(s.id) // whoever ended it: the writer ends too
 	reader := bufio.NewReader(s.stream)
 	for {
 		frame, err := readSyncFrame(reader)
@@ -189,6 +203,7 @@ func (t *sessions) closeAll(cx messages.ContextID) {
 // wait ends all sessions and waits for their goroutines.
 func (t *sessions) wait() {
 	t.mu.Lock()
+	t.closed = true
 	for id, s := range t.open {
 		delete(t.open, id)
 		s.end()

@@ -105,7 +105,7 @@ func (n *Node) openSession(ctx context.Context, cx messages.ContextID, e journal
 		return messages.SyncOpenFailed{Peer: e.Peer, Reason: err.Error()}
 	}
 	s := n.sessions.add(cx, stream)
-	n.pump(s)
+	n.pump(s, nil)
 	return messages.SyncOpened{Session: s.id, Peer: e.Peer, Initiator: true}
 }
 

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/waymeet/waymeet/messages"
@@ -25,11 +26,12 @@ func (n *Node) spec() supervision.SupervisorSpec {
 		Intensity: intensity,
 		Children: []supervision.Child{
 			supervision.SupervisorSpec{Name: "contexts", Strategy: supervision.Dynamic, Intensity: intensity}.Child(),
-			n.keeperChild(),
+			n.keeperChild(n.keepContexts),
 			supervision.SupervisorSpec{
 				Name: "network", Strategy: supervision.RestForOne, Intensity: intensity,
 				Children: []supervision.Child{
 					supervision.SupervisorSpec{Name: "relays", Strategy: supervision.Dynamic, Intensity: intensity}.Child(),
+					n.keeperChild(n.keepRelays),
 					n.networkChild(),
 				},
 			}.Child(),
@@ -52,45 +54,14 @@ func (n *Node) spec() supervision.SupervisorSpec {
 	}
 }
 
-// keeper starts the subtree of every context whose journal is open. It stands
-// right behind their supervisor, so it runs again whenever that one did.
-type keeper struct{ n *Node }
-
-// keeperMessage is the keeper's inbox: nobody tells it anything.
-type keeperMessage interface{ keeperMessage() }
-
-func (n *Node) keeperChild() supervision.Child {
-	return supervision.WorkerSpec[keeperMessage]{
-		Name: "keeper",
-		New:  func() supervision.Actor[keeperMessage] { return keeper{n} },
-	}.Child()
-}
-
-// Start implements supervision.Actor.
-func (k keeper) Start(c *supervision.Context[keeperMessage]) error {
-	k.n.root.Store(c.Tree())
-	for _, cx := range k.n.databases.all() {
-		if err := k.n.spawnContext(cx); err != nil {
-			return fmt.Errorf("context %s: %w", cx.Short(), err)
-		}
-	}
-	return nil
-}
-
-// Receive implements supervision.Actor.
-func (keeper) Receive(*supervision.Context[keeperMessage], keeperMessage) {}
-
-// Stop implements supervision.Actor.
-func (keeper) Stop(*supervision.Context[keeperMessage]) {}
-
 // spawnContext starts the subtree of one context.
 func (n *Node) spawnContext(cx messages.ContextID) error {
 	err := n.tree().Spawn(atContexts, supervision.SupervisorSpec{
 		Name: cx.String(), Strategy: supervision.RestForOne, Intensity: n.config.Intensity,
 		Children: []supervision.Child{n.storeChild(cx), n.syncChild(cx), n.publisherChild(cx)},
 	}.Child())
-	if err != nil {
-		return err
+	if err != nil && !errors.Is(err, supervision.ErrExists) {
+		return fmt.Errorf("context %s: %w", cx.Short(), err)
 	}
 	return n.registerSlots(cx)
 }
@@ -104,6 +75,9 @@ func (n *Node) treeEvent(event supervision.Event) {
 			Incarnation: uint64(e.Crash.Incarnation), Reason: e.Crash.Text,
 		})
 		n.joinCrashed(e.Crash.Path)
+		if e.Crash.Path == atInviter {
+			n.invites.answerAll(inviteResult{err: errInviterDied})
+		}
 	case supervision.Started:
 		if e.Restarts > 0 {
 			n.publish(messages.Event{
