@@ -14,6 +14,7 @@ const (
 	firstRepeat = 300 * time.Millisecond
 	lastRepeat  = 2 * time.Second
 	keepAlive   = 15 * time.Second
+	warmEvery   = 45 * time.Second
 	deadAfter   = 90 * time.Second
 )
 
@@ -85,6 +86,7 @@ func (l *line) install(result messages.HandshakeResult) {
 		l.flow.push(finish{})
 	}
 	l.after(keepAlive, l.stayAlive)
+	l.after(warmEvery, l.stayWarm)
 	l.after(deadAfter, l.lookForDeath)
 }
 

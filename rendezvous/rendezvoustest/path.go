@@ -138,6 +138,14 @@ func (l *line) stayAlive() {
 	l.after(keepAlive, l.stayAlive)
 }
 
+// stayWarm keeps the relay behind a direct path from letting go of the session.
+func (l *line) stayWarm() {
+	if !l.relay.IsZero() && l.relay != l.path {
+		l.sendOn(l.relay, ping{})
+	}
+	l.after(warmEvery, l.stayWarm)
+}
+
 // lookForDeath ends a line on which nothing was heard for 90 s.
 func (l *line) lookForDeath() {
 	if left := l.heard.Add(deadAfter).Sub(l.process.world.now); left > 0 {
