@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -271,11 +272,12 @@ func steps(t *testing.T, a, b string, away time.Duration) map[string][]step {
 // killer kills once, at the step; it does not begin before the node runs, for
 // a node whose first start fails does not run at all.
 type killer struct {
-	at     step
-	mu     sync.Mutex
-	armed  bool
-	count  uint64
-	killed string
+	at      step
+	ratchet ratchet
+	mu      sync.Mutex
+	armed   bool
+	count   uint64
+	killed  string
 }
 
 func (k *killer) arm(node int) {
@@ -286,6 +288,7 @@ func (k *killer) arm(node int) {
 
 func (k *killer) hook(node int) func(supervision.Point) bool {
 	return func(p supervision.Point) bool {
+		k.ratchet.watch(node, p)
 		if node != k.at.node || actorKind(p.Path) != k.at.actor {
 			return false
 		}
@@ -312,7 +315,7 @@ func killEach(t *testing.T, away time.Duration, most int) {
 	t.Helper()
 	a, b := joined(t)
 	kinds := steps(t, a, b, away)
-	runs := 0
+	runs, four := 0, 0
 	for _, kind := range []string{"manager", "pair", "handshaker", "sync", "store", "publisher", "generations", "relay client"} {
 		killed := 0
 		for _, at := range spread(kinds[kind], most) {
@@ -321,13 +324,20 @@ func killEach(t *testing.T, away time.Duration, most int) {
 			}
 		}
 		runs += killed
+		if slices.Contains(theFour, kind) {
+			four += killed
+		}
 		t.Logf("%-12s killed at %d of %d steps", kind, killed, len(kinds[kind]))
 	}
-	t.Logf("chaos: %d runs with one kill each, every one ended with the channel up", runs)
-	if runs < min(4*40, 4*most) && !testing.Short() {
-		t.Errorf("only %d runs: the steps of establishing a channel were not found", runs)
+	t.Logf("chaos: %d runs with one kill each, %d of them of the four actors; every one ended with the channel up", runs, four)
+	if four < min(4*40, 4*most) {
+		t.Errorf("only %d kills of the four actors: the steps of establishing a channel were not found", four)
 	}
 }
+
+// theFour are the kinds of the PeerConnectionActor, the HandshakerActor, the
+// JournalSyncActor and the ChannelManagerActor.
+var theFour = []string{"pair", "handshaker", "sync", "manager"}
 
 // long asks for every step instead of a sample: make chaos.
 var long = flag.Bool("long", false, "kill at every step, not at a sample of them")
@@ -365,12 +375,13 @@ func killOnce(t *testing.T, a, b string, away time.Duration, at step) (killed bo
 		w.killed = func() string { return k.killed }
 		defer w.stop()
 		time.Sleep(away)
-		w.start(copyDir(t, a), k.hook(0))
+		k.ratchet.node(0, w.start(copyDir(t, a), k.hook(0)))
 		k.arm(0)
-		w.start(copyDir(t, b), k.hook(1))
+		k.ratchet.node(1, w.start(copyDir(t, b), k.hook(1)))
 		k.arm(1)
 		time.Sleep(settle)
 		w.checkMet()
+		k.ratchet.check(t)
 	})
 	if t.Failed() {
 		t.Fatalf("after a kill of node %d at %s", at.node, k.killed)
