@@ -12,6 +12,8 @@ type heard struct {
 	at      time.Time
 }
 
+func (h heard) pair() Pair { return Pair{h.attempt.Context, h.attempt.Peer} }
+
 // helloReceived routes an answer to the attempt that it answers, and decides
 // about a call.
 func (m *Manager) helloReceived(e messages.HelloReceived) {
@@ -54,11 +56,11 @@ func (m *Manager) answer(p *pair, e messages.HelloReceived) {
 		m.refuse(p, outcome.Decision)
 		return
 	}
+	if !m.makeRoom(p.Pair) {
+		return
+	}
 	if establish.CatchUp && !m.catchUps.take(m.now) {
 		return // the hello comes again
-	}
-	if !m.makeRoom() {
-		return
 	}
 	a := &attempt{
 		id: messages.AttemptID{
@@ -71,25 +73,39 @@ func (m *Manager) answer(p *pair, e messages.HelloReceived) {
 	m.shake(a, e.Hello)
 }
 
-// makeRoom makes place for one more pending handshake: those whose time is
-// over go, then the oldest that has failed already.
+// makeRoom makes place for one more pending handshake of a pair: those whose
+// time is over go; then, where the pair's share or the whole is full, the
+// oldest of it that has failed already.
 //
 // SPEC 6.3: "Pending handshakes: ≤ 256, 60 s; a bogus completion NEVER consumes
 // the pending entry."
-func (m *Manager) makeRoom() bool {
-	var oldest messages.HelloHash
+func (m *Manager) makeRoom(name Pair) bool {
 	for hash, h := range m.hellos {
-		running := m.attempts[h.attempt] != nil
-		switch {
-		case running:
-		case !m.now.Before(h.at.Add(helloTime)):
+		if m.attempts[h.attempt] == nil && !m.now.Before(h.at.Add(helloTime)) {
 			delete(m.hellos, hash)
-		case oldest.IsZero() || h.at.Before(m.hellos[oldest].at):
+		}
+	}
+	return m.makeRoomAmong(maxPairHellos, func(h heard) bool { return h.pair() == name }) &&
+		m.makeRoomAmong(maxHellos, func(heard) bool { return true })
+}
+
+// makeRoomAmong makes place for one more of those that count, of which there
+// may be so many.
+func (m *Manager) makeRoomAmong(most int, counts func(heard) bool) bool {
+	var oldest messages.HelloHash
+	held := 0
+	for hash, h := range m.hellos {
+		if !counts(h) {
+			continue
+		}
+		held++
+		if m.attempts[h.attempt] == nil && (oldest.IsZero() || h.at.Before(m.hellos[oldest].at)) {
 			oldest = hash
 		}
 	}
-	if len(m.hellos) >= maxHellos {
+	if held >= most && !oldest.IsZero() {
 		delete(m.hellos, oldest)
+		held--
 	}
-	return len(m.hellos) < maxHellos
+	return held < most
 }

@@ -120,28 +120,55 @@ func TestAnswersAreRouted(t *testing.T) {
 	}
 }
 
-// TestPendingIsBounded: a member that forges hellos fills the table with what
-// has failed, and a true one still gets in; what runs is never thrown out.
-func TestPendingIsBounded(t *testing.T) {
+// forge is the n-th hello that somebody made up.
+func forge(from *member, to messages.AuthorityID, n int) messages.HelloReceived {
+	hello := helloOf(from, to, uint64(n)+1)
+	binary.BigEndian.PutUint64(hello.Hash[8:], uint64(n))
+	return hello
+}
+
+// TestPendingOfOnePairIsBounded: a member that forges hellos fills its share
+// with what has failed, and a true one still gets in; what runs is never thrown
+// out, and the others have their own places.
+func TestPendingOfOnePairIsBounded(t *testing.T) {
 	small, large := newMembers(t)
+	others := crowd(small, large, 1)
 	d := newDesk(t, large, small, configOf(large, 1))
-	forge := func(n int) messages.HelloReceived {
-		hello := helloOf(small, large.id(), uint64(n)+1)
-		binary.BigEndian.PutUint64(hello.Hash[8:], uint64(n))
-		return hello
-	}
 	running := 0
 	for n := range 1000 {
-		if kinds(d.step(forge(n))) == "SpawnHandshaker" {
+		if kinds(d.step(forge(small, large.id(), n))) == "SpawnHandshaker" {
 			running++
+		}
+	}
+	if running != 8 {
+		t.Errorf("%d handshakes of one pair at once", running)
+	}
+	if effects := d.calledBy(others[0], 1); kinds(effects) != "SpawnHandshaker" {
+		t.Errorf("another member: %q", kinds(effects))
+	}
+	d.after(7 * time.Second)
+	if effects := d.step(forge(small, large.id(), 2000)); kinds(effects) != "SpawnHandshaker" {
+		t.Errorf("after they have failed: %q", kinds(effects))
+	}
+}
+
+// TestPendingIsBounded: SPEC 6.3, "≤ 256".
+func TestPendingIsBounded(t *testing.T) {
+	small, large := newMembers(t)
+	others := crowd(small, large, 40)
+	d := newDesk(t, large, small, configOf(large, 1))
+	running := 0
+	for _, other := range others {
+		for n := range 10 {
+			hello := forge(other, large.id(), n)
+			copy(hello.Hash[16:], other.identity.Public().Authority().String())
+			if kinds(d.step(hello)) == "SpawnHandshaker" {
+				running++
+			}
 		}
 	}
 	if running != 256 {
 		t.Errorf("%d handshakes at once", running)
-	}
-	d.after(7 * time.Second)
-	if effects := d.step(forge(2000)); kinds(effects) != "SpawnHandshaker" {
-		t.Errorf("after they have failed: %q", kinds(effects))
 	}
 }
 

@@ -33,9 +33,12 @@ const (
 	// drainTime is how long a channel of an older epoch, or one whose place
 	// was taken, may finish what it has begun.
 	drainTime = time.Minute
-	// maxHellos and helloTime bound the pending handshakes (SPEC 6.3).
-	maxHellos = 256
-	helloTime = time.Minute
+	// maxHellos and helloTime bound the pending handshakes (SPEC 6.3), and
+	// maxPairHellos those of one pair among them: one member that calls and
+	// calls takes no place from the others, in its context or in another.
+	maxHellos     = 256
+	maxPairHellos = 8
+	helloTime     = time.Minute
 )
 
 // Views gives the last published view of a context, or nil if the node is not

@@ -2,6 +2,7 @@ package channel_test
 
 import (
 	"bytes"
+	"maps"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -60,6 +61,29 @@ func newMembers(tb testing.TB) (small, large *member) {
 		}
 	}
 	return small, large
+}
+
+// crowd brings so many more members into the context of the two.
+func crowd(small, large *member, more int) []*member {
+	var others []*member
+	for n := range more {
+		other := &member{identity: membership.NewIdentity([membership.SeedSize]byte{3, byte(n)})}
+		described := describe(other, small.view.Keys[small.view.Epoch], 1)
+		for _, m := range []*member{small, large} {
+			m.change(func(v *rendezvous.View) {
+				v.Roster = v.Roster.With(membership.Member{PublicKey: other.identity.Public(), Role: messages.RoleParticipant})
+				v.Descriptors = maps.Clone(v.Descriptors)
+				v.Descriptors[other.id()] = described
+			})
+		}
+		others = append(others, other)
+	}
+	for _, other := range others {
+		view := *small.view
+		view.Self = other.id()
+		other.view = &view
+	}
+	return others
 }
 
 // describe is a descriptor of the member, committed to the keys of an epoch.
