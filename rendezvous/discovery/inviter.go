@@ -11,7 +11,8 @@ const (
 	// maxTickets bounds the tickets that a node keeps, used ones included.
 	maxTickets = 256
 	// maxAttempts and maxTicketAttempts bound what is under way at once, of
-	// all tickets and of one.
+	// all tickets and of one. The first attempt of a ticket always has a place,
+	// however full those of other tickets are.
 	maxAttempts       = 64
 	maxTicketAttempts = 8
 

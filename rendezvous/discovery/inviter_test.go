@@ -153,6 +153,33 @@ func TestAttemptsOfOneTicketAreBounded(t *testing.T) {
 	}
 }
 
+// Who holds some tickets cannot keep the holder of another one out.
+func TestEveryTicketHasAPlace(t *testing.T) {
+	s := openTicket()
+	var hashes []messages.TicketHash
+	for n := range maxAttempts/maxTicketAttempts + 1 {
+		m := s.world.request(byte(n + 2))
+		hash := only[SaveTicket](t, s.inviter.Step(s.now, m)).Hash
+		s.inviter.Step(s.now, messages.TicketSaved{Ticket: hash})
+		s.inviter.Step(s.now, messages.SlotRegistered{Ticket: hash, Slot: m.Slots[0].Endpoint.Slot})
+		hashes = append(hashes, hash)
+	}
+	for i, hash := range hashes {
+		started, want := 0, maxTicketAttempts
+		if i == maxAttempts/maxTicketAttempts {
+			want = 1
+		}
+		for n := range maxTicketAttempts {
+			hello := s.hello()
+			hello.Ticket, hello.Hash[1], hello.Hash[2] = hash, byte(n), byte(i)
+			started += len(s.inviter.Step(s.now, hello))
+		}
+		if started != want {
+			t.Errorf("ticket %d: %d attempts, want %d", i, started, want)
+		}
+	}
+}
+
 // SPEC 14.2: "the joiner claims {Ed25519 key, signature over 'waymeet/1 claim'
 // ‖ handshake hash; its X25519 form must be the Noise static}".
 func TestClaimMustBelongToItsChannel(t *testing.T) {

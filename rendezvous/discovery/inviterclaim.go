@@ -75,7 +75,7 @@ func (i *Inviter) hello(now time.Time, m messages.TicketHello) []InviterEffect {
 			same++
 		}
 	}
-	if same >= maxTicketAttempts || len(i.attempts) >= maxAttempts {
+	if same >= maxTicketAttempts || same > 0 && len(i.attempts) >= maxAttempts {
 		return nil
 	}
 	i.attempts = append(i.attempts, &knock{id: id, ticket: t, state: knockHandshaking, until: now.Add(handshakeWithin)})
