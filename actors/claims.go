@@ -54,6 +54,19 @@ func (c *claims) allows(id messages.AttemptID) (allowedSync, bool) {
 	return what, ok
 }
 
+// allowedIn are the attempts whose channels may sync a context.
+func (c *claims) allowedIn(cx messages.ContextID) map[messages.AttemptID]messages.AuthorityID {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	members := make(map[messages.AttemptID]messages.AuthorityID)
+	for id, what := range c.allowed {
+		if what.context == cx {
+			members[id] = what.member
+		}
+	}
+	return members
+}
+
 // forget drops what is known of an attempt, and says what it was allowed.
 func (c *claims) forget(id messages.AttemptID) (allowedSync, bool) {
 	c.mu.Lock()

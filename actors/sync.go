@@ -33,7 +33,7 @@ func (n *Node) syncChild(cx messages.ContextID) supervision.Child {
 }
 
 // syncBegin is what a life begins with: what the journal holds, and with whom
-// there are channels.
+// there are channels, those of tickets included.
 func (n *Node) syncBegin(cx messages.ContextID) []messages.JournalSyncMessage {
 	var first []messages.JournalSyncMessage
 	if state, ok := n.views.state(cx); ok {
@@ -42,6 +42,11 @@ func (n *Node) syncBegin(cx messages.ContextID) []messages.JournalSyncMessage {
 	for _, line := range n.lines.Load().Channels() {
 		if r := line.Record(); r != nil && r.Context == cx && (r.Open || r.CatchUpUntil != 0) {
 			first = append(first, messages.SyncPeerUp{Peer: r.Peer, Channel: r.Channel})
+		}
+	}
+	for id, member := range n.claims.allowedIn(cx) { // the channels of tickets
+		if line, ok := n.lines.Load().Attempt(id); ok && line.Record() != nil {
+			first = append(first, messages.SyncPeerUp{Peer: member, Channel: line.Record().Channel})
 		}
 	}
 	return first

@@ -154,8 +154,13 @@ func (y *Sync) stateChanged(state messages.JournalState) {
 
 func (y *Sync) peerUp(now time.Time, e messages.SyncPeerUp) {
 	if peer := y.peers[e.Peer]; peer != nil {
+		// A session on a channel that was replaced may be one that the peer has
+		// forgotten: it would win over the new one and say nothing.
+		if s := y.sessions[peer.session]; s != nil && peer.channel != e.Channel {
+			y.end(now, s, SyncEnd{Reason: EndLost, Detail: "the channel was replaced"}, true)
+		}
 		peer.channel = e.Channel
-		peer.want, peer.retryAt = true, now
+		peer.want, peer.retryAt, peer.failures = true, now, 0
 		return
 	}
 	if len(y.peers) == 0 {
