@@ -2,7 +2,6 @@ package actors
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
 	"sync"
 	"time"
 
@@ -10,11 +9,13 @@ import (
 	"github.com/waymeet/waymeet/transport/mux"
 )
 
-// heldHellos and helloAge bound how many inbound hellos are remembered, and
-// for how long: an attempt needs the datagram that began it (SPEC 6.3).
+// heldHellos and helloAge bound how many inbound hellos are held until their
+// attempt begins, which needs the datagram, and for how long (SPEC 6.3);
+// senderHellos, how many under one sender's name.
 const (
-	heldHellos = 256
-	helloAge   = time.Minute
+	heldHellos   = 256
+	senderHellos = 8
+	helloAge     = time.Minute
 )
 
 // attempts is what the transport must know of an attempt before it has a line:
@@ -29,6 +30,8 @@ type attempts struct {
 type heldHello struct {
 	datagram []byte
 	at       time.Time
+	topic    helloTopic
+	sender   messages.AuthorityID
 }
 
 // attemptEntry is one attempt whose handshaker runs.
@@ -47,29 +50,53 @@ type handshakeOwner interface {
 	handshakerDown(messages.HandshakerDown)
 }
 
-// keep remembers an inbound hello and returns its hash.
-func (a *attempts) keep(datagram []byte, now time.Time) messages.HelloHash {
-	hash := messages.HelloHash(sha256.Sum256(datagram))
+// keep holds the datagram of an inbound hello until its attempt begins. Nobody
+// has checked it yet, and its sender is only what it says. So it is the oldest
+// that goes where there is no room: of the same sender, or of the context or
+// ticket that has the most. SPEC 2.5: what floods one context is not paid by
+// another.
+func (a *attempts) keep(hash messages.HelloHash, hello heldHello) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.hellos == nil {
 		a.hellos = make(map[messages.HelloHash]heldHello)
 	}
-	if len(a.hellos) >= heldHellos {
-		a.expire(now)
+	held := make(map[helloTopic]int)
+	sent := 0
+	for other, h := range a.hellos {
+		switch {
+		case other == hash || hello.at.Sub(h.at) > helloAge:
+			delete(a.hellos, other)
+			continue
+		case h.topic == hello.topic && h.sender == hello.sender:
+			sent++
+		}
+		held[h.topic]++
 	}
-	if len(a.hellos) < heldHellos {
-		a.hellos[hash] = heldHello{datagram, now}
+	switch {
+	case sent >= senderHellos:
+		a.dropOldest(func(h heldHello) bool { return h.topic == hello.topic && h.sender == hello.sender })
+	case len(a.hellos) >= heldHellos:
+		most := hello.topic
+		for topic, count := range held {
+			if count > held[most] {
+				most = topic
+			}
+		}
+		a.dropOldest(func(h heldHello) bool { return h.topic == most })
 	}
-	return hash
+	a.hellos[hash] = hello
 }
 
-func (a *attempts) expire(now time.Time) {
-	for hash, held := range a.hellos {
-		if now.Sub(held.at) > helloAge {
-			delete(a.hellos, hash)
+// dropOldest drops the oldest of the hellos that match; a is locked.
+func (a *attempts) dropOldest(matches func(heldHello) bool) {
+	var oldest messages.HelloHash
+	for hash, h := range a.hellos {
+		if matches(h) && (oldest.IsZero() || h.at.Before(a.hellos[oldest].at)) {
+			oldest = hash
 		}
 	}
+	delete(a.hellos, oldest)
 }
 
 // begin enters an attempt with a fresh key index. It reports false if the
@@ -90,6 +117,7 @@ func (a *attempts) begin(socket *mux.Socket, entry attemptEntry) (messages.KeyIn
 		socket.ReleaseIndex(index)
 		return 0, false
 	}
+	delete(a.hellos, id.Hello) // the same hello again is answered from the line
 	entry.hello = held.datagram
 	entry.terms.ReceiveIndex = index
 	a.open[id] = entry

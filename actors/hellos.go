@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"crypto/sha256"
 	"sync"
 	"time"
 
@@ -97,8 +98,11 @@ func (n *Node) takeHello(h mux.Hello) bool {
 	if err != nil {
 		return false
 	}
-	hash := n.attempts.keep(h.Raw, time.Now())
-	via := h.Via
+	hash, via := messages.HelloHash(sha256.Sum256(h.Raw)), h.Via
+	if hello.Kind == messages.HelloInit {
+		about := helloTopic{context: topic.context, ticket: topic.ticket} // the epoch is its sender's choice
+		n.attempts.keep(hash, heldHello{datagram: h.Raw, at: time.Now(), topic: about, sender: hello.Sender})
+	}
 	switch {
 	case topic.ticket.IsZero():
 		n.tellManager(messages.HelloReceived{
