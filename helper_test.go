@@ -74,6 +74,7 @@ func stop(t *testing.T, running interface{ Stop(context.Context) error }) {
 // ticket.
 type meeting struct {
 	anna, ben *waymeet.Node
+	ticket    string
 	// here and there are the context as anna and as ben see it.
 	here, there waymeet.Context
 	// toBen is ben as anna sees him, toAnna the other way round.
@@ -89,7 +90,7 @@ func meet(t *testing.T, anna, ben *waymeet.Node) meeting {
 		t.Fatal(err)
 	}
 	return meeting{
-		anna: anna, ben: ben, here: here, there: there,
+		anna: anna, ben: ben, ticket: ticket, here: here, there: there,
 		toBen: here.Peer(ben.Authority()), toAnna: there.Peer(anna.Authority()),
 	}
 }

@@ -22,12 +22,15 @@ func TestTwoNodesMeet(t *testing.T) {
 	start := func(dir string) *waymeet.Node {
 		return startNode(t, waymeet.Config{StateDir: dir, Relays: []string{relay.URL()}, UnsafeDebug: true})
 	}
-	m := meet(t, start(dirs[0]), start(dirs[1]))
+	anna, ben := start(dirs[0]), start(dirs[1])
+	events := anna.Events(patient(t))
+	m := meet(t, anna, ben)
 	if m.here.ID() != m.there.ID() {
 		t.Fatalf("anna founded %s, ben joined %s", m.here.ID(), m.there.ID())
 	}
 	t.Run("both are members of one context", m.agree)
-	t.Run("the channel moves from the relay to a direct path", func(t *testing.T) { m.movesToDirect(t, dirs) })
+	t.Run("the channel is first on the relay, then direct", func(t *testing.T) { relayFirst(t, events) })
+	t.Run("the channel moves between relay and direct path", func(t *testing.T) { m.move(t, dirs) })
 	t.Run("bytes arrive as they were, both ways", m.exchangeBytes)
 	t.Run("a file never lands on another", func(t *testing.T) { m.sendFiles(t, dirs[1]) })
 	t.Run("facts arrive", m.appendFacts)
@@ -36,7 +39,8 @@ func TestTwoNodesMeet(t *testing.T) {
 // Two nodes that reach each other need no relay, not even in their first moment.
 func TestTwoNodesMeetWithoutRelay(t *testing.T) {
 	t.Parallel()
-	m := meet(t, startNode(t, waymeet.Config{}), startNode(t, waymeet.Config{}))
+	ben := startNode(t, waymeet.Config{})
+	m := meet(t, startNode(t, waymeet.Config{}), ben) // anna invites before she knows her own addresses
 	openStream(t, m.toBen, m.toAnna, "direct/1")
 	m.onPath(t, waymeet.PathDirect)
 }
@@ -54,15 +58,50 @@ func (m meeting) agree(t *testing.T) {
 	}
 }
 
-// SPEC 10.1: "Start on the relay …; upgrade in the background"; 10.8: "'Why?'
+// SPEC 10.1: "Start on the relay …; upgrade in the background; promote only on
+// a validated, recoverable path".
+func relayFirst(t *testing.T, events <-chan waymeet.Event) {
+	up := false
+	for e := range events {
+		switch {
+		case e.Kind == waymeet.EventChannelUp && e.Path != waymeet.PathRelay:
+			t.Fatalf("the channel came up %s", e.Path)
+		case e.Kind == waymeet.EventChannelUp:
+			up = true
+		case e.Kind == waymeet.EventPathChanged && up && e.Path == waymeet.PathDirect:
+			if !strings.HasPrefix(e.Reason, "relay → direct (validated 127.0.0.1:") {
+				t.Errorf("direct because %q", e.Reason)
+			}
+			return
+		}
+	}
+	t.Fatal("the channel never became direct")
+}
+
+// SPEC 10.1: "The channel's streams never notice any of it"; 10.8: "'Why?'
 // always has an answer."
-func (m meeting) movesToDirect(t *testing.T, dirs []string) {
+func (m meeting) move(t *testing.T, dirs []string) {
+	out, in := openStream(t, m.toBen, m.toAnna, "kept/1")
+	defer out.Close()
+	defer in.Close()
+	say := func(word string) {
+		heard := make([]byte, len(word))
+		if _, err := io.WriteString(out, word); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(in, heard); err != nil || string(heard) != word {
+			t.Fatalf("heard %q: %v", heard, err)
+		}
+	}
+
 	m.onPath(t, waymeet.PathDirect)
 	holdRelay(t, true, dirs...)
 	m.onPath(t, waymeet.PathRelay)
+	say("on the relay")
 	before := peerStatus(t, m.anna)
 	holdRelay(t, false, dirs...)
 	m.onPath(t, waymeet.PathDirect)
+	say("direct")
 	after := peerStatus(t, m.anna)
 	if after.Channel != before.Channel || after.Channel != peerStatus(t, m.ben).Channel {
 		t.Errorf("the channel was %s before the move, %s after it, %s at ben", before.Channel, after.Channel, peerStatus(t, m.ben).Channel)

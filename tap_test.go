@@ -55,6 +55,8 @@ func TestRelaySeesNothing(t *testing.T) {
 	stop(t, relay)
 
 	secrets := wireSecrets(t, m.here.ID(), annaDir, benDir)
+	secret := parseTicket(t, m.ticket).Secret
+	secrets["the ticket's secret"] = secret[:]
 	seen := make(map[string]int)
 	forwarded := 0
 	for _, datagram := range readTap(t, tap) {
