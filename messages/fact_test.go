@@ -55,9 +55,9 @@ func second[T any](_ T, err error) error { return err }
 // outsiders".
 func TestContextIsTheHashOfItsFounding(t *testing.T) {
 	op := messages.ContextFounded{Founder: messages.PublicKey{1}}
-	other := op
+	same, other := op, op
 	other.Random[31]++
-	if op.Context() == other.Context() || op.Context() != op.Context() {
+	if op.Context() == other.Context() || op.Context() != same.Context() {
 		t.Error("the id does not follow from the op")
 	}
 }

@@ -39,8 +39,8 @@ func TestParseRefusesOtherText(t *testing.T) {
 
 // SPEC 1.1: "the id proves the key."
 func TestAuthorityFollowsFromTheKey(t *testing.T) {
-	a, b := messages.PublicKey{1}, messages.PublicKey{2}
-	if a.Authority() == b.Authority() || a.Authority() != a.Authority() {
+	a, same, b := messages.PublicKey{1}, messages.PublicKey{1}, messages.PublicKey{2}
+	if a.Authority() == b.Authority() || a.Authority() != same.Authority() {
 		t.Error("the id does not follow from the key")
 	}
 	if messages.Hash(messages.LabelContext, a[:]) == [32]byte(a.Authority()) {

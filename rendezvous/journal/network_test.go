@@ -43,14 +43,6 @@ func (w *network) link(a, b int) {
 	w.up(b, a)
 }
 
-func (w *network) linkAll() {
-	for a := range w.nodes {
-		for b := range a {
-			w.link(a, b)
-		}
-	}
-}
-
 func (w *network) up(a, b int) {
 	w.nodes[a].stepSync(w.now, messages.SyncPeerUp{Peer: w.nodes[b].identity.Authority()})
 }

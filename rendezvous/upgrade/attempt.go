@@ -1,7 +1,6 @@
 package upgrade
 
 import (
-	"net/netip"
 	"time"
 
 	"github.com/waymeet/waymeet/messages"
@@ -90,16 +89,6 @@ func (a *attempt) due() time.Time {
 		return a.end
 	}
 	return a.next
-}
-
-// find is the target with that address.
-func (a *attempt) find(addr netip.AddrPort) *target {
-	for _, t := range a.targets {
-		if t.addr == addr {
-			return t
-		}
-	}
-	return nil
 }
 
 // current reports the generations that a new attempt relies on.

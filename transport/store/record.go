@@ -19,12 +19,14 @@ const schema = 1
 
 const sumSize = 8
 
+// What describes the database itself.
 const (
-	bucketMeta     messages.Bucket = "meta"
-	keySchema                      = "schema"
-	keyContext                     = "context"
-	keyCount                       = "count"
-	keyFingerprint                 = "fingerprint"
+	bucketMeta messages.Bucket = "meta"
+
+	keySchema      = "schema"
+	keyContext     = "context"
+	keyCount       = "count"
+	keyFingerprint = "fingerprint"
 )
 
 // recordHash is the hash over bucket, key and value: its head is the record's
