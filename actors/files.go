@@ -64,11 +64,12 @@ func sendProblem(pair channel.Pair, name string, err error) error {
 // receiveFile stores a file that a peer sends. Bytes do not pass through any
 // actor, so no kill of one can lose them.
 func (n *Node) receiveFile(pair channel.Pair, stream *quicx.Stream) {
+	sender := filedrop.Sender(pair.Context.String() + " " + pair.Peer.String())
 	n.receiving.Go(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		defer context.AfterFunc(n.closing, cancel)()
-		file, err := n.inbox.Receive(ctx, stream)
+		file, err := n.inbox.Receive(ctx, sender, stream)
 		if err != nil {
 			n.log.Info("file not received", "peer", pair.Peer.Short(), "reason", err)
 			return

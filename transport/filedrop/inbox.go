@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/waymeet/waymeet/messages"
 )
@@ -35,11 +36,22 @@ type Limits struct {
 	Reserve uint64
 	// MaxAtOnce is how many files may be under way. Default 16.
 	MaxAtOnce int
+	// MaxPerSender is how many of them one sender may have. Default 4.
+	MaxPerSender int
+	// Patience is how long a sender may stay silent. Default 30 s.
+	Patience time.Duration
 }
 
 func (l Limits) maxSize() uint64 { return cmp.Or(l.MaxSize, math.MaxInt64) }
 func (l Limits) reserve() uint64 { return cmp.Or(l.Reserve, 64<<20) }
 func (l Limits) maxAtOnce() int  { return cmp.Or(l.MaxAtOnce, 16) }
+
+func (l Limits) maxPerSender() int       { return cmp.Or(l.MaxPerSender, 4) }
+func (l Limits) patience() time.Duration { return cmp.Or(l.Patience, 30*time.Second) }
+
+// Sender is whose share of the Inbox a file takes: whatever string stands for
+// one peer.
+type Sender string
 
 // Inbox stores files from peers in one directory. It is safe for concurrent
 // use; there is one Inbox for a directory.
@@ -57,9 +69,9 @@ type Inbox struct {
 	free func() (uint64, error)
 
 	mu sync.Mutex
-	// underWay counts files, due the bytes of theirs that are still to come.
-	underWay int
-	due      uint64
+	// all is what all senders have together, of what each one has.
+	all share
+	of  map[Sender]share
 	// parts numbers the part files.
 	parts uint64
 }
@@ -74,7 +86,7 @@ func OpenInbox(directory string, limits Limits) (*Inbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("folder for received files: %w", err)
 	}
-	inbox := &Inbox{limits: limits, root: root}
+	inbox := &Inbox{limits: limits, root: root, of: make(map[Sender]share)}
 	if err := inbox.prepare(); err != nil {
 		inbox.Close()
 		return nil, fmt.Errorf("folder for received files: %w", err)
@@ -113,16 +125,18 @@ type Received struct {
 
 // Receive takes one file from a stream whose protocol name has been read. It
 // returns when the file is durable and acknowledged, closes the stream, and
-// ends early when ctx ends. Whatever goes wrong before the file is complete
+// ends early when ctx ends, or when nothing comes for as long as Limits.Patience
+// (if the stream is a net.Conn or like one). Whatever goes wrong before the file is complete
 // leaves nothing behind.
 //
 // The error is a RefusedError (the peer was told), ErrBroken, or that of ctx.
 // If it is ErrBroken and the name is not empty, the file is stored, but the
 // peer may not know it.
-func (i *Inbox) Receive(ctx context.Context, s Stream) (Received, error) {
+func (i *Inbox) Receive(ctx context.Context, from Sender, s Stream) (Received, error) {
 	defer s.Close()
 	defer context.AfterFunc(ctx, func() { s.Close() })()
-	received, err := i.receive(s)
+	s = patientStream{s, i.limits.patience()}
+	received, err := i.receive(from, s)
 	var refused *RefusedError
 	switch {
 	case err == nil:
@@ -136,7 +150,7 @@ func (i *Inbox) Receive(ctx context.Context, s Stream) (Received, error) {
 	return received, err
 }
 
-func (i *Inbox) receive(s Stream) (Received, error) {
+func (i *Inbox) receive(from Sender, s Stream) (Received, error) {
 	frame, err := messages.ReadFileFrame(s)
 	offer, ok := frame.(messages.FileOffer)
 	switch {
@@ -148,15 +162,15 @@ func (i *Inbox) receive(s Stream) (Received, error) {
 	if err := CheckName(offer.Name); err != nil {
 		return Received{}, &RefusedError{Name: offer.Name, Reason: messages.FileNameBad, Err: err}
 	}
-	if refused := i.admit(offer); refused != nil {
+	if refused := i.admit(from, offer); refused != nil {
 		return Received{}, refused
 	}
-	due := offer.Size
-	defer func() { i.release(due) }()
+	coming := place{from: from, due: offer.Size}
+	defer i.release(&coming)
 	if err := write(s, messages.FileAccepted{}); err != nil {
 		return Received{}, err
 	}
-	received, err := i.store(s, offer, &due)
+	received, err := i.store(s, offer, &coming)
 	if err != nil {
 		return Received{}, err
 	}
@@ -166,53 +180,9 @@ func (i *Inbox) receive(s Stream) (Received, error) {
 	return received, nil
 }
 
-// admit takes a place and room on the disk for the file.
-//
-// DESIGN, files from peers: "announced size and free space checked first".
-func (i *Inbox) admit(offer messages.FileOffer) *RefusedError {
-	refuse := func(reason messages.FileRefusal, err error) *RefusedError {
-		return &RefusedError{Name: offer.Name, Reason: reason, Err: err}
-	}
-	if offer.Size > i.limits.maxSize() {
-		return refuse(messages.FileTooLarge, nil)
-	}
-	free, err := i.free()
-	if err != nil {
-		return refuse(messages.FileNotStored, err)
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.underWay >= i.limits.maxAtOnce() {
-		return refuse(messages.FileBusy, nil)
-	}
-	taken := i.due + i.limits.reserve()
-	if taken < i.due || free < taken || free-taken < offer.Size {
-		return refuse(messages.FileNoSpace, nil)
-	}
-	i.underWay++
-	i.due += offer.Size
-	return nil
-}
-
-// release gives back the place, and the room for what never came.
-func (i *Inbox) release(due uint64) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.underWay--
-	i.due -= due
-}
-
-// arrived gives back room that is now taken on the disk itself.
-func (i *Inbox) arrived(n int, due *uint64) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.due -= uint64(n)
-	*due -= uint64(n)
-}
-
 // store writes the content to a part file and, when it is complete and
 // durable, gives it its name.
-func (i *Inbox) store(s Stream, offer messages.FileOffer, due *uint64) (received Received, err error) {
+func (i *Inbox) store(s Stream, offer messages.FileOffer, coming *place) (received Received, err error) {
 	part := path.Join(partDir, strconv.FormatUint(i.nextPart(), 10))
 	notStored := func(err error) error {
 		return &RefusedError{Name: offer.Name, Reason: messages.FileNotStored, Err: err}
@@ -227,7 +197,7 @@ func (i *Inbox) store(s Stream, offer messages.FileOffer, due *uint64) (received
 		_ = i.root.Remove(part)
 	}()
 	received = Received{Size: offer.Size}
-	if received.Hash, err = i.content(file, s, offer, due); err != nil {
+	if received.Hash, err = i.content(file, s, offer, coming); err != nil {
 		return Received{}, err
 	}
 	if err := file.Sync(); err != nil {
@@ -243,18 +213,18 @@ func (i *Inbox) store(s Stream, offer messages.FileOffer, due *uint64) (received
 }
 
 // content copies exactly the announced bytes, and sees that no more follow.
-func (i *Inbox) content(file io.Writer, s Stream, offer messages.FileOffer, due *uint64) (hash [sha256.Size]byte, err error) {
+func (i *Inbox) content(file io.Writer, s Stream, offer messages.FileOffer, coming *place) (hash [sha256.Size]byte, err error) {
 	digest, buffer := sha256.New(), make([]byte, chunk)
-	for *due > 0 {
-		n, err := s.Read(buffer[:min(chunk, *due)])
+	for coming.due > 0 {
+		n, err := s.Read(buffer[:min(chunk, coming.due)])
 		digest.Write(buffer[:n])
 		if _, wrong := file.Write(buffer[:n]); wrong != nil {
 			return hash, &RefusedError{Name: offer.Name, Reason: notWritten(wrong), Err: wrong}
 		}
-		i.arrived(n, due)
+		i.arrived(n, coming)
 		switch {
-		case err == io.EOF && *due > 0:
-			return hash, fmt.Errorf("%w: %d of %d bytes are missing", ErrBroken, *due, offer.Size)
+		case err == io.EOF && coming.due > 0:
+			return hash, fmt.Errorf("%w: %d of %d bytes are missing", ErrBroken, coming.due, offer.Size)
 		case err != nil && err != io.EOF:
 			return hash, fmt.Errorf("%w: %w", ErrBroken, err)
 		}

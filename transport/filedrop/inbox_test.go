@@ -38,7 +38,7 @@ type result struct {
 func transfer(inbox *Inbox, file Outgoing) (r result) {
 	here, there := newStreams()
 	var both sync.WaitGroup
-	both.Go(func() { r.received, r.err = inbox.Receive(context.Background(), there) })
+	both.Go(func() { r.received, r.err = inbox.Receive(context.Background(), "peer", there) })
 	r.sent, r.sendErr = Send(context.Background(), here, file)
 	both.Wait()
 	return r
@@ -138,7 +138,7 @@ func TestNothingIsEverReplaced(t *testing.T) {
 
 func TestManyFilesOfOneNameAtOnce(t *testing.T) {
 	const many = 12
-	inbox, directory := openInbox(t, Limits{})
+	inbox, directory := openInbox(t, Limits{MaxPerSender: many})
 	var all sync.WaitGroup
 	for n := range many {
 		all.Go(func() {
@@ -161,8 +161,8 @@ func TestManyFilesOfOneNameAtOnce(t *testing.T) {
 	if len(sizes) != many {
 		t.Errorf("%d different files arrived, want %d", len(sizes), many)
 	}
-	if inbox.underWay != 0 || inbox.due != 0 {
-		t.Errorf("%d under way, %d bytes due", inbox.underWay, inbox.due)
+	if inbox.all != (share{}) || len(inbox.of) != 0 {
+		t.Errorf("%+v under way, of %v", inbox.all, inbox.of)
 	}
 }
 
@@ -184,7 +184,7 @@ func refused(t *testing.T, inbox *Inbox, sent []byte) (told messages.FileRefusal
 			}
 		}
 	})
-	_, err = inbox.Receive(context.Background(), there)
+	_, err = inbox.Receive(context.Background(), "peer", there)
 	both.Wait()
 	return told, err
 }
@@ -257,33 +257,10 @@ func TestFileIsRefusedWhen(t *testing.T) {
 			if got := files(t, directory); !slices.Equal(got, empty) {
 				t.Errorf("left over: %v", got)
 			}
-			if inbox.underWay != 0 || inbox.due != 0 {
-				t.Errorf("%d under way, %d bytes due", inbox.underWay, inbox.due)
+			if inbox.all != (share{}) || len(inbox.of) != 0 {
+				t.Errorf("%+v under way, of %v", inbox.all, inbox.of)
 			}
 		})
-	}
-}
-
-// Two files that fit one by one do not fit together: the room that was
-// promised to the first is not promised to the second.
-func TestPromisedRoomIsPromisedOnce(t *testing.T) {
-	inbox, _ := openInbox(t, Limits{Reserve: 100})
-	inbox.free = func() (uint64, error) { return 1000, nil }
-	offer := messages.FileOffer{Name: "a", Size: 600}
-	if r := inbox.admit(offer); r != nil {
-		t.Fatal(r)
-	}
-	if r := inbox.admit(offer); r == nil || r.Reason != messages.FileNoSpace {
-		t.Errorf("the second: %v", r)
-	}
-	due := uint64(600)
-	inbox.arrived(600, &due)
-	if r := inbox.admit(offer); r != nil {
-		t.Errorf("after the first has arrived: %v", r)
-	}
-	inbox.release(due)
-	if inbox.underWay != 1 || inbox.due != 600 {
-		t.Errorf("%d under way, %d bytes due", inbox.underWay, inbox.due)
 	}
 }
 
@@ -364,7 +341,7 @@ func TestReceiveEndsWithItsContext(t *testing.T) {
 		here.Write([]byte("half"))
 		cancel()
 	})
-	if _, err := inbox.Receive(ctx, there); !errors.Is(err, context.Canceled) {
+	if _, err := inbox.Receive(ctx, "peer", there); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	both.Wait()
