@@ -20,7 +20,9 @@ type claims struct {
 	mu      sync.Mutex
 	streams map[messages.AttemptID]*quicx.Stream
 	allowed map[messages.AttemptID]allowedSync
+	// running counts the readers and writers; none begins once closed is set.
 	running sync.WaitGroup
+	closed  bool
 }
 
 // allowedSync is what a ticket's channel may carry beside the claim.
@@ -29,22 +31,44 @@ type allowedSync struct {
 	member  messages.AuthorityID
 }
 
-func (c *claims) put(id messages.AttemptID, stream *quicx.Stream) {
+// put enters the claim stream of a line, and refuses a second one: there is one
+// claim a channel. What is entered lives no longer than the line, whose end
+// comes with a forget.
+func (c *claims) put(l *vault.Line, stream *quicx.Stream) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	id := l.Attempt()
+	if _, exists := c.streams[id]; exists || isOver(l) {
+		return false
+	}
 	if c.streams == nil {
 		c.streams = make(map[messages.AttemptID]*quicx.Stream)
 	}
 	c.streams[id] = stream
+	return true
 }
 
-func (c *claims) allow(id messages.AttemptID, what allowedSync) {
+// allow enters what a line's channel may carry, as long as the line lives.
+func (c *claims) allow(l *vault.Line, what allowedSync) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if isOver(l) {
+		return false
+	}
 	if c.allowed == nil {
 		c.allowed = make(map[messages.AttemptID]allowedSync)
 	}
-	c.allowed[id] = what
+	c.allowed[l.Attempt()] = what
+	return true
+}
+
+func isOver(l *vault.Line) bool {
+	select {
+	case <-l.Done():
+		return true
+	default:
+		return false
+	}
 }
 
 func (c *claims) allows(id messages.AttemptID) (allowedSync, bool) {
@@ -86,9 +110,27 @@ func (c *claims) send(id messages.AttemptID, frame messages.ClaimFrame) {
 	if stream == nil {
 		return
 	}
-	c.running.Go(func() {
+	c.start(func() {
 		_, _ = stream.Write(messages.AppendClaimFrame(nil, frame)) // the line is closing
 	})
+}
+
+// start runs a reader or writer, unless the node is stopping.
+func (c *claims) start(run func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.running.Go(run)
+	}
+}
+
+// wait lets nothing begin any more, and waits for what runs. The lines are
+// closed already.
+func (c *claims) wait() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.running.Wait()
 }
 
 // closeInbound resets the streams on which others claim.
@@ -153,7 +195,9 @@ func (n *Node) allowSync(id messages.AttemptID, cx messages.ContextID, member me
 	if !ok {
 		return
 	}
-	n.claims.allow(id, allowedSync{cx, member})
+	if !n.claims.allow(line, allowedSync{cx, member}) {
+		return
+	}
 	line.Allow(protocolSync)
 	if record := line.Record(); record != nil {
 		n.tellSync(cx, messages.SyncPeerUp{Peer: member, Channel: record.Channel})
@@ -162,9 +206,12 @@ func (n *Node) allowSync(id messages.AttemptID, cx messages.ContextID, member me
 
 // takeClaim reads what a joiner says on its claim stream.
 func (n *Node) takeClaim(l *vault.Line, stream *quicx.Stream) {
+	if !n.claims.put(l, stream) {
+		stream.Reset(resetBusy)
+		return
+	}
 	id := l.Attempt()
-	n.claims.put(id, stream)
-	n.claims.running.Go(func() {
+	n.claims.start(func() {
 		reader := bufio.NewReader(stream)
 		for {
 			frame, err := messages.ReadClaimFrame(reader)
@@ -191,7 +238,10 @@ func (n *Node) makeClaim(ctx context.Context, id messages.AttemptID, claim messa
 	if err != nil {
 		return
 	}
-	n.claims.put(id, stream)
+	if !n.claims.put(line, stream) {
+		stream.Reset(resetBusy)
+		return
+	}
 	defer context.AfterFunc(ctx, func() { stream.Reset(0) })()
 	if _, err := stream.Write(messages.AppendClaimFrame(nil, claim)); err != nil {
 		return

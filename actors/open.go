@@ -149,7 +149,7 @@ func (n *Node) closeAll() {
 		_ = lines.Close() // from here on nothing hands out a stream
 	}
 	n.sessions.wait()
-	n.claims.running.Wait()
+	n.claims.wait()
 	n.receiving.Wait()
 	if n.socket != nil {
 		_ = n.socket.Close()
