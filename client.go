@@ -3,6 +3,7 @@ package waymeet
 import (
 	"context"
 	"io"
+	"time"
 
 	"github.com/waymeet/waymeet/actors"
 	"github.com/waymeet/waymeet/messages"
@@ -64,8 +65,14 @@ func (b backend) Invite(ctx context.Context, request admin.InviteRequest) (strin
 	return founded.Invite(ctx, request.Lifetime)
 }
 
+// joinPatience is a little less than the minute that the command line waits for
+// a join: the one who asks is to hear the reason, and not a bare timeout.
+const joinPatience = 50 * time.Second
+
 // Join implements admin.Backend.
 func (b backend) Join(ctx context.Context, ticket string) (admin.JoinResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, joinPatience)
+	defer cancel()
 	context, inviter, err := b.n.node.Join(ctx, ticket)
 	return admin.JoinResult{Context: context, Peer: inviter}, err
 }
