@@ -40,6 +40,7 @@ func (n *Node) spawnPair(pair channel.Pair) {
 // stopPair ends the actor of a pair and forgets what was kept for it.
 func (n *Node) stopPair(pair channel.Pair) {
 	_ = n.tree().StopChild(atPair(pair))
+	n.endPairDials(pair)
 	n.reach.Delete(pair)
 	n.savedConnections.Delete(pair)
 }
@@ -85,6 +86,7 @@ func (n *Node) endpointsChanged(cx messages.ContextID) {
 		}
 		if endpoints, ok := n.peerEndpoints(pair); ok {
 			n.tellPair(pair, endpoints)
+			n.endOldDials(pair, endpoints.Endpoints)
 		}
 		n.tellPair(pair, local)
 	}

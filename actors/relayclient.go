@@ -21,6 +21,9 @@ func (n *Node) performRelay(use *relayUse, effect relay.ClientEffect) {
 		if datagram, err := use.control.Seal(e.Control); err == nil {
 			n.sendRelay(use, datagram)
 		}
+		if _, bye := e.Control.(messages.RelayBye); bye {
+			n.leaveUnused(use) // nothing was wanted of it for a while
+		}
 	case relay.SendRegister:
 		n.sendRegister(use, e)
 	case relay.Ready:
@@ -90,7 +93,7 @@ func (n *Node) sessionReady(use *relayUse, e relay.SessionReady) {
 	dial, ok := use.dials[e.Dial]
 	path := messages.Path{Kind: messages.PathRelay, Addr: use.addr, Session: e.Session}
 	if ok {
-		dial.session = e.Session
+		dial.session, dial.ready = e.Session, true
 		use.dials[e.Dial] = dial
 	}
 	use.mu.Unlock()
@@ -99,7 +102,7 @@ func (n *Node) sessionReady(use *relayUse, e relay.SessionReady) {
 		return
 	}
 	// Nobody wants it any more.
-	tell[messages.RelayClientMessage](n, atRelays+"/"+use.key.name(), messages.RelayEndSession{Session: e.Session})
+	n.tellRelay(use, messages.RelayEndSession{Session: e.Session})
 }
 
 func (n *Node) sessionFailed(use *relayUse, e relay.SessionFailed) {
@@ -110,6 +113,9 @@ func (n *Node) sessionFailed(use *relayUse, e relay.SessionFailed) {
 		}
 		dial.told.sessionFailed(dial.endpoint, why)
 	}
+	if e.Reason == 0 {
+		n.leaveUnused(use) // there is nothing to keep warm
+	}
 }
 
 func (n *Node) sessionLost(use *relayUse, e relay.SessionLost) {
@@ -117,14 +123,7 @@ func (n *Node) sessionLost(use *relayUse, e relay.SessionLost) {
 		path := messages.Path{Kind: messages.PathRelay, Addr: use.address(), Session: e.Session}
 		dial.told.sessionLost(path, "the relay went silent")
 	}
-}
-
-func (u *relayUse) dropDial(id messages.RelayDialID) (dialUse, bool) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	dial, ok := u.dials[id]
-	delete(u.dials, id)
-	return dial, ok
+	n.leaveUnused(use)
 }
 
 // addressObserved tells the network actor how a relay sees this node.

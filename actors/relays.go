@@ -26,23 +26,23 @@ type relayKey struct {
 	scope relayScope
 }
 
-func (k relayKey) name() string {
-	return fmt.Sprintf("rk-%x.%s.%x", k.url.Key[:4], k.url.Address, k.scope[:4])
+// name is of the serial-th use: one that has just ended may still be stopping.
+func (k relayKey) name(serial uint64) string {
+	return fmt.Sprintf("rk-%x.%s.%x.%d", k.url.Key[:4], k.url.Address, k.scope[:4], serial)
 }
 
 // relayUse is what of a relay's use outlives its actor: the control keys, what
 // is registered, what was dialled.
 type relayUse struct {
 	key     relayKey
+	name    string
 	control *relaywire.ClientControl
 
 	mu sync.Mutex
 	// addr is where the relay is; invalid until its name is resolved.
-	addr  netip.AddrPort
-	slots map[messages.SlotID]slotUse
-	dials map[messages.RelayDialID]dialUse
-	// nextDial numbers the dials.
-	nextDial messages.RelayDialID
+	addr     netip.AddrPort
+	slots    map[messages.SlotID]slotUse
+	dials    map[messages.RelayDialID]dialUse
 	state    string
 	observed netip.AddrPort
 }
@@ -60,24 +60,13 @@ type slotWatcher interface {
 	slotDown(endpoint messages.LinkEndpoint, why string)
 }
 
-// dialUse is a session that is wanted or held, and who is told about it.
-type dialUse struct {
-	endpoint messages.LinkEndpoint
-	told     sessionWatcher
-	session  messages.HopSession
-}
-
-// sessionWatcher hears what becomes of a dial.
-type sessionWatcher interface {
-	sessionReady(messages.LinkEndpoint, messages.Path)
-	sessionFailed(endpoint messages.LinkEndpoint, why string)
-	sessionLost(path messages.Path, why string)
-}
-
 // relays are all uses of relays by the node.
 type relays struct {
 	mu   sync.Mutex
 	uses map[relayKey]*relayUse
+	// serial numbers the uses, lastDial the dials.
+	serial   uint64
+	lastDial messages.RelayDialID
 }
 
 // all are the uses, in no order.
@@ -91,10 +80,9 @@ func (r *relays) all() []*relayUse {
 	return uses
 }
 
-// use finds or makes the use of a relay, and makes sure that its actor runs.
+// useRelay finds or makes the use of a relay, and makes sure that its actor
+// runs. relays stays locked until the use has what it is for.
 func (n *Node) useRelay(key relayKey) (*relayUse, error) {
-	n.relays.mu.Lock()
-	defer n.relays.mu.Unlock()
 	use := n.relays.uses[key]
 	if use == nil {
 		_, pseudonym, err := ed25519.GenerateKey(rand.Reader)
@@ -105,8 +93,9 @@ func (n *Node) useRelay(key relayKey) (*relayUse, error) {
 		if err != nil {
 			return nil, err
 		}
+		n.relays.serial++
 		use = &relayUse{
-			key: key, control: control, state: "not asked yet",
+			key: key, name: key.name(n.relays.serial), control: control, state: "not asked yet",
 			slots: make(map[messages.SlotID]slotUse), dials: make(map[messages.RelayDialID]dialUse),
 		}
 		use.addr, _ = key.url.AddrPort()
@@ -123,6 +112,8 @@ func (n *Node) useRelay(key relayKey) (*relayUse, error) {
 
 // registerSlot keeps a slot registered at a relay from now on.
 func (n *Node) registerSlot(key relayKey, slotKey ed25519.PrivateKey, told slotWatcher) error {
+	n.relays.mu.Lock()
+	defer n.relays.mu.Unlock()
 	use, err := n.useRelay(key)
 	if err != nil {
 		return err
@@ -131,41 +122,44 @@ func (n *Node) registerSlot(key relayKey, slotKey ed25519.PrivateKey, told slotW
 	use.mu.Lock()
 	use.slots[slot] = slotUse{key: slotKey, told: told}
 	use.mu.Unlock()
-	tell[messages.RelayClientMessage](n, atRelays+"/"+key.name(), messages.RelayRegisterSlot{Slot: slot})
+	n.tellRelay(use, messages.RelayRegisterSlot{Slot: slot})
 	return nil
-}
-
-// dialSlot gets a session with the owner of a slot.
-func (n *Node) dialSlot(scope relayScope, endpoint messages.LinkEndpoint, told sessionWatcher) {
-	key := relayKey{messages.RelayURL{Key: endpoint.RelayKey, Address: endpoint.Address}, scope}
-	use, err := n.useRelay(key)
-	if err != nil {
-		told.sessionFailed(endpoint, err.Error())
-		return
-	}
-	use.mu.Lock()
-	for id, dial := range use.dials { // a newer wish for a slot takes the place of an older one
-		if dial.endpoint.Slot == endpoint.Slot && dial.told == told {
-			delete(use.dials, id)
-		}
-	}
-	use.nextDial++
-	id := use.nextDial
-	use.dials[id] = dialUse{endpoint: endpoint, told: told}
-	use.mu.Unlock()
-	tell[messages.RelayClientMessage](n, atRelays+"/"+key.name(), messages.RelayDialSlot{Dial: id, Slot: endpoint.Slot})
 }
 
 // leaveRelays ends every use of a relay in a scope.
 func (n *Node) leaveRelays(scope relayScope) {
 	n.relays.mu.Lock()
 	defer n.relays.mu.Unlock()
-	for key := range n.relays.uses {
+	for key, use := range n.relays.uses {
 		if key.scope == scope {
-			delete(n.relays.uses, key)
-			_ = n.tree().StopChild(atRelays + "/" + key.name())
+			n.leaveRelay(use)
 		}
 	}
+}
+
+// leaveRelay ends one use of a relay; relays is locked.
+func (n *Node) leaveRelay(use *relayUse) {
+	delete(n.relays.uses, use.key)
+	_ = n.tree().StopChild(atRelays + "/" + use.name) // it may have been given up
+}
+
+// leaveUnused ends the use of a relay of which nothing is wanted any more.
+func (n *Node) leaveUnused(use *relayUse) {
+	n.relays.mu.Lock()
+	defer n.relays.mu.Unlock()
+	if n.relays.uses[use.key] == use && use.unused() {
+		n.leaveRelay(use)
+	}
+}
+
+func (u *relayUse) unused() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.slots)+len(u.dials) == 0
+}
+
+func (n *Node) tellRelay(use *relayUse, message messages.RelayClientMessage) {
+	tell(n, atRelays+"/"+use.name, message)
 }
 
 // relayControl hands a control datagram to the use that it is for.
@@ -175,7 +169,7 @@ func (n *Node) relayControl(from netip.AddrPort, datagram []byte) {
 			continue
 		}
 		if message, ok := use.control.Open(datagram); ok {
-			tell(n, atRelays+"/"+use.key.name(), message)
+			n.tellRelay(use, message)
 			return
 		}
 	}
@@ -184,7 +178,7 @@ func (n *Node) relayControl(from netip.AddrPort, datagram []byte) {
 // toRelays tells every relay client.
 func (n *Node) toRelays(message messages.RelayClientMessage) {
 	for _, use := range n.relays.all() {
-		tell(n, atRelays+"/"+use.key.name(), message)
+		n.tellRelay(use, message)
 	}
 }
 
@@ -192,7 +186,7 @@ func (n *Node) toRelays(message messages.RelayClientMessage) {
 func (n *Node) relayEvidence(path messages.Path, message messages.RelayClientMessage) {
 	for _, use := range n.relays.all() {
 		if use.address() == path.Addr {
-			tell(n, atRelays+"/"+use.key.name(), message)
+			n.tellRelay(use, message)
 		}
 	}
 }
@@ -261,7 +255,7 @@ type relayContext = supervision.Context[messages.RelayClientMessage]
 // again for what is registered and for the sessions that are still wanted.
 func (n *Node) spawnRelay(use *relayUse) error {
 	err := n.tree().Spawn(atRelays, supervision.WorkerSpec[messages.RelayClientMessage]{
-		Name: use.key.name(),
+		Name: use.name,
 		New: func() supervision.Actor[messages.RelayClientMessage] {
 			return supervision.Host[messages.RelayClientMessage, relay.ClientEffect]{
 				New: func(c *relayContext) (supervision.Machine[messages.RelayClientMessage, relay.ClientEffect], error) {
