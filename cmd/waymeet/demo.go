@@ -14,8 +14,10 @@ import (
 )
 
 const (
-	// demoLimit ends a demo that hangs; a good one takes less than 30 s.
-	demoLimit = 2 * time.Minute
+	// demoLimit ends a demo that hangs; a good one takes less than 30 s. A large
+	// file gets the time of demoCopies more, one after the other.
+	demoLimit  = 2 * time.Minute
+	demoCopies = 16
 	// ballastSize is how large a second file is that goes along with a small
 	// one: 50 MB in two seconds are too many turns of a file of a few bytes.
 	ballastSize = 8 << 20
@@ -45,8 +47,6 @@ func (c *command) demo() *cobra.Command {
 // play is the demo: it sets the stage, plays the acts, and clears the stage
 // whatever happened.
 func (c *command) play(ctx context.Context, file, tap string, holdRelay bool) error {
-	ctx, cancel := context.WithTimeout(ctx, demoLimit)
-	defer cancel()
 	report := newReport(c.out, c.json)
 	program, err := os.Executable()
 	if err != nil {
@@ -67,6 +67,8 @@ func (c *command) play(ctx context.Context, file, tap string, holdRelay bool) er
 		return err
 	}
 	p := &play{report: report, stage: newStage(program, dir, tap, report), payload: payload, holdRelay: holdRelay}
+	ctx, cancel := context.WithTimeout(ctx, demoLimit+demoCopies*payload.flow())
+	defer cancel()
 	act, err := p.run(ctx)
 	p.stage.clear()
 	if err != nil {
@@ -75,7 +77,7 @@ func (c *command) play(ctx context.Context, file, tap string, holdRelay bool) er
 			Code: waymeet.ExitFailed, What: "the demo failed in " + act, Whose: err.Error(), Hint: "the logs in " + dir,
 		}
 	}
-	report.pass()
+	report.pass(p.skipped)
 	return os.RemoveAll(dir)
 }
 
@@ -91,13 +93,13 @@ func stageDir() (string, error) {
 
 // choosePayload lists what is sent in turn: the file, and ballast if it is
 // small.
-func choosePayload(file, dir string) ([]payload, error) {
+func choosePayload(file, dir string) (payloads, error) {
 	chosen, err := readPayload(file)
 	if err != nil {
 		return nil, err
 	}
 	if chosen.size >= ballastSize/2 {
-		return []payload{chosen}, nil
+		return payloads{chosen}, nil
 	}
 	path := filepath.Join(dir, "ballast")
 	ballast, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
@@ -109,5 +111,5 @@ func choosePayload(file, dir string) ([]payload, error) {
 		return nil, failed("no ballast", err, "TMPDIR=/tmp")
 	}
 	second, err := readPayload(path)
-	return []payload{chosen, second}, err
+	return payloads{chosen, second}, err
 }

@@ -13,8 +13,10 @@ import (
 const (
 	// killRounds is how often each actor is killed at each node.
 	killRounds = 3
-	// maxJoins bounds the hunt for handshakers, which live for milliseconds.
-	maxJoins = 6
+	// maxJoins bounds the hunt for handshakers, which live for milliseconds, and
+	// deathNews how long the news of a death may take.
+	maxJoins  = 8
+	deathNews = 200 * time.Millisecond
 	// outage is how long the relay stays dead.
 	outage = 300 * time.Millisecond
 )
@@ -36,16 +38,13 @@ var victims = []struct {
 	}},
 }
 
-// handshakers is a glob over the paths of the HandshakerActors.
-const handshakers = "/channels/handshakes/*"
+// handshakers is where the HandshakerActors are.
+const handshakers = "/channels/handshakes/"
 
 // promotion: let go of the relay, and see both ends move to a direct path.
 func (p *play) promotion(ctx context.Context) error {
 	began := time.Now()
-	if err := p.stage.holdRelay(ctx, false); err != nil {
-		return err
-	}
-	if err := p.awaitPath(ctx, waymeet.PathDirect, 20*time.Second); err != nil {
+	if err := p.release(ctx); err != nil {
 		return err
 	}
 	p.report.step("promotion", "relay → direct at both ends after %s", millis(time.Since(began)))
@@ -83,7 +82,8 @@ func (p *play) direct(ctx context.Context) error {
 	var began time.Time
 	var still uint64
 	var flowed int64
-	err := p.until(ctx, 20*time.Second, "the relay's count stands still while 50 MB flow", func() (bool, error) {
+	limit := 20*time.Second + 2*p.payload.flow() // only whole copies count
+	err := p.until(ctx, limit, "the relay's count stands still while 50 MB flow", func() (bool, error) {
 		count, err := p.stage.forwarded(ctx)
 		if err != nil {
 			return false, err
@@ -101,39 +101,13 @@ func (p *play) direct(ctx context.Context) error {
 	return nil
 }
 
-// attempts is what must not be refilled by a kill.
-type attempts struct {
-	used   waymeet.AttemptStatus
-	cycles uint64
-	remote uint64
-	local  waymeet.NetworkGeneration
-}
-
-func (p *play) attempts(ctx context.Context, player *player) (attempts, error) {
-	status, peer, err := player.look(ctx, p.context)
-	if err == nil && peer.Peer.IsZero() {
-		err = fmt.Errorf("%s does not show its peer", player.name)
-	}
-	return attempts{used: peer.Attempts, cycles: peer.Cycles, remote: uint64(peer.CandidateGeneration), local: status.NetworkGeneration}, err
-}
-
-// checkNotRefilled: only a newer generation gives a new budget (SPEC 10.3).
-func checkNotRefilled(before, after attempts) error {
-	sameGenerations := before.remote == after.remote && before.local == after.local
-	switch {
-	case after.cycles < before.cycles:
-		return fmt.Errorf("cycles went back from %d to %d", before.cycles, after.cycles)
-	case after.cycles > before.cycles && sameGenerations:
-		return fmt.Errorf("a cycle was started without a newer generation")
-	case after.cycles == before.cycles && after.used.Used < before.used.Used:
-		return fmt.Errorf("attempts were refilled: %s, then %s", before.used, after.used)
-	}
-	return nil
-}
-
 // killActors: each of the three is killed several times at each node while the
 // file flows both ways.
 func (p *play) killActors(ctx context.Context) error {
+	var err error
+	if p.unharmed, err = p.spent(ctx); err != nil {
+		return err
+	}
 	for _, victim := range victims {
 		var seen []string
 		began := time.Now()
@@ -152,7 +126,10 @@ func (p *play) killActors(ctx context.Context) error {
 		}
 		p.report.step("kill", "%s ×%d in %s; attempts %s", victim.name, len(seen), millis(time.Since(began)), strings.Join(seen, ", "))
 	}
-	return p.onward(ctx, "after the kills")
+	if err := p.onward(ctx, "after the kills"); err != nil {
+		return err
+	}
+	return p.compareUnharmed(ctx)
 }
 
 // find is the actor of that kind at one node.
@@ -169,24 +146,21 @@ func (p *play) find(ctx context.Context, player *player, isOne func(string, waym
 	return found, err
 }
 
-// killOnce kills one actor, waits until it lives again, and compares the
-// attempts before and after.
+// killOnce kills one actor, waits until it has died and lives again, and
+// compares the attempts before and after.
 func (p *play) killOnce(ctx context.Context, player *player, victim waymeet.ActorStatus) (change string, err error) {
 	before, err := p.attempts(ctx, player)
 	if err != nil {
 		return "", err
 	}
-	killed, err := player.admin.Kill(ctx, victim.Path)
-	if err != nil {
+	mark := player.heard()
+	if _, err := player.admin.Kill(ctx, victim.Path); err != nil {
 		return "", err
 	}
-	if killed != 1 {
-		return "", fmt.Errorf("%d were killed, not one", killed)
-	}
 	isIt := func(path string, _ waymeet.ContextID) bool { return path == victim.Path }
-	err = p.until(ctx, 5*time.Second, "it lives again", func() (bool, error) {
+	err = p.until(ctx, 5*time.Second, "it has died and lives again", func() (bool, error) {
 		actor, err := p.find(ctx, player, isIt)
-		return actor.Incarnation > victim.Incarnation || actor.Restarts > victim.Restarts, err
+		return actor.Incarnation > victim.Incarnation && crashes(player.since(mark), victim.Path) == 1, err
 	})
 	if err != nil {
 		return "", err
@@ -194,19 +168,21 @@ func (p *play) killOnce(ctx context.Context, player *player, victim waymeet.Acto
 	return p.compare(ctx, player, before)
 }
 
-// compare checks that nothing was refilled since, and says it in a few words.
-func (p *play) compare(ctx context.Context, player *player, before attempts) (change string, err error) {
-	after, err := p.attempts(ctx, player)
-	if err != nil {
-		return "", err
+// crashes counts the lives that a kill or another panic ended, of the actors
+// whose path begins so.
+func crashes(events []waymeet.Event, path string) (count int) {
+	for _, event := range events {
+		if event.Kind == waymeet.EventActorCrashed && strings.HasPrefix(event.Actor, path) {
+			count++
+		}
 	}
-	return fmt.Sprintf("%s %s→%s", player.name, before.used, after.used), checkNotRefilled(before, after)
+	return count
 }
 
 // onward: every direction has got another whole copy through.
 func (p *play) onward(ctx context.Context, when string) error {
 	before := p.streams.counts()
-	return p.until(ctx, copyLimit, "both directions go on "+when, func() (bool, error) {
+	return p.until(ctx, 2*p.payload.limit(), "both directions go on "+when, func() (bool, error) {
 		for i, count := range p.streams.counts() {
 			// the copy under way had begun before, the next one had not
 			if count < before[i]+2 {
@@ -233,7 +209,10 @@ func (p *play) killHandshakers(ctx context.Context) error {
 		return fmt.Errorf("only %d handshakers were caught with %d tickets", len(seen), joins)
 	}
 	p.report.step("kill", "HandshakerActor ×%d while bob used %d more tickets in %s; attempts %s", len(seen), joins, millis(time.Since(began)), strings.Join(seen, ", "))
-	return p.onward(ctx, "after the joins")
+	if err := p.onward(ctx, "after the joins"); err != nil {
+		return err
+	}
+	return p.compareUnharmed(ctx)
 }
 
 // joinUnderFire lets bob use a ticket and kills his handshakers meanwhile, but
@@ -261,15 +240,23 @@ func (p *play) joinUnderFire(ctx context.Context) (changes []string, err error) 
 	return changes, <-joined
 }
 
-// shootHandshaker kills a handshaker if there is one at this moment.
+// shootHandshaker kills a handshaker if there is one at this moment. The count
+// of Kill is not enough: a handshaker may end by itself before the kill comes
+// to it.
 func (p *play) shootHandshaker(ctx context.Context, player *player) (change string, err error) {
 	before, err := p.attempts(ctx, player)
 	if err != nil {
 		return "", err
 	}
-	killed, err := player.admin.Kill(ctx, handshakers)
-	if err != nil || killed == 0 {
+	mark := player.heard()
+	aimed, err := player.admin.Kill(ctx, handshakers+"*")
+	if err != nil || aimed == 0 {
 		return "", err
+	}
+	for deadline := time.Now().Add(deathNews); crashes(player.since(mark), handshakers) == 0; time.Sleep(askEvery) {
+		if time.Now().After(deadline) {
+			return "", nil
+		}
 	}
 	return p.compare(ctx, player, before)
 }

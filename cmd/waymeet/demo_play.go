@@ -24,11 +24,15 @@ const (
 type play struct {
 	report    *report
 	stage     *stage
-	payload   []payload
+	payload   payloads
 	holdRelay bool
 
 	context waymeet.ContextID
 	streams *streams
+	// unharmed is how the attempts stood before the first kill.
+	unharmed map[*player]attempts
+	// skipped are the acts that were not played.
+	skipped []string
 }
 
 // run plays the acts in order and returns the name of the one that failed.
@@ -36,7 +40,8 @@ func (p *play) run(ctx context.Context) (act string, err error) {
 	acts := []struct {
 		name string
 		play func(context.Context) error
-		// direct acts need a direct path, or an attempt that was used to get one.
+		// direct acts need a direct path, or an attempt that was used to get
+		// one: whoever stays on the relay skips them.
 		direct bool
 	}{
 		{"start", p.start, false},
@@ -51,10 +56,13 @@ func (p *play) run(ctx context.Context) (act string, err error) {
 		{"kill relay", p.killRelay, false},
 		{"generations", p.generations, true},
 		{"promotion again", p.promotion, true},
+		{"direct again", p.direct, true},
+		{"older generation", p.olderGeneration, true},
 		{"end", p.end, false},
 	}
 	for _, act := range acts {
 		if act.direct && p.holdRelay {
+			p.skipped = append(p.skipped, act.name)
 			continue
 		}
 		if err := act.play(ctx); err != nil {
@@ -173,14 +181,26 @@ func (p *play) sync(ctx context.Context) error {
 		return err
 	}
 	p.report.step("sync", "both hold %d facts of epoch %d, fingerprint %.16s, %s", facts[0].Facts, facts[0].Epoch, facts[0].Fingerprint, millis(time.Since(began)))
-	if err := p.stage.holdRelay(ctx, true); err != nil {
-		return err
-	}
-	if err := p.awaitPath(ctx, waymeet.PathRelay, 10*time.Second); err != nil {
+	if err := p.hold(ctx); err != nil {
 		return err
 	}
 	p.tellPaths(ctx, "channel")
 	return nil
+}
+
+// hold keeps both ends on the relay; release lets them find a direct path.
+func (p *play) hold(ctx context.Context) error {
+	if err := p.stage.holdRelay(ctx, true); err != nil {
+		return err
+	}
+	return p.awaitPath(ctx, waymeet.PathRelay, 10*time.Second)
+}
+
+func (p *play) release(ctx context.Context) error {
+	if err := p.stage.holdRelay(ctx, false); err != nil {
+		return err
+	}
+	return p.awaitPath(ctx, waymeet.PathDirect, 20*time.Second)
 }
 
 // awaitPath waits until both ends send over that kind of path.

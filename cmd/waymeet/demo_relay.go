@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/waymeet/waymeet"
@@ -16,10 +16,7 @@ const oldLooks = 10
 // comes back where it was.
 func (p *play) killRelay(ctx context.Context) error {
 	began := time.Now()
-	if err := p.stage.holdRelay(ctx, true); err != nil {
-		return err
-	}
-	if err := p.awaitPath(ctx, waymeet.PathRelay, 10*time.Second); err != nil {
+	if err := p.hold(ctx); err != nil {
 		return err
 	}
 	p.report.step("hold", "direct → relay at both ends after %s", millis(time.Since(began)))
@@ -58,77 +55,115 @@ func (p *play) relayCounts(ctx context.Context, bytes uint64) error {
 	})
 }
 
-// generations: an older network generation changes nothing, a newer one gives
-// a new budget and one fresh cycle. Both nodes are on one machine, so its
+// generations: the same network generation again changes nothing, a newer one
+// gives a new budget and one fresh cycle. Both nodes are on one machine, so its
 // network changes for both.
 func (p *play) generations(ctx context.Context) error {
+	if _, err := p.spent(ctx); err != nil {
+		return err
+	}
+	if err := p.hold(ctx); err != nil { // no attempt begins that would hide a reset
+		return err
+	}
+	if err := p.announceOld(ctx, 0, "again"); err != nil {
+		return err
+	}
+	return p.announceNew(ctx)
+}
+
+// olderGeneration: nor does an older one change anything, once an attempt of
+// the fresh cycle was used: an unused cycle would hide a reset.
+func (p *play) olderGeneration(ctx context.Context) error {
+	return p.announceOld(ctx, 1, "that is older")
+}
+
+// announceNew announces the next generation at both nodes.
+func (p *play) announceNew(ctx context.Context) error {
+	before, marks := make(map[*player]attempts), make(map[*player]int)
 	for _, player := range p.stage.players() {
-		before, err := p.attempts(ctx, player)
-		if err != nil {
-			return err
+		now, err := p.attempts(ctx, player)
+		if err == nil && now.used.Used == 0 {
+			err = errors.New("no attempt was used: a reset could not be seen")
 		}
-		if err := p.announceOld(ctx, player, before); err != nil {
-			return err
+		if err != nil {
+			return fmt.Errorf("%s: %w", player.name, err)
+		}
+		before[player], marks[player] = now, player.heard()
+	}
+	for _, player := range p.stage.players() {
+		if err := player.admin.NetworkChange(ctx, 0); err != nil {
+			return fmt.Errorf("%s: %w", player.name, err)
 		}
 	}
 	for _, player := range p.stage.players() {
-		if err := p.announceNew(ctx, player); err != nil {
-			return err
+		if err := p.awaitReset(ctx, player, before[player], marks[player]); err != nil {
+			return fmt.Errorf("%s: %w", player.name, err)
 		}
 	}
 	return nil
 }
 
-// announceNew announces the next generation, while the relay is held: so no
-// attempt begins that would hide the new budget.
-func (p *play) announceNew(ctx context.Context, player *player) error {
-	before, err := p.attempts(ctx, player)
-	if err != nil {
-		return err
-	}
-	mark := player.heard()
-	if err := player.admin.NetworkChange(ctx, 0); err != nil {
-		return err
-	}
+// awaitReset waits until the newer generation has given one fresh cycle.
+func (p *play) awaitReset(ctx context.Context, player *player, before attempts, mark int) (err error) {
 	var after attempts
 	err = p.until(ctx, 20*time.Second, "the newer generation gives a new budget", func() (bool, error) {
-		var err error
 		after, err = p.attempts(ctx, player)
 		return after.local > before.local && after.cycles > before.cycles && p.resetWasTold(player, mark), err
 	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", player.name, err)
-	}
-	if after.used.Used != 0 {
-		return fmt.Errorf("%s: attempts %s, then %s: they were not reset", player.name, before.used, after.used)
+	switch {
+	case err != nil:
+		return err
+	case after.used.Used != 0:
+		return fmt.Errorf("attempts %s, then %s: they were not reset", before.used, after.used)
+	case after.cycles != before.cycles+1:
+		return fmt.Errorf("cycle %d, then %d: that is not one fresh cycle", before.cycles, after.cycles)
 	}
 	p.report.step("network", "%s: generation %d → %d: attempts %s → %s, cycle %d → %d", player.name, before.local, after.local, before.used, after.used, before.cycles, after.cycles)
 	return nil
 }
 
-// announceOld announces generations that are not newer.
-func (p *play) announceOld(ctx context.Context, player *player, before attempts) error {
-	var olds []string
-	for old := before.local; old > 0 && before.local-old < 2; old-- {
-		mark := player.heard()
-		if err := player.admin.NetworkChange(ctx, old); err != nil {
+// announceOld announces at each node the generation that is so much older than
+// its own: 0 is its own once more.
+func (p *play) announceOld(ctx context.Context, older waymeet.NetworkGeneration, how string) error {
+	for _, player := range p.stage.players() {
+		before, err := p.attempts(ctx, player)
+		if err != nil {
 			return err
 		}
-		olds = append(olds, fmt.Sprint(old))
-		for range oldLooks {
-			after, err := p.attempts(ctx, player)
-			switch {
-			case err != nil:
-				return err
-			case after != before:
-				return fmt.Errorf("%s: generation %d is not newer than %d, and yet %+v became %+v", player.name, old, before.local, before, after)
-			case p.resetWasTold(player, mark):
-				return fmt.Errorf("%s: generation %d is not newer than %d, and yet a budget was reset", player.name, old, before.local)
-			}
-			time.Sleep(askEvery)
+		switch {
+		case before.local <= older:
+			return fmt.Errorf("%s: no generation is older than %d", player.name, before.local)
+		case before.used.Used == 0:
+			return fmt.Errorf("%s: no attempt was used: a reset could not be seen", player.name)
 		}
+		if err := p.announceStale(ctx, player, before, before.local-older); err != nil {
+			return err
+		}
+		p.report.step("network", "%s, at generation %d: %d is announced, %s: nothing changes, attempts %s, cycle %d",
+			player.name, before.local, before.local-older, how, before.used, before.cycles)
 	}
-	p.report.step("network", "%s: generation %s announced again: nothing changes, attempts %s, cycle %d", player.name, strings.Join(olds, " and "), before.used, before.cycles)
+	return nil
+}
+
+// announceStale announces a generation that is not newer and looks whether it
+// has an effect. What the peer's descriptor says may change meanwhile.
+func (p *play) announceStale(ctx context.Context, player *player, before attempts, stale waymeet.NetworkGeneration) error {
+	mark := player.heard()
+	if err := player.admin.NetworkChange(ctx, stale); err != nil {
+		return err
+	}
+	for range oldLooks {
+		after, err := p.attempts(ctx, player)
+		switch {
+		case err != nil:
+			return err
+		case after.used != before.used || after.cycles != before.cycles || after.local != before.local:
+			return fmt.Errorf("%s: generation %d is not newer than %d, and yet %+v became %+v", player.name, stale, before.local, before, after)
+		case p.resetWasTold(player, mark):
+			return fmt.Errorf("%s: generation %d is not newer than %d, and yet a budget was reset", player.name, stale, before.local)
+		}
+		time.Sleep(askEvery)
+	}
 	return nil
 }
 

@@ -14,9 +14,13 @@ import (
 	"time"
 )
 
-// copyLimit is how long one copy of the file may take: longer than any outage
-// that the demo makes.
-const copyLimit = 30 * time.Second
+const (
+	// copyLimit is how long one copy may take beside the time in which it flows:
+	// longer than any outage that the demo makes.
+	copyLimit = 30 * time.Second
+	// slowest is the pace that a copy must reach, in bytes a second.
+	slowest = 10_000_000
+)
 
 // payload is a file that is sent, and what it must be when it arrives.
 type payload struct {
@@ -24,6 +28,20 @@ type payload struct {
 	size   int64
 	sha256 string
 }
+
+// payloads are sent in turn.
+type payloads []payload
+
+// flow is how long the largest may flow at the slowest pace.
+func (all payloads) flow() (longest time.Duration) {
+	for _, what := range all {
+		longest = max(longest, time.Duration(what.size)*(time.Second/slowest))
+	}
+	return longest
+}
+
+// limit is how long one copy of any of them may take.
+func (all payloads) limit() time.Duration { return copyLimit + all.flow() }
 
 func readPayload(path string) (payload, error) {
 	digest, size, err := digestFile(path)
@@ -48,7 +66,7 @@ func digestFile(path string) (digest string, size int64, err error) {
 // owns one goroutine.
 type stream struct {
 	from, to *player
-	payloads []payload
+	payloads payloads
 
 	copies atomic.Int64
 	bytes  atomic.Int64
@@ -61,7 +79,7 @@ type stream struct {
 // streams are the two directions.
 type streams struct{ all []*stream }
 
-func startStreams(ctx context.Context, a, b *player, payloads []payload) *streams {
+func startStreams(ctx context.Context, a, b *player, payloads payloads) *streams {
 	s := &streams{}
 	for _, ends := range [][2]*player{{a, b}, {b, a}} {
 		one := &stream{from: ends[0], to: ends[1], payloads: payloads, ended: make(chan struct{})}
@@ -86,7 +104,7 @@ func (s *stream) run(ctx context.Context) {
 // sendCopy sends one copy, hashes what arrived on the other side's disk, and
 // removes it there.
 func sendCopy(ctx context.Context, from, to *player, what payload) error {
-	ctx, cancel := context.WithTimeout(ctx, copyLimit)
+	ctx, cancel := context.WithTimeout(ctx, payloads{what}.limit())
 	defer cancel()
 	result, err := sendFile(ctx, from.admin, to.id.String(), what.path)
 	if err != nil {
@@ -104,7 +122,7 @@ func sendCopy(ctx context.Context, from, to *player, what payload) error {
 }
 
 // bothWays sends one copy of everything in both directions at once.
-func bothWays(ctx context.Context, a, b *player, payloads []payload) error {
+func bothWays(ctx context.Context, a, b *player, payloads payloads) error {
 	errs := make([]error, 2)
 	var both sync.WaitGroup
 	for i, ends := range [][2]*player{{a, b}, {b, a}} {

@@ -159,3 +159,33 @@ func TestAProcessThatEndsBadlyIsNoticed(t *testing.T) {
 		t.Error("the deaf one lives on")
 	}
 }
+
+func TestOnlyTheDeadCountAsKilled(t *testing.T) {
+	events := []waymeet.Event{
+		{Kind: waymeet.EventActorCrashed, Actor: handshakers + "1"},
+		{Kind: waymeet.EventActorRestarted, Actor: handshakers + "1"},
+		{Kind: waymeet.EventActorCrashed, Actor: "/channels/manager"},
+	}
+	if got := crashes(events, handshakers); got != 1 {
+		t.Errorf("%d handshakers died, want 1", got)
+	}
+}
+
+func TestALargeFileGetsItsTime(t *testing.T) {
+	small, large := payloads{{size: 10}}, payloads{{size: 10}, {size: 30_000_000_000}}
+	if small.limit().Round(time.Second) != copyLimit || large.limit() != copyLimit+3000*time.Second {
+		t.Errorf("small %s, large %s", small.limit(), large.limit())
+	}
+}
+
+func TestASkippedActIsNamed(t *testing.T) {
+	var whole, part bytes.Buffer
+	newReport(&whole, false).pass(nil)
+	newReport(&part, false).pass([]string{"direct", "generations"})
+	if !strings.Contains(whole.String(), "every invariant held") {
+		t.Errorf("whole: %s", &whole)
+	}
+	if strings.Contains(part.String(), "every") || !strings.Contains(part.String(), "direct, generations") {
+		t.Errorf("part: %s", &part)
+	}
+}
