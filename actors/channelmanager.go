@@ -132,9 +132,15 @@ func (n *Node) performChannel(effect channel.Effect) {
 		n.channelDown(e)
 	case channel.AttemptFailed:
 		n.log.Info("attempt failed", "attempt", e.Attempt.String(), "reason", e.Failure.String())
+		n.noChannel.Save(e.Pair, 0, "the last call failed: "+e.Failure.String())
 		n.callFailed(e)
 	case channel.Refused:
+		if e.Decision.Allowed() {
+			n.noChannel.Delete(e.Pair) // what was refused is not any more
+			return
+		}
 		n.log.Info("refused", "context", e.Pair.Context.Short(), "peer", e.Pair.Peer.Short(), "decision", e.Decision.String())
+		n.noChannel.Save(e.Pair, 0, e.Decision.String())
 	}
 }
 
@@ -191,6 +197,7 @@ func (n *Node) channelUp(e channel.ChannelUp) {
 	if !ok {
 		return
 	}
+	n.noChannel.Delete(e.Pair)
 	n.tellPair(e.Pair, n.channelUpMessage(line, e.Initiator))
 	n.tellSync(e.Pair.Context, messages.SyncPeerUp{Peer: e.Pair.Peer, Channel: e.Channel})
 	path := line.Path()
@@ -202,6 +209,7 @@ func (n *Node) channelUp(e channel.ChannelUp) {
 }
 
 func (n *Node) channelDown(e channel.ChannelDown) {
+	n.noChannel.Save(e.Pair, 0, "the channel is over: "+e.Reason.String())
 	n.tellPair(e.Pair, messages.ChannelDown{Channel: e.Channel, Reason: e.Reason.String()})
 	n.stopSync(e.Pair, e.Channel)
 	n.publish(messages.Event{

@@ -168,9 +168,13 @@ func (n *Node) adoptTicketLine(m messages.HandshakeComplete) {
 func (n *Node) ticketLineClosed(l *vault.Line) {
 	id := l.Attempt()
 	if what, ok := n.claims.forget(id); ok {
-		if _, still := n.channelOf(pairIn(what)); !still {
-			n.tellSync(what.context, messages.SyncPeerDown{Peer: what.member})
+		var over messages.ChannelID
+		if record := l.Record(); record != nil {
+			over = record.Channel
 		}
+		// The sync took the ticket's channel for the member's; it goes on with
+		// the one that the two have, if they have one.
+		n.stopSync(pairIn(what), over)
 	}
 	if id.Inbound() {
 		n.tellInviter(messages.TicketChannelClosed{Attempt: id})

@@ -55,9 +55,17 @@ func sendProblem(pair channel.Pair, name string, err error) error {
 	if errors.As(err, &problem) {
 		return problem
 	}
+	hint := "send it again"
+	var refused *filedrop.RefusedError
+	switch {
+	case errors.Is(err, filedrop.ErrName), errors.As(err, &refused) && refused.Reason == messages.FileNameBad:
+		hint = "rename it: at most 200 bytes of UTF-8, no leading dot, no backslash, nothing that does not print"
+	case errors.As(err, &refused):
+		hint = "ask the peer to make room, or send it later"
+	}
 	return messages.Problem{
 		Code: messages.ExitFailed, What: "sending " + messages.Printable(name) + " to " + pair.Peer.Short() + " failed",
-		Whose: messages.Printable(err.Error()), Hint: "send it again",
+		Whose: messages.Printable(err.Error()), Hint: hint,
 	}
 }
 

@@ -204,8 +204,10 @@ const commitAgain = time.Second
 // Contexts are those that the node is a member of, sorted.
 func (n *Node) Contexts() []messages.ContextID { return n.views.contexts() }
 
-// HoldRelay keeps every channel on its relay, or lets it go; for debugging.
+// HoldRelay keeps every channel on its relay, those to come too, or lets it go;
+// for debugging.
 func (n *Node) HoldRelay(on bool) {
+	n.relayHeld.Store(on) // first: who starts now and is not told below reads it
 	for _, pair := range n.pairs() {
 		n.tellPair(pair, messages.HoldRelay{On: on})
 	}

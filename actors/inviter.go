@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"crypto/ed25519"
+	"sync"
 
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/discovery"
@@ -133,20 +134,67 @@ func (s ticketSlot) slotDown(endpoint messages.LinkEndpoint, why string) {
 	s.n.tellInviter(messages.SlotFailed{Ticket: s.ticket, Slot: endpoint.Slot, Why: why})
 }
 
+// welcomes are the welcomes that wait for the node's own descriptor of the new
+// epoch (SPEC 14.2: "The inviter republishes in the new epoch").
+type welcomes struct {
+	mu      sync.Mutex
+	waiting map[messages.ContextID]map[messages.OperationID]journal.Reply
+}
+
+// maxWelcomes bounds those of one context; one that finds no room is asked for
+// again by the inviter.
+const maxWelcomes = 64
+
+func (w *welcomes) keep(cx messages.ContextID, e journal.Reply) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.waiting == nil {
+		w.waiting = make(map[messages.ContextID]map[messages.OperationID]journal.Reply)
+	}
+	if w.waiting[cx] == nil {
+		w.waiting[cx] = make(map[messages.OperationID]journal.Reply)
+	}
+	if len(w.waiting[cx]) < maxWelcomes {
+		w.waiting[cx][e.Operation] = e
+	}
+}
+
+func (w *welcomes) take(cx messages.ContextID) map[messages.OperationID]journal.Reply {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	waiting := w.waiting[cx]
+	delete(w.waiting, cx)
+	return waiting
+}
+
 // memberAdded answers the inviter for an AddMember of its own, and reports
-// whether the reply was one. A welcome waits until the node's own descriptor
-// stands in the new epoch: the inviter asks again until then.
+// whether the reply was one.
 func (n *Node) memberAdded(cx messages.ContextID, e journal.Reply) bool {
-	view := n.views.View(cx)
 	switch {
-	case e.Welcome != nil && view != nil && view.Descriptors[view.Self].Epoch == view.Epoch:
-		n.tellInviter(messages.ClaimAnswered{Operation: e.Operation, Answer: messages.Answer{
-			Kind: messages.AnswerWelcome, Welcome: e.Welcome.Append(nil),
-		}})
-	case e.Welcome == nil && e.Refusal != "":
+	case e.Welcome != nil:
+		n.welcomes.keep(cx, e)
+		n.sendWelcomes(cx)
+	case e.Refusal != "":
 		n.tellInviter(messages.ClaimAnswered{
 			Operation: e.Operation, Answer: messages.RefusedAnswer(messages.InviterDeclined),
 		})
 	}
 	return e.Welcome != nil
+}
+
+// sendWelcomes gives the inviter the welcomes of a context whose open epoch has
+// a descriptor of the node's own.
+func (n *Node) sendWelcomes(cx messages.ContextID) {
+	view := n.views.View(cx)
+	if view == nil {
+		return
+	}
+	if own, published := view.Descriptors[view.Self]; !published || own.Epoch != view.Epoch {
+		return
+	}
+	for operation, reply := range n.welcomes.take(cx) {
+		n.tellInviter(messages.ClaimAnswered{Operation: operation, Answer: messages.Answer{
+			Kind: messages.AnswerWelcome, Welcome: reply.Welcome.Append(nil),
+		}})
+	}
 }

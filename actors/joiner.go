@@ -263,6 +263,9 @@ func (n *Node) endJoin(hash messages.TicketHash) {
 	if attempt != (messages.AttemptID{}) {
 		n.closeTicketAttempt(attempt)
 	}
+	if j.ticket.Inviter == n.identity.Public() {
+		return // a ticket of our own: its keys and slots are the inviter's
+	}
 	n.hellos.dropTicket(n.socket, hash)
 	n.leaveRelays(relayScope(hash))
 }

@@ -63,6 +63,7 @@ type Node struct {
 	attempts  attempts
 	sessions  sessions
 	claims    claims
+	welcomes  welcomes
 	relays    relays
 	joins     joins
 	hub       hub
@@ -79,6 +80,8 @@ type Node struct {
 	reach     vault.Cells[channel.Pair, messages.Path]
 	lastEqual vault.Cells[channel.Pair, [32]byte]
 	completed vault.Cells[channel.Pair, channel.Counter]
+	// noChannel says why a pair has none, for people.
+	noChannel vault.Cells[channel.Pair, string]
 	stunAsked vault.Cells[stun.TransactionID, stunQuestion]
 
 	// Who waits for what.
@@ -91,6 +94,8 @@ type Node struct {
 	attempted  atomic.Uint64
 	requests   atomic.Uint64
 	armed      armedKills
+	// relayHeld is told to every PeerConnectionActor, whenever it starts.
+	relayHeld atomic.Bool
 
 	stopping sync.Once
 	failed   atomic.Pointer[error]

@@ -42,13 +42,15 @@ func (n *Node) stopPair(pair channel.Pair) {
 	_ = n.tree().StopChild(atPair(pair))
 	n.endPairDials(pair)
 	n.reach.Delete(pair)
+	n.noChannel.Delete(pair)
 	n.savedConnections.Delete(pair)
 }
 
-// pairBegin is what a life begins with: the channel, so that nothing is opened
-// that is there already; how the peer may be reached; our network.
+// pairBegin is what a life begins with: whether it is held on the relay; the
+// channel, so that nothing is opened that is there already; how the peer may be
+// reached; our network.
 func (n *Node) pairBegin(pair channel.Pair) []messages.PeerConnectionMessage {
-	var first []messages.PeerConnectionMessage
+	first := []messages.PeerConnectionMessage{messages.HoldRelay{On: n.relayHeld.Load()}}
 	if line, ok := n.channelOf(pair); ok {
 		first = append(first, n.channelUpMessage(line, line.Link().Initiator()))
 	}

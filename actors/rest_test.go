@@ -140,3 +140,38 @@ func TestInviteOutlivesTheInviter(t *testing.T) {
 		}
 	}
 }
+
+// Who is not there yet is held on the relay too.
+func TestHoldRelayHoldsWhoComesLater(t *testing.T) {
+	_, url := newRelay(t)
+	inviter, joiner := newNode(t, t.TempDir(), url), newNode(t, t.TempDir(), url)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	inviter.HoldRelay(true)
+	joiner.HoldRelay(true)
+	cx, err := inviter.Found(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ticket, err := inviter.Invite(ctx, cx, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := joiner.Join(ctx, ticket); err != nil {
+		t.Fatal(err)
+	}
+	held := func(n *Node) bool {
+		pairs := n.pairs()
+		if len(pairs) != 1 {
+			return false
+		}
+		saved, _ := n.savedConnections.Load(pairs[0])
+		return saved.Held
+	}
+	for _, n := range []*Node{inviter, joiner} {
+		eventually(t, "held", func() bool { return held(n) })
+		n.HoldRelay(false)
+		n.Kill(atPairs + "/*")
+		eventually(t, "let go", func() bool { return !held(n) })
+	}
+}

@@ -70,6 +70,7 @@ func (n *Node) peerStatus(pair channel.Pair) messages.PeerStatus {
 		if line, ok = n.establishing(pair); ok {
 			status.State = channelState(*line.Record())
 		}
+		status.Path.Reason = n.whyNoChannel(pair)
 		return status
 	}
 	record, stats, path := line.Record(), line.Link().Stats(), line.Path()
@@ -84,6 +85,21 @@ func (n *Node) peerStatus(pair channel.Pair) messages.PeerStatus {
 		status.Path.Since, status.Path.Reason = messages.MillisOf(line.Made()), "the channel has just come up"
 	}
 	return status
+}
+
+// whyNoChannel says why a pair has no channel now (SPEC 10.8: "'Why?' always has
+// an answer").
+func (n *Node) whyNoChannel(pair channel.Pair) string {
+	if why, known := n.noChannel.Load(pair); known {
+		return why
+	}
+	if _, published := n.views.View(pair.Context).Descriptors[pair.Peer]; !published {
+		return "the peer has published no descriptor yet"
+	}
+	if path, _ := n.reach.Load(pair); path.IsZero() {
+		return "looking for a way to the peer"
+	}
+	return "calling"
 }
 
 // channelState is how far a channel is, for people.

@@ -145,5 +145,6 @@ func (n *Node) contextChanged(cx messages.ContextID) {
 	n.tellPublisher(cx, changed)
 	n.tellManager(changed)
 	n.endpointsChanged(cx)
+	n.sendWelcomes(cx)
 	n.changed.broadcast()
 }

@@ -65,7 +65,7 @@ func (w lineWatcher) LineControl(l *vault.Line, frame []byte) {
 // LinePath implements vault.Watcher.
 func (w lineWatcher) LinePath(l *vault.Line, event mux.Event) {
 	record := l.Record()
-	if record == nil {
+	if record == nil || record.Context.IsZero() { // an attempt, or a ticket's channel
 		return
 	}
 	pair := pairOfRecord(*record)

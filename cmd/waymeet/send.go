@@ -47,17 +47,17 @@ func (c *command) send() *cobra.Command {
 // sendFile streams the file to the node and compares what the peer says it
 // stored with what was read.
 func sendFile(ctx context.Context, client *waymeet.Client, to, path string) (waymeet.SendResult, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return waymeet.SendResult{}, failed("cannot read "+path, err, "a file that you can read")
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return waymeet.SendResult{}, failed("cannot read "+path, err, "a file that you can read")
-	}
-	if !info.Mode().IsRegular() {
+	info, err := os.Stat(path) // before it is opened: opening a named pipe waits
+	if err == nil && !info.Mode().IsRegular() {
 		return waymeet.SendResult{}, usage("cannot send "+path, "it is not a regular file", "a file")
+	}
+	file, err := os.Open(path)
+	if err == nil {
+		defer file.Close()
+		info, err = file.Stat()
+	}
+	if err != nil {
+		return waymeet.SendResult{}, failed("cannot read "+path, err, "a file that you can read")
 	}
 	hash := sha256.New()
 	result, err := client.Send(ctx, to, filepath.Base(path), info.Size(), io.TeeReader(io.LimitReader(file, info.Size()), hash))

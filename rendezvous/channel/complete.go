@@ -83,14 +83,19 @@ func (m *Manager) losesTo(a *attempt, c *SecureChannel) bool {
 	return a.began < c.completed && m.stays(c, a)
 }
 
-// takePlace registers a channel. The one whose place it takes drains if its
-// streams were handed out, and closes if not.
+// takePlace registers a channel. The one whose place it takes closes if its
+// streams were not handed out, and drains if they were (SPEC 8.5). One of the
+// same epoch has little time for it: one end has lost it (stays), and what goes
+// on over it may never arrive.
 func (m *Manager) takePlace(c *SecureChannel) {
 	old := m.registry.Register(c)
 	switch {
 	case old == nil:
 	case old.State == Establishing:
 		m.close(old, messages.ReasonSuperseded)
+	case old.Epoch == c.Epoch:
+		m.drain(old)
+		old.drainUntil = m.now.Add(supersededTime)
 	default:
 		m.drain(old)
 	}

@@ -33,6 +33,9 @@ const (
 	// drainTime is how long a channel of an older epoch, or one whose place
 	// was taken, may finish what it has begun.
 	drainTime = time.Minute
+	// supersededTime is how long a channel may that another one of its epoch
+	// has replaced.
+	supersededTime = 5 * time.Second
 	// maxHellos and helloTime bound the pending handshakes (SPEC 6.3), and
 	// maxPairHellos those of one pair among them: one member that calls and
 	// calls takes no place from the others, in its context or in another.
