@@ -96,8 +96,6 @@ type Node struct {
 	armed      armedKills
 	// relayHeld is told to every PeerConnectionActor, whenever it starts.
 	relayHeld atomic.Bool
-	// relayHeld is told to every PeerConnectionActor, whenever it starts.
-	relayHeld atomic.Bool
 
 	stopping sync.Once
 	failed   atomic.Pointer[error]
