@@ -45,24 +45,27 @@ func (b backend) Status(context.Context) (messages.Status, error) { return b.n.S
 // Events implements admin.Backend.
 func (b backend) Events(ctx context.Context) <-chan messages.Event { return b.n.Events(ctx) }
 
-// Invite implements admin.Backend: without a context it makes one.
+// Invite implements admin.Backend.
 func (b backend) Invite(ctx context.Context, request admin.InviteRequest) (string, error) {
-	contexts := b.n.Status().Contexts
-	switch {
-	case request.Context != "" || len(contexts) > 1:
-		id, err := admin.ResolveContext(request.Context, contexts)
-		if err != nil {
-			return "", err
-		}
-		return Context{b.n, id}.Invite(ctx, request.Lifetime)
-	case len(contexts) == 1:
-		return Context{b.n, contexts[0].Context}.Invite(ctx, request.Lifetime)
-	}
-	founded, err := b.n.Found(ctx)
+	into, err := b.inviteInto(ctx, request.Context)
 	if err != nil {
 		return "", err
 	}
-	return founded.Invite(ctx, request.Lifetime)
+	return into.Invite(ctx, request.Lifetime)
+}
+
+// inviteInto is the context that the text of an InviteRequest means; it is
+// founded if it is to be a new one.
+func (b backend) inviteInto(ctx context.Context, text string) (Context, error) {
+	contexts := b.n.Status().Contexts
+	switch {
+	case text == admin.NewContext, text == "" && len(contexts) == 0:
+		return b.n.Found(ctx)
+	case text == "" && len(contexts) == 1:
+		return Context{b.n, contexts[0].Context}, nil
+	}
+	id, err := admin.ResolveContext(text, contexts)
+	return Context{b.n, id}, err
 }
 
 // joinPatience is a little less than the minute that the command line waits for
@@ -84,20 +87,31 @@ func (b backend) Send(ctx context.Context, to, name string, size int64, body io.
 	if err != nil {
 		return admin.SendResult{}, err
 	}
-	pair := actors.Pair{Peer: peer}
-	for _, p := range peers { // a peer of several contexts: the one with a channel, if any has
-		if p.Peer == peer && (pair.Context.IsZero() || !p.Channel.IsZero()) {
-			pair.Context = p.Context
-		}
-	}
+	pair := pairWith(peer, peers)
 	sent, err := b.n.node.SendFile(ctx, pair, name, uint64(max(size, 0)), body)
 	if err != nil {
 		return admin.SendResult{}, err
 	}
 	return admin.SendResult{
-		Peer: sent.Peer, StoredAs: sent.StoredAs, SHA256: sent.SHA256, Bytes: sent.Bytes,
+		Peer: sent.Peer, Context: pair.Context, StoredAs: sent.StoredAs, SHA256: sent.SHA256, Bytes: sent.Bytes,
 		Millis: uint64(sent.Took.Milliseconds()),
 	}, nil
+}
+
+// pairWith is where the peer is met: of several contexts the first that has a
+// channel to it, else the first.
+func pairWith(peer AuthorityID, peers []messages.PeerStatus) actors.Pair {
+	pair := actors.Pair{Peer: peer}
+	for _, p := range peers {
+		switch {
+		case p.Peer != peer:
+		case !p.Channel.IsZero():
+			return actors.Pair{Context: p.Context, Peer: peer}
+		case pair.Context.IsZero():
+			pair.Context = p.Context
+		}
+	}
+	return pair
 }
 
 // Kill implements admin.Backend.

@@ -20,6 +20,7 @@ func (c *command) send() *cobra.Command {
 		Use:   "send FILE --to PEER",
 		Short: "Send a file; done when the peer has stored it",
 		Long: "Send a file to a peer: an id, a unique prefix of at least 4 characters, or a unique nickname.\n" +
+			"It goes over a context in which there is a channel to the peer, and says which.\n" +
 			"It lands in the peer's received/ under its name and overwrites nothing there.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -30,8 +31,8 @@ func (c *command) send() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return say(c, result, "sent %s to %s: %d bytes in %d ms, stored as %s, sha256 %s",
-					waymeet.Printable(filepath.Base(args[0])), result.Peer.Short(), result.Bytes, result.Millis,
+				return say(c, result, "sent %s to %s in %s: %d bytes in %d ms, stored as %s, sha256 %s",
+					waymeet.Printable(filepath.Base(args[0])), result.Peer.Short(), result.Context.Short(), result.Bytes, result.Millis,
 					waymeet.Printable(result.StoredAs), result.SHA256)
 			})
 		},

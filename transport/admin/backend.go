@@ -41,10 +41,15 @@ type RelayBackend interface {
 	Status(ctx context.Context) (messages.RelayStatus, error)
 }
 
+// NewContext asks in an InviteRequest for a context of its own. It is too short
+// to be the prefix of an id.
+const NewContext = "new"
+
 // InviteRequest says what ticket to make.
 type InviteRequest struct {
-	// Context is the text of a context id or a unique prefix of it; empty
-	// means the only context there is, or a new one if there is none.
+	// Context is the text of a context id or a unique prefix of it, or
+	// NewContext. Empty means the only context there is, or a new one if there
+	// is none; where there are several it is refused.
 	Context string `json:"context"`
 	// Lifetime is how long the ticket may be used; zero means 10 minutes.
 	Lifetime time.Duration `json:"lifetime_ns"`
@@ -60,6 +65,8 @@ type JoinResult struct {
 // SendResult is what the peer acknowledged.
 type SendResult struct {
 	Peer messages.AuthorityID `json:"peer"`
+	// Context is where the peer was met.
+	Context messages.ContextID `json:"context,omitzero"`
 	// StoredAs is the name in the peer's received folder.
 	StoredAs string `json:"stored_as"`
 	// SHA256 is the hex digest of what the peer stored.

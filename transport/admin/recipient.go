@@ -35,13 +35,18 @@ func ResolvePeer(to string, peers []messages.PeerStatus) (messages.AuthorityID, 
 }
 
 // ResolveContext says which context a person meant, by the rules of
-// ResolvePeer.
+// ResolvePeer. An empty text is refused with a list of all.
 func ResolveContext(text string, contexts []messages.ContextStatus) (messages.ContextID, error) {
 	known := make([]match, 0, len(contexts))
 	byText := make(map[string]messages.ContextID, len(contexts))
 	for _, c := range contexts {
 		byText[c.Context.String()] = c.Context
 		known = append(known, match{id: c.Context.String()})
+	}
+	if text == "" && len(known) > 0 {
+		return messages.ContextID{}, messages.Problem{
+			Code: messages.ExitUsage, What: "which context?", Whose: "there is " + list(known), Hint: "--context with one of these",
+		}
 	}
 	found, err := resolve("context", text, known)
 	return byText[found], err
