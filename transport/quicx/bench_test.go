@@ -114,6 +114,7 @@ func rawQUIC(b *testing.B, name string, config *quic.Config) *contender {
 	accepted := make(chan *quic.Stream, 1)
 	go func() {
 		if conn, err := listener.Accept(context.Background()); err == nil {
+			b.Cleanup(func() { conn.CloseWithError(0, "") }) // the dialler's close may be lost
 			if s, err := conn.AcceptStream(context.Background()); err == nil {
 				accepted <- s
 			}
