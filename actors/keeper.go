@@ -63,8 +63,10 @@ func (n *Node) keepContexts() error {
 
 // keepRelays starts the client of every relay that is used.
 func (n *Node) keepRelays() error {
+	n.relays.mu.Lock() // a use that is left meanwhile must not come back
+	defer n.relays.mu.Unlock()
 	var errs []error
-	for _, use := range n.relays.all() {
+	for _, use := range n.relays.uses {
 		errs = append(errs, n.spawnRelay(use))
 	}
 	return errors.Join(errs...)
