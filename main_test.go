@@ -44,7 +44,7 @@ func runInviter(dir, relay string) error {
 		return err
 	}
 	node, err := actors.Start(actors.Config{
-		Dir: dir, Listen: loopback, Relays: []messages.RelayURL{url}, Kill: haltWhenClaimed,
+		Dir: dir, Listen: loopback, Relays: []messages.RelayURL{url}, Chaos: supervision.KillAt(haltWhenClaimed),
 	})
 	if err != nil {
 		return err

@@ -33,8 +33,9 @@ type Config struct {
 	// Intensity bounds the restarts of every supervisor and of every actor;
 	// zero: 3 in 60 s.
 	Intensity supervision.Intensity
-	// Kill is the chaos hook of the supervision tree; nil in production.
-	Kill func(supervision.Point) bool
+	// Chaos is what goes wrong in the supervision tree on purpose; nil in
+	// production.
+	Chaos supervision.Chaos
 	// Open makes the socket; nil: a UDP socket of the system.
 	Open func(listen netip.AddrPort, config mux.Config) (*mux.Socket, error)
 	// Watch reports the network, at once and after every change, until ctx

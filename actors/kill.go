@@ -28,9 +28,21 @@ func (n *Node) KillNext(pattern string, lives int) {
 	n.armed.left[pattern] += lives
 }
 
-// killAt is the chaos hook of the tree.
-func (n *Node) killAt(p supervision.Point) bool {
-	if n.config.Kill != nil && n.config.Kill(p) {
+// nodeChaos is the chaos of the node's tree: the configured one, and the kills
+// that are armed.
+type nodeChaos struct{ *Node }
+
+// Told implements supervision.Chaos.
+func (n nodeChaos) Told(d supervision.Delivery) supervision.Fate {
+	if n.config.Chaos == nil {
+		return supervision.Fate{}
+	}
+	return n.config.Chaos.Told(d)
+}
+
+// At implements supervision.Chaos.
+func (n nodeChaos) At(p supervision.Point) bool {
+	if n.config.Chaos != nil && n.config.Chaos.At(p) {
 		return true
 	}
 	if p.Phase != supervision.AfterEffect {

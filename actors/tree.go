@@ -11,8 +11,8 @@ import (
 // treeConfig is what the supervision tree needs of the node.
 func (n *Node) treeConfig() supervision.Config {
 	config := supervision.Config{Logger: n.log, Events: n.treeEvent, Seed: n.config.Seed}
-	if n.config.Kill != nil || n.config.Debug {
-		config.Kill = n.killAt
+	if n.config.Chaos != nil || n.config.Debug {
+		config.Chaos = nodeChaos{n}
 	}
 	return config
 }

@@ -12,13 +12,21 @@ import (
 	"github.com/waymeet/waymeet/transport/netwatch"
 )
 
+// chaosOf is a chaos of kills alone; nil: none.
+func chaosOf(kill func(supervision.Point) bool) supervision.Chaos {
+	if kill == nil {
+		return nil
+	}
+	return supervision.KillAt(kill)
+}
+
 // startAt runs a node at the i-th address.
 func (w *world) startAt(i int, dir string, kill func(supervision.Point) bool) *actors.Node {
 	w.t.Helper()
 	host := netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)})
 	node, err := actors.Start(actors.Config{
 		Logger: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", i),
-		Dir:    dir, Listen: netip.AddrPortFrom(host, 4000), Seed: uint64(i + 1), Kill: kill,
+		Dir:    dir, Listen: netip.AddrPortFrom(host, 4000), Seed: uint64(i + 1), Chaos: chaosOf(kill),
 		Relays: []messages.RelayURL{w.url},
 		Open: func(listen netip.AddrPort, config mux.Config) (*mux.Socket, error) {
 			conn, err := w.network.Listen(listen)

@@ -2,7 +2,6 @@ package supervision
 
 import (
 	"sync/atomic"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -72,6 +71,7 @@ type cell struct {
 	state   atomic.Int32         // a State
 	stale   atomic.Uint64        // messages of dead lives that were dropped
 	refused atomic.Uint64        // messages refused because the mailbox was full
+	told    atomic.Uint64        // messages told, counted for chaos alone
 	tasks   taskList
 
 	// Guarded by tree.mu.
@@ -82,7 +82,7 @@ type cell struct {
 	phase      Phase
 	points     uint64
 	discarding bool
-	drain      *time.Timer
+	drain      Timer
 }
 
 // Receive is called by protoactor.
@@ -143,7 +143,7 @@ func (c *cell) leave(exit *Exit) {
 // crashed completes the report of a crash of life n and sends it out.
 func (c *cell) crashed(n Incarnation, crash *Crash) {
 	crash.Path, crash.Incarnation = c.path, n
-	crash.At, crash.Phase, crash.Depth = c.tree.config.Now(), c.phase, c.box.depth()
+	crash.At, crash.Phase, crash.Depth = c.tree.now(), c.phase, c.box.depth()
 	c.tree.report(Crashed{crash})
 }
 
@@ -170,7 +170,7 @@ func (c *cell) discard() {
 	}
 	c.discarding = true
 	if c.tasks.len() > 0 {
-		c.drain = time.AfterFunc(c.child.stopWithin, func() { c.box.post(drainOver{}) })
+		c.drain = c.tree.config.Runtime.AfterFunc(c.child.stopWithin, func() { c.box.post(drainOver{}) })
 		return
 	}
 	c.end()

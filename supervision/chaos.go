@@ -1,5 +1,7 @@
 package supervision
 
+import "time"
+
 // Phase is what a worker is doing. It is the place of a crash, and the place at
 // which the chaos hook may ask for one.
 type Phase int
@@ -33,6 +35,46 @@ type Point struct {
 	Phase       Phase
 	Message     string // type of the message or effect at hand
 	Seq         uint64 // counts the points of this actor from 1, through all its lives
+}
+
+// Chaos decides what goes wrong on purpose. Its methods are called from any
+// goroutine of the tree and must not block. Package chaos has one that follows a
+// plan.
+type Chaos interface {
+	// At is asked at every Point; true: the actor dies there.
+	At(Point) bool
+	// Told is asked about every message that is told to an actor, before it
+	// enters the mailbox.
+	Told(Delivery) Fate
+}
+
+// KillAt is a Chaos that kills at the points for which it returns true, and
+// lets every message through.
+type KillAt func(Point) bool
+
+// At implements Chaos.
+func (k KillAt) At(p Point) bool { return k(p) }
+
+// Told implements Chaos.
+func (KillAt) Told(Delivery) Fate { return Fate{} }
+
+// Delivery is a message on its way into a mailbox.
+type Delivery struct {
+	Path    string
+	Message string // its type
+	Class   Class
+	Seq     uint64 // counts the messages told to this actor, from 1
+}
+
+// Fate is what becomes of a message. The zero Fate is that it arrives, once and
+// now.
+type Fate struct {
+	// Drop loses it; who told it hears no error.
+	Drop bool
+	// Again is how often it arrives once more.
+	Again int
+	// Delay is how long it is under way; others may overtake it.
+	Delay time.Duration
 }
 
 // killed is the panic value of an actor that dies on purpose.
@@ -88,11 +130,11 @@ func Match(pattern, path string) bool {
 // lets the chaos hook kill.
 func (c *cell) point(l *life, phase Phase, subject any) {
 	c.phase = phase
-	if c.tree.config.Kill == nil {
+	if c.tree.config.Chaos == nil {
 		return
 	}
 	c.points++
-	if c.tree.config.Kill(Point{Path: c.path, Incarnation: l.number, Phase: phase, Message: typeName(subject), Seq: c.points}) {
+	if c.tree.config.Chaos.At(Point{Path: c.path, Incarnation: l.number, Phase: phase, Message: typeName(subject), Seq: c.points}) {
 		panic(killed{})
 	}
 }

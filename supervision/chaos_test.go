@@ -96,7 +96,7 @@ func TestPoints(t *testing.T) {
 		d, stored, bad := &diary{}, 0, lampEffect("")
 		h := &hunter{path: "/lamp"}
 		spec := WorkerSpec[lampEvent]{Name: "lamp", New: lampHost(d, &stored, &bad).Actor}
-		tree := mustStart(t, Config{Kill: h.kill}, SupervisorSpec{Children: []Child{spec.Child()}})
+		tree := mustStart(t, Config{Chaos: KillAt(h.kill)}, SupervisorSpec{Children: []Child{spec.Child()}})
 		Lookup[lampEvent](tree, "/lamp").Tell("on")
 		synctest.Wait()
 		mustStop(t, tree)
@@ -127,7 +127,7 @@ func TestKillAtEveryPoint(t *testing.T) {
 			d, ev := &diary{}, &events{}
 			h := &hunter{path: "/a", seq: seq}
 			d2 := d.play("a")
-			tree, err := Start(Config{Kill: h.kill, Events: ev.add}, SupervisorSpec{Children: []Child{d.play("z").Child(), d2.Child()}})
+			tree, err := Start(Config{Chaos: KillAt(h.kill), Events: ev.add}, SupervisorSpec{Children: []Child{d.play("z").Child(), d2.Child()}})
 			if seq <= 2 { // before the acknowledgement: rollback
 				if err == nil || !strings.Contains(err.Error(), "/a could not start: killed") {
 					t.Errorf("seq %d: %v", seq, err)
@@ -162,7 +162,7 @@ func TestKillWhileStopping(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &diary{}
 		h := &hunter{path: "/a", seq: 3} // 1 starting, 2 acknowledging
-		tree := mustStart(t, Config{Kill: h.kill}, SupervisorSpec{Children: d.plays("z a")})
+		tree := mustStart(t, Config{Chaos: KillAt(h.kill)}, SupervisorSpec{Children: d.plays("z a")})
 		mustStop(t, tree)
 		d.expect(t, "stop", "+z, +a, -z")
 		if got := h.phases(); got != "starting, acknowledging, stopping" {

@@ -33,7 +33,7 @@ type Context[M any] struct {
 }
 
 // Now is the time of the tree's clock.
-func (c *Context[M]) Now() time.Time { return c.worker.cell.tree.config.Now() }
+func (c *Context[M]) Now() time.Time { return c.worker.cell.tree.now() }
 
 // Path is the actor's place in the tree.
 func (c *Context[M]) Path() string { return c.worker.cell.path }

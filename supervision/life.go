@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // life is one incarnation of a cell, with the timer and the tasks that belong
@@ -17,7 +16,7 @@ type life struct {
 	mu     sync.Mutex
 	ctx    context.Context // of its tasks; made for the first one
 	cancel context.CancelFunc
-	timer  *time.Timer
+	timer  Timer
 }
 
 // end fences the life: its tasks are cancelled, its timer is stopped, and what

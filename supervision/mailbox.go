@@ -3,7 +3,6 @@ package supervision
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -25,10 +24,10 @@ type envelope struct {
 // Invariant: running is true exactly while run is scheduled or executing, so at
 // most one message is handled at a time.
 type mailbox struct {
-	limit    int // of the user lane
-	invoker  actor.MessageInvoker
-	dispatch actor.Dispatcher
-	runner   func() // m.run, made once
+	limit   int // of the user lane
+	runtime Runtime
+	invoker actor.MessageInvoker
+	runner  func() // m.run, made once
 
 	mu      sync.Mutex
 	control queue[any] // orders of ours, and system messages of protoactor
@@ -43,8 +42,8 @@ type mailbox struct {
 }
 
 // newMailbox returns a mailbox whose user lane is held until release.
-func newMailbox(limit int) *mailbox {
-	m := &mailbox{limit: limit, held: true}
+func newMailbox(limit int, runtime Runtime) *mailbox {
+	m := &mailbox{limit: limit, runtime: runtime, held: true}
 	m.runner = m.run
 	return m
 }
@@ -160,24 +159,24 @@ func (m *mailbox) unlockAndSchedule(work bool) {
 	}
 	m.mu.Unlock()
 	if wake {
-		m.dispatch.Schedule(m.runner)
+		m.runtime.Schedule(m.runner)
 	}
 }
 
-// run handles messages until none may be handled.
+// run handles messages until none may be handled, or others get a turn.
 func (m *mailbox) run() {
 	finished := false
 	defer func() {
-		if !finished { // runtime.Goexit takes this goroutine, not the actor
-			m.dispatch.Schedule(m.runner)
+		if !finished { // the batch is full, or runtime.Goexit took this goroutine
+			m.runtime.Schedule(m.runner)
 		}
 	}()
-	for n := 1; m.next(); n++ {
-		if n%m.dispatch.Throughput() == 0 {
-			runtime.Gosched()
+	for range m.runtime.Batch() {
+		if !m.next() {
+			finished = true
+			return
 		}
 	}
-	finished = true
 }
 
 // next handles one message, or ends the run and returns false.
@@ -209,8 +208,8 @@ func (m *mailbox) next() bool {
 // The rest is protoactor's Mailbox interface.
 
 // RegisterHandlers is called once, before the first message.
-func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, dispatcher actor.Dispatcher) {
-	m.invoker, m.dispatch = invoker, dispatcher
+func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
+	m.invoker = invoker
 }
 
 // Start has nothing to do.

@@ -87,6 +87,38 @@ func (t *target[M]) resolve() (*worker[M], error) {
 
 // tell offers m to the mailbox; errShut means that the worker lost its place.
 func (w *worker[M]) tell(m M) error {
+	if w.cell.tree.config.Chaos != nil {
+		return w.tellThroughChaos(m)
+	}
+	return w.offer(m)
+}
+
+// tellThroughChaos offers m as often and as late as chaos has it.
+func (w *worker[M]) tellThroughChaos(m M) error {
+	fate := w.cell.tree.config.Chaos.Told(Delivery{
+		Path: w.cell.path, Message: typeName(m), Seq: w.cell.told.Add(1),
+	})
+	switch {
+	case fate.Drop:
+		return nil
+	case fate.Delay > 0:
+		w.cell.tree.config.Runtime.AfterFunc(fate.Delay, func() { _ = w.offerTimes(m, 1+fate.Again) })
+		return nil
+	}
+	return w.offerTimes(m, 1+fate.Again)
+}
+
+// offerTimes offers m so often; the first error counts.
+func (w *worker[M]) offerTimes(m M, times int) error {
+	for range times {
+		if err := w.offer(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *worker[M]) offer(m M) error {
 	err := w.cell.box.offer(envelope{message: m})
 	if err == ErrMailboxFull {
 		w.cell.refused.Add(1)

@@ -15,7 +15,7 @@ import (
 func (t *Tree) newCell(p parent, path string, child Child) *cell {
 	t.serial++
 	c := &cell{tree: t, parent: p, name: child.name, path: path, child: child, phase: Idle}
-	c.box = newMailbox(child.mailbox)
+	c.box = newMailbox(child.mailbox, t.config.Runtime)
 	c.body = child.body(c)
 	props := actor.PropsFromProducer(func() actor.Actor { return c }, actor.WithMailbox(func() actor.Mailbox { return c.box }))
 	pid, err := theSystem().Root.SpawnNamed(props, t.id+path+"#"+strconv.FormatUint(t.serial, 36))

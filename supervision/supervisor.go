@@ -3,7 +3,6 @@ package supervision
 import (
 	"hash/fnv"
 	"math/rand/v2"
-	"time"
 )
 
 // supervisor is the body of a cell that runs a crew: it is the shell of that
@@ -79,7 +78,7 @@ func (s *supervisor) step(event crewEvent) {
 			s.collapse(newCrash(recover()))
 		}
 	}()
-	for _, o := range s.crew.Step(s.cell.tree.config.Now(), event) {
+	for _, o := range s.crew.Step(s.cell.tree.now(), event) {
 		s.carryOut(o)
 	}
 	if s.crew != nil {
@@ -142,9 +141,9 @@ func (s *supervisor) arm() {
 		}
 		return
 	}
-	wait := max(0, at.Sub(s.cell.tree.config.Now()))
+	wait := max(0, at.Sub(s.cell.tree.now()))
 	if l.timer == nil {
-		l.timer = time.AfterFunc(wait, func() { box.post(wakeLife{l.number}) })
+		l.timer = s.cell.tree.config.Runtime.AfterFunc(wait, func() { box.post(wakeLife{l.number}) })
 		return
 	}
 	l.timer.Reset(wait)

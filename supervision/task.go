@@ -25,7 +25,7 @@ func (c *Context[M]) Task(name string, work func(ctx context.Context, emit func(
 			cell.stale.Add(1)
 		}
 	}
-	go func() {
+	cell.tree.config.Runtime.Go(func() {
 		var crash *Crash
 		finished := false
 		defer func() {
@@ -38,7 +38,7 @@ func (c *Context[M]) Task(name string, work func(ctx context.Context, emit func(
 		}()
 		work(ctx, emit)
 		finished = true
-	}()
+	})
 }
 
 // taskList holds the names of the tasks of a cell that still run, those of

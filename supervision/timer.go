@@ -28,7 +28,7 @@ func (c *Context[M]) arm() {
 	}
 	wait := max(0, c.wakeAt.Sub(c.Now()))
 	if l.timer == nil {
-		l.timer = time.AfterFunc(wait, func() { box.post(wakeLife{l.number}) })
+		l.timer = c.Tree().config.Runtime.AfterFunc(wait, func() { box.post(wakeLife{l.number}) })
 		return
 	}
 	l.timer.Reset(wait)

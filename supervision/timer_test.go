@@ -72,6 +72,14 @@ func (p *doer) Receive(c *Context[script], m script) {
 	p.player.Receive(c, m)
 }
 
+// lagging is a Runtime whose clock is behind its timers.
+type lagging struct {
+	systemRuntime
+	by *atomic.Int64
+}
+
+func (l lagging) Now() time.Time { return time.Now().Add(-time.Duration(l.by.Load())) }
+
 // A wall clock that lags behind the timer only delays the wake-up.
 func TestWakeAtWithALaggingClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -82,7 +90,7 @@ func TestWakeAtWithALaggingClock(t *testing.T) {
 			lag.Store(int64(10 * time.Second))
 			return nil
 		})
-		tree := mustStart(t, Config{Now: func() time.Time { return time.Now().Add(-time.Duration(lag.Load())) }}, SupervisorSpec{Children: []Child{a.Child()}})
+		tree := mustStart(t, Config{Runtime: lagging{by: &lag}}, SupervisorSpec{Children: []Child{a.Child()}})
 		rest(69 * time.Second)
 		d.expect(t, "not yet", "+a")
 		rest(time.Second)

@@ -22,11 +22,10 @@ type Config struct {
 	Events func(Event)
 	// Seed is where the jitter of restart delays comes from.
 	Seed uint64
-	// Kill is the chaos hook: the actor dies at each point for which it returns
-	// true. It is called from any goroutine. nil in production.
-	Kill func(Point) bool
-	// Now is the clock; nil: time.Now.
-	Now func() time.Time
+	// Chaos is what goes wrong on purpose; nil in production.
+	Chaos Chaos
+	// Runtime is where time and goroutines come from; nil: the system's.
+	Runtime Runtime
 }
 
 // Tree is a running supervision tree.
@@ -59,6 +58,22 @@ var theSystem = sync.OnceValue(func() *actor.ActorSystem {
 // one cannot start, those before it are stopped in reverse order and the error
 // says which one and why (an *Exit chain).
 func Start(config Config, root SupervisorSpec) (*Tree, error) {
+	t, err := Launch(config, root)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-t.up:
+		return t, nil
+	case <-t.done:
+		return nil, fmt.Errorf("supervision: %w", t.exit)
+	}
+}
+
+// Launch is Start without the wait: Up is closed when every static child has
+// acknowledged, Done when one could not start. The error is of the
+// specification alone. On a Runtime of one thread nobody could wait.
+func Launch(config Config, root SupervisorSpec) (*Tree, error) {
 	if root.Name != "" {
 		return nil, fmt.Errorf("supervision: the root has no name, got %q", root.Name)
 	}
@@ -68,8 +83,8 @@ func Start(config Config, root SupervisorSpec) (*Tree, error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	if config.Now == nil {
-		config.Now = time.Now
+	if config.Runtime == nil {
+		config.Runtime = systemRuntime{}
 	}
 	t := &Tree{
 		config:   config,
@@ -83,12 +98,7 @@ func Start(config Config, root SupervisorSpec) (*Tree, error) {
 	t.root = t.newCell(t, "/", root.Child())
 	t.mu.Unlock()
 	t.root.box.post(beginLife{t.nextLife()})
-	select {
-	case <-t.up:
-		return t, nil
-	case <-t.done:
-		return nil, fmt.Errorf("supervision: %w", t.exit)
-	}
+	return t, nil
 }
 
 // StopError tells that actors did not end in time.
@@ -115,7 +125,7 @@ func (e *StopError) Unwrap() error { return e.Cause }
 // in a *StopError. Stopping again is safe and returns the same. An actor of the
 // tree must not call it.
 func (t *Tree) Stop(ctx context.Context) error {
-	t.root.box.post(endLife{t.root.current()})
+	t.Shutdown()
 	var cause error
 	select {
 	case <-t.done:
@@ -138,6 +148,13 @@ func (t *Tree) Stop(ctx context.Context) error {
 	slices.Sort(stuck)
 	return &StopError{Stuck: slices.Compact(stuck), Cause: cause}
 }
+
+// Shutdown begins the end of the tree and does not wait for it; see Stop and
+// Done.
+func (t *Tree) Shutdown() { t.root.box.post(endLife{t.root.current()}) }
+
+// Up is closed when every static child has acknowledged its first start.
+func (t *Tree) Up() <-chan struct{} { return t.up }
 
 // Done is closed when the tree has ended: after Stop, or because the root gave
 // up.
@@ -203,6 +220,9 @@ func (t *Tree) StopChild(path string) error {
 	s.box.post(crewMessage{dismiss{c.name}})
 	return nil
 }
+
+// now is the time of the tree's clock.
+func (t *Tree) now() time.Time { return t.config.Runtime.Now() }
 
 // nextLife numbers a life.
 func (t *Tree) nextLife() Incarnation { return Incarnation(t.numbers.Add(1)) }
