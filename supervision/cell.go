@@ -10,14 +10,7 @@ import (
 // the cell's mailbox, one at a time.
 type body interface {
 	handle(control)
-	deliver(*envelope)
-}
-
-// parent hears from a cell about its lives; it is the supervisor's cell, or the
-// tree for the root.
-type parent interface {
-	childUp(name string, life Incarnation)
-	childExit(name string, life Incarnation, exit *Exit)
+	deliver(envelope)
 }
 
 // control is a message of the control lane.
@@ -38,8 +31,9 @@ type (
 		down   Down
 	}
 	crewMessage struct{ event crewEvent }
-	discard     struct{} // the cell has no place in the tree any more
-	drainOver   struct{} // tasks of a discarded cell had their time
+	pause       struct{ on bool } // Tree.Suspend and Resume
+	discard     struct{}          // the cell has no place in the tree any more
+	drainOver   struct{}          // tasks of a discarded cell had their time
 )
 
 func (beginLife) isControl()   {}
@@ -49,6 +43,7 @@ func (wakeLife) isControl()    {}
 func (taskDone) isControl()    {}
 func (downNotice) isControl()  {}
 func (crewMessage) isControl() {}
+func (pause) isControl()       {}
 func (discard) isControl()     {}
 func (drainOver) isControl()   {}
 
@@ -58,51 +53,75 @@ func (drainOver) isControl()   {}
 // messages, stacks or whole actors.
 type cell struct {
 	tree   *Tree
-	parent parent
-	name   string
+	parent *cell // nil: the root
+	child  *Child
 	path   string
-	child  Child
 	body   body
-	box    *mailbox
 	pid    *actor.PID
+	life   atomic.Pointer[life] // the last one begun
 
-	life    atomic.Pointer[life] // the last one begun
-	lives   atomic.Uint64        // how many were begun
-	state   atomic.Int32         // a State
-	stale   atomic.Uint64        // messages of dead lives that were dropped
-	refused atomic.Uint64        // messages refused because the mailbox was full
-	told    atomic.Uint64        // messages told, counted for chaos alone
-	tasks   taskList
+	// Owned by the mailbox's run; of the recorder, the writing.
+	recorder   recorder
+	paused     []control // notices that wait while it is suspended
+	drain      Timer
+	discarding bool
+	suspended  bool
+
+	lives atomic.Uint64 // how many were begun
+	state atomic.Int32  // a State
+	tasks taskList
 
 	// Guarded by tree.mu.
-	children map[string]*cell
-	settled  bool // the tree does not wait for it any more
+	settled  bool             // the tree does not wait for it any more
+	children map[string]*cell // of a supervisor; nil: a worker
 
-	// Owned by the mailbox's run.
-	phase      Phase
-	points     uint64
-	discarding bool
-	drain      Timer
+	// What others write while it runs stands last, away from what it reads.
+	counters counters
+	box      mailbox
 }
 
-// Receive is called by protoactor.
+// counters are what Inspect counts.
+type counters struct {
+	stale    atomic.Uint64 // messages of dead lives that were dropped
+	refused  atomic.Uint64 // messages refused because the mailbox was full
+	dropped  atomic.Uint64 // droppable messages lost because it was full
+	replaced atomic.Uint64 // messages that a later one of their key replaced
+	told     atomic.Uint64 // messages told; only with chaos
+}
+
+// adopt goes on counting where another left off.
+func (n *counters) adopt(old *counters) {
+	n.stale.Store(old.stale.Load())
+	n.refused.Store(old.refused.Load())
+	n.dropped.Store(old.dropped.Load())
+	n.replaced.Store(old.replaced.Load())
+	n.told.Store(old.told.Load())
+}
+
+// Receive is called by protoactor, which has but one thing to say here: the
+// mailbox hands messages over itself.
 func (c *cell) Receive(pc actor.Context) {
-	switch m := pc.Message().(type) {
-	case *envelope:
-		c.body.deliver(m)
+	if _, stopped := pc.Message().(*actor.Stopped); stopped {
+		c.box.close()
+		c.tree.settle(c)
+	}
+}
+
+// obey takes a message of the control lane.
+func (c *cell) obey(m control) {
+	switch m := m.(type) {
 	case discard:
 		c.discard()
 	case drainOver:
 		c.drained(true)
-	case control:
+	default:
 		if c.discarding {
 			c.drained(false)
 			return
 		}
-		c.body.handle(m)
-	case *actor.Stopped:
-		c.box.close()
-		c.tree.settle(c)
+		if !c.postpone(m) {
+			c.body.handle(m)
+		}
 	}
 }
 
@@ -127,23 +146,32 @@ func (c *cell) open(n Incarnation) *life {
 func (c *cell) acknowledge(l *life) {
 	c.setState(StateUp)
 	c.tree.report(Started{Path: c.path, Incarnation: l.number, Restarts: c.restarts()})
-	c.parent.childUp(c.name, l.number)
+	if c.parent == nil {
+		close(c.tree.up)
+		return
+	}
+	c.parent.childUp(c.child.name, l.number)
 }
 
 // leave tells the parent that the life is over.
 func (c *cell) leave(exit *Exit) {
-	c.phase = Idle
+	c.recorder.phase = Idle
 	c.setState(StateDown)
 	if !exit.Reason.Failure() {
 		c.tree.report(Stopped{exit})
 	}
-	c.parent.childExit(c.name, exit.Incarnation, exit)
+	if c.parent == nil {
+		c.tree.ended(exit)
+		return
+	}
+	c.parent.childExit(c.child.name, exit.Incarnation, exit)
 }
 
 // crashed completes the report of a crash of life n and sends it out.
 func (c *cell) crashed(n Incarnation, crash *Crash) {
 	crash.Path, crash.Incarnation = c.path, n
-	crash.At, crash.Phase, crash.Depth = c.tree.now(), c.phase, c.box.depth()
+	crash.At, crash.Phase, crash.Depth = c.tree.now(), c.recorder.phase, c.box.depth()
+	crash.Last = c.recorder.steps(c.tree)
 	c.tree.report(Crashed{crash})
 }
 

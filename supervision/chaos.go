@@ -27,6 +27,9 @@ var phaseNames = [...]string{
 // String is the phase in words.
 func (p Phase) String() string { return phaseNames[p] }
 
+// MarshalText is String.
+func (p Phase) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
 // Point is one place in the run of a worker at which it may be killed.
 // Supervisors have no points; Tree.Kill reaches them.
 type Point struct {
@@ -91,7 +94,7 @@ func (t *Tree) Kill(pattern string) int {
 	count := 0
 	for _, c := range t.snapshot() {
 		n := c.current()
-		if c.parent == parent(t) || n == 0 || !Match(pattern, c.path) {
+		if c.parent == nil || n == 0 || !Match(pattern, c.path) {
 			continue
 		}
 		c.box.post(killLife{n})
@@ -129,12 +132,15 @@ func Match(pattern, path string) bool {
 // point is passed at every Point: it notes the phase for a crash report and
 // lets the chaos hook kill.
 func (c *cell) point(l *life, phase Phase, subject any) {
-	c.phase = phase
-	if c.tree.config.Chaos == nil {
+	chaos := c.tree.config.Chaos
+	if chaos == nil && (phase == AfterMessage || phase == AfterEffect) {
+		return // nothing can go wrong here
+	}
+	c.recorder.note(c.tree, phase, subject)
+	if chaos == nil {
 		return
 	}
-	c.points++
-	if c.tree.config.Chaos.At(Point{Path: c.path, Incarnation: l.number, Phase: phase, Message: typeName(subject), Seq: c.points}) {
+	if chaos.At(Point{Path: c.path, Incarnation: l.number, Phase: phase, Message: typeName(subject), Seq: c.recorder.seq}) {
 		panic(killed{})
 	}
 }

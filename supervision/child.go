@@ -22,6 +22,7 @@ type WorkerSpec[M any] struct {
 	StartWithin time.Duration   // for the acknowledgement; zero: 60 s
 	StopWithin  time.Duration   // for a clean stop, tasks included; zero: 5 s
 	Mailbox     int             // bound of the user lane in messages; zero: 1024
+	Sort        func(M) Sort    // the class of a message; nil: MustDeliver
 }
 
 // Child makes the specification ready for a supervisor.
@@ -35,7 +36,8 @@ func (w WorkerSpec[M]) Child() Child {
 		mailbox:     or(w.Mailbox, defaultMailbox),
 	}
 	if w.New != nil {
-		c.body = func(c *cell) body { return newWorker(c, w.New) }
+		newActor, sort := w.New, w.Sort // and not all of w
+		c.body = func(c *cell) body { return newWorker(c, newActor, sort) }
 	}
 	return c
 }

@@ -28,6 +28,7 @@ type Context[M any] struct {
 	wakeAt   time.Time
 	wake     M
 	monitors map[uint64]watch[M]
+	asks     []asked // heard in this life; some are answered
 	stopSelf bool
 	logger   *slog.Logger
 }
@@ -43,7 +44,7 @@ func (c *Context[M]) Incarnation() Incarnation { return c.life.number }
 
 // Self is the actor's own address. A message told to it during Start is
 // handled after Start.
-func (c *Context[M]) Self() Ref[M] { return c.worker.self }
+func (c *Context[M]) Self() Ref[M] { return c.worker.self() }
 
 // Tree is the tree the actor lives in.
 func (c *Context[M]) Tree() *Tree { return c.worker.cell.tree }

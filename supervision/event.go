@@ -43,6 +43,22 @@ type (
 		Waited      time.Duration
 		Tasks       []string
 	}
+	// Blocked: an actor has been at one step for so long. It is told once a step,
+	// and nothing is done about it.
+	Blocked struct {
+		Path        string
+		Incarnation Incarnation
+		Phase       Phase
+		Message     string // type of the message or effect at hand
+		For         time.Duration
+	}
+	// Overloaded: a mailbox is full. It is told again only after the mailbox was
+	// half empty; Inspect counts what was lost.
+	Overloaded struct {
+		Path        string
+		Incarnation Incarnation
+		Limit       int // of the mailbox, in messages
+	}
 )
 
 func (Started) isEvent()    {}
@@ -51,6 +67,21 @@ func (Crashed) isEvent()    {}
 func (Restarting) isEvent() {}
 func (Escalated) isEvent()  {}
 func (Stuck) isEvent()      {}
+func (Blocked) isEvent()    {}
+func (Overloaded) isEvent() {}
+
+func (e Blocked) log() (slog.Level, string, []slog.Attr) {
+	return slog.LevelWarn, "actor is blocked", []slog.Attr{
+		slog.String("actor", e.Path), slog.Uint64("incarnation", uint64(e.Incarnation)),
+		slog.String("phase", e.Phase.String()), slog.String("message", e.Message), slog.Duration("for", e.For),
+	}
+}
+
+func (e Overloaded) log() (slog.Level, string, []slog.Attr) {
+	return slog.LevelWarn, "mailbox is full", []slog.Attr{
+		slog.String("actor", e.Path), slog.Uint64("incarnation", uint64(e.Incarnation)), slog.Int("limit", e.Limit),
+	}
+}
 
 func (e Started) log() (slog.Level, string, []slog.Attr) {
 	return slog.LevelDebug, "actor started", []slog.Attr{
@@ -69,7 +100,7 @@ func (e Crashed) log() (slog.Level, string, []slog.Attr) {
 	return slog.LevelError, "actor crashed", []slog.Attr{
 		slog.String("actor", c.Path), slog.Uint64("incarnation", uint64(c.Incarnation)),
 		slog.String("phase", c.Phase.String()), slog.String("message", c.Message), slog.Int("mailbox", c.Depth),
-		slog.Bool("killed", c.Killed), slog.String("reason", c.Text), slog.String("stack", c.Stack),
+		slog.Bool("killed", c.Killed), slog.String("reason", c.Text), slog.Any("stack", c.Stack),
 	}
 }
 

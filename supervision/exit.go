@@ -2,8 +2,11 @@ package supervision
 
 import (
 	"fmt"
+	"log/slog"
 	"reflect"
-	"runtime/debug"
+	"runtime"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -84,15 +87,50 @@ func (e *Exit) Unwrap() error { return e.Cause }
 // Crash is the report of one crash. It names the type of the message at hand
 // and never holds the message.
 type Crash struct {
-	Path        string
-	Incarnation Incarnation
-	At          time.Time
-	Phase       Phase
-	Message     string // type of the message or effect at hand, "task NAME", or empty
-	Depth       int    // user messages that waited in the mailbox
-	Text        string // of an error or a string: the panic value; else its type
-	Stack       string // of the goroutine that panicked; empty when Start returned an error
-	Killed      bool   // by Tree.Kill or the chaos hook
+	Path        string      `json:"path"`
+	Incarnation Incarnation `json:"incarnation"`
+	At          time.Time   `json:"at"`
+	Phase       Phase       `json:"phase"`
+	Message     string      `json:"message,omitempty"` // type of the message or effect at hand, "task NAME", or empty
+	Depth       int         `json:"mailbox"`           // user messages that waited in the mailbox
+	Text        string      `json:"reason"`            // of an error or a string: the panic value; else its type
+	Killed      bool        `json:"killed,omitempty"`  // by Tree.Kill or by chaos
+	Last        []Step      `json:"last,omitempty"`    // what the actor did last, oldest first
+	Stack       Stack       `json:"stack,omitempty"`   // of the goroutine that panicked; empty when Start returned an error
+}
+
+// Stack is where a goroutine stood. It costs little until somebody reads it.
+type Stack []uintptr
+
+// maxFrames bounds a Stack.
+const maxFrames = 64
+
+// String is one line for each frame, the innermost first: function, file, line.
+func (s Stack) String() string {
+	if len(s) == 0 {
+		return ""
+	}
+	var text strings.Builder
+	frames := runtime.CallersFrames(s)
+	for {
+		frame, more := frames.Next()
+		fmt.Fprintf(&text, "%s (%s:%d)\n", frame.Function, frame.File, frame.Line)
+		if !more {
+			return text.String()
+		}
+	}
+}
+
+// MarshalText is String.
+func (s Stack) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// LogValue is String, made only for a handler that wants it.
+func (s Stack) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// here is the stack of the caller's caller.
+func here() Stack {
+	var frames [maxFrames]uintptr
+	return slices.Clone(frames[:runtime.Callers(3, frames[:])])
 }
 
 // goexit is the value reported for an actor that called runtime.Goexit, which
@@ -108,7 +146,7 @@ func newCrash(v any) *Crash {
 		v = goexit{}
 	}
 	_, isKill := v.(killed)
-	return &Crash{Text: panicText(v), Stack: string(debug.Stack()), Killed: isKill}
+	return &Crash{Text: panicText(v), Stack: here(), Killed: isKill}
 }
 
 // panicText renders errors and strings; of other values only the type, since a

@@ -23,17 +23,24 @@ var stateNames = [...]string{
 // String is the state in one word.
 func (s State) String() string { return stateNames[s] }
 
+// MarshalText is String.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
 // ActorInfo is what Inspect tells of one actor.
 type ActorInfo struct {
-	Path        string
-	Supervisor  bool
-	State       State
-	Incarnation Incarnation // of the last life begun; zero: none yet
-	Restarts    uint64      // lives after the first
-	Mailbox     int         // messages of users that wait
-	Refused     uint64      // messages refused because the mailbox was full
-	Stale       uint64      // messages of dead lives that were dropped
-	Tasks       []string    // names of the tasks that run, sorted
+	Path        string      `json:"path"`
+	Supervisor  bool        `json:"supervisor,omitempty"`
+	State       State       `json:"state"`
+	Incarnation Incarnation `json:"incarnation"`         // of the last life begun; zero: none yet
+	Restarts    uint64      `json:"restarts"`            // lives after the first
+	Mailbox     int         `json:"mailbox"`             // messages of users that wait
+	Suspended   bool        `json:"suspended,omitempty"` // by Tree.Suspend
+	Handling    string      `json:"handling,omitempty"`  // type of the message at hand; empty: none
+	Refused     uint64      `json:"refused"`             // messages refused because the mailbox was full
+	Dropped     uint64      `json:"dropped"`             // droppable messages lost because it was full
+	Replaced    uint64      `json:"replaced"`            // messages that a later one of their key replaced
+	Stale       uint64      `json:"stale"`               // messages of dead lives that were dropped
+	Tasks       []string    `json:"tasks,omitempty"`     // names of the tasks that run, sorted
 }
 
 // Inspect lists all actors, sorted by path. It waits for none of them; each
@@ -54,13 +61,18 @@ func (c *cell) info() ActorInfo {
 		Supervisor: c.child.spec != nil,
 		State:      State(c.state.Load()),
 		Restarts:   c.restarts(),
-		Mailbox:    c.box.depth(),
-		Refused:    c.refused.Load(),
-		Stale:      c.stale.Load(),
+		Refused:    c.counters.refused.Load(),
+		Dropped:    c.counters.dropped.Load(),
+		Replaced:   c.counters.replaced.Load(),
+		Stale:      c.counters.stale.Load(),
 		Tasks:      c.tasks.list(),
 	}
 	if l := c.life.Load(); l != nil {
 		info.Incarnation = l.number
+	}
+	info.Mailbox, info.Suspended = c.box.waiting()
+	if c.box.busy() {
+		info.Handling = unpack(c.recorder.last(), c.tree).Message
 	}
 	return info
 }

@@ -11,12 +11,6 @@ import (
 // errShut: the mailbox takes no messages of users any more.
 var errShut = errors.New("supervision: mailbox is shut")
 
-// envelope is a message of the user lane.
-type envelope struct {
-	message any
-	life    Incarnation // of the task that emitted it; zero: told from anywhere
-}
-
 // mailbox is the protoactor mailbox of a cell: two first-in first-out lanes,
 // the control lane first. protoactor's own mailboxes spin or drop when full,
 // and hand what waits to nobody.
@@ -24,57 +18,44 @@ type envelope struct {
 // Invariant: running is true exactly while run is scheduled or executing, so at
 // most one message is handled at a time.
 type mailbox struct {
-	limit   int // of the user lane
-	runtime Runtime
+	cell    *cell
 	invoker actor.MessageInvoker
 	runner  func() // m.run, made once
 
-	mu      sync.Mutex
-	control queue[any] // orders of ours, and system messages of protoactor
-	user    queue[envelope]
-	held    bool          // no life: the user lane waits
-	shut    bool          // the user lane takes nothing
-	closed  bool          // nothing is taken
-	running bool          // see the invariant
-	room    chan struct{} // closed at the next pop; nil when nobody waits
-
-	at envelope // the user message being handled; owned by run
+	mu        sync.Mutex
+	control   queue[any] // orders of ours, and system messages of protoactor
+	user      lane
+	held      bool          // no life: the user lane waits
+	suspended bool          // on purpose: the user lane waits
+	shut      bool          // the user lane takes nothing
+	closed    bool          // nothing is taken
+	running   bool          // see the invariant
+	room      chan struct{} // closed at the next pop; nil when nobody waits
 }
 
-// newMailbox returns a mailbox whose user lane is held until release.
-func newMailbox(limit int, runtime Runtime) *mailbox {
-	m := &mailbox{limit: limit, runtime: runtime, held: true}
-	m.runner = m.run
-	return m
-}
-
-// offer appends to the user lane, or says ErrMailboxFull or errShut.
-func (m *mailbox) offer(e envelope) error {
+// offer puts a message into the user lane, and returns what lane.offer does.
+func (m *mailbox) offer(e envelope) (v verdict, first bool) {
 	m.mu.Lock()
-	switch {
-	case m.shut:
+	if m.shut {
 		m.mu.Unlock()
-		return errShut
-	case m.user.n >= m.limit:
-		m.mu.Unlock()
-		return ErrMailboxFull
+		return refusal, false
 	}
-	m.user.push(e)
-	m.unlockAndSchedule(!m.held)
-	return nil
+	v, first = m.user.offer(e, m.cell.child.mailbox)
+	m.unlockAndSchedule(!m.held && !m.suspended)
+	return v, first
 }
 
 // offerWaiting is offer for tasks: it waits for room until ctx is done.
-func (m *mailbox) offerWaiting(ctx context.Context, e envelope) error {
+func (m *mailbox) offerWaiting(ctx context.Context, e envelope) (verdict, bool) {
 	for {
-		err := m.offer(e)
-		if !errors.Is(err, ErrMailboxFull) {
-			return err
+		v, first := m.offer(e)
+		if v != full {
+			return v, first
 		}
 		select {
 		case <-m.waitRoom():
 		case <-ctx.Done():
-			return ctx.Err()
+			return refusal, first
 		}
 	}
 }
@@ -83,7 +64,7 @@ func (m *mailbox) offerWaiting(ctx context.Context, e envelope) error {
 func (m *mailbox) waitRoom() <-chan struct{} {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.user.n < m.limit || m.shut {
+	if m.user.queue.n < m.cell.child.mailbox || m.shut {
 		now := make(chan struct{})
 		close(now)
 		return now
@@ -97,7 +78,7 @@ func (m *mailbox) waitRoom() <-chan struct{} {
 // post appends an order to the control lane.
 func (m *mailbox) post(c control) { m.PostSystemMessage(c) }
 
-// hold and release say whether the user lane is served.
+// hold and release say whether the user lane is served: not between lives.
 func (m *mailbox) hold() {
 	m.mu.Lock()
 	m.held = true
@@ -107,25 +88,32 @@ func (m *mailbox) hold() {
 func (m *mailbox) release() {
 	m.mu.Lock()
 	m.held = false
-	m.unlockAndSchedule(m.user.n > 0)
+	m.unlockAndSchedule(m.user.queue.n > 0 && !m.suspended)
+}
+
+// suspend says whether the user lane waits on purpose.
+func (m *mailbox) suspend(on bool) {
+	m.mu.Lock()
+	m.suspended = on
+	m.unlockAndSchedule(m.user.queue.n > 0 && !m.held && !on)
 }
 
 // shutUser refuses messages of users from now on, and returns those that wait.
-func (m *mailbox) shutUser() queue[envelope] {
+func (m *mailbox) shutUser() lane {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.shut = true
 	waiting := m.user
-	m.user = queue[envelope]{}
+	m.user = lane{}
 	m.wakeRoom()
 	return waiting
 }
 
-// adopt takes over the messages of a predecessor; for a mailbox not yet known.
-func (m *mailbox) adopt(waiting queue[envelope]) {
-	m.mu.Lock()
-	m.user = waiting
-	m.mu.Unlock()
+// adopt takes over what waits in the mailbox of a predecessor, which is shut by
+// it; for a mailbox that nobody knows yet.
+func (m *mailbox) adopt(old *mailbox) {
+	m.user = old.shutUser()
+	_, m.suspended = old.waiting()
 }
 
 // close ends the mailbox with its actor.
@@ -141,7 +129,21 @@ func (m *mailbox) close() {
 func (m *mailbox) depth() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.user.n
+	return m.user.queue.n
+}
+
+// busy reports whether a message is being handled, or about to be.
+func (m *mailbox) busy() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.running
+}
+
+// waiting is depth, and whether they wait because of Tree.Suspend.
+func (m *mailbox) waiting() (depth int, suspended bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.user.queue.n, m.suspended
 }
 
 func (m *mailbox) wakeRoom() {
@@ -159,19 +161,20 @@ func (m *mailbox) unlockAndSchedule(work bool) {
 	}
 	m.mu.Unlock()
 	if wake {
-		m.runtime.Schedule(m.runner)
+		m.cell.tree.config.Runtime.Schedule(m.runner)
 	}
 }
 
 // run handles messages until none may be handled, or others get a turn.
 func (m *mailbox) run() {
+	runtime := m.cell.tree.config.Runtime
 	finished := false
 	defer func() {
 		if !finished { // the batch is full, or runtime.Goexit took this goroutine
-			m.runtime.Schedule(m.runner)
+			runtime.Schedule(m.runner)
 		}
 	}()
-	for range m.runtime.Batch() {
+	for range runtime.Batch() {
 		if !m.next() {
 			finished = true
 			return
@@ -187,17 +190,16 @@ func (m *mailbox) next() bool {
 		order := m.control.pop()
 		m.mu.Unlock()
 		if c, ok := order.(control); ok {
-			m.invoker.InvokeUserMessage(c)
+			m.cell.obey(c)
 		} else {
 			m.invoker.InvokeSystemMessage(order)
 		}
 		return true
-	case m.user.n > 0 && !m.held:
-		m.at = m.user.pop()
+	case m.user.queue.n > 0 && !m.held && !m.suspended:
+		e := m.user.pop(m.cell.child.mailbox)
 		m.wakeRoom()
 		m.mu.Unlock()
-		m.invoker.InvokeUserMessage(&m.at)
-		m.at = envelope{}
+		m.cell.body.deliver(e)
 		return true
 	}
 	m.running = false

@@ -62,7 +62,7 @@ func (t *Tree) monitor(path string, by *cell, life Incarnation) uint64 {
 	defer t.mu.Unlock()
 	t.serial++
 	id := t.serial
-	if t.cells[path] == nil {
+	if t.at(path) == nil {
 		none := &Exit{Path: path, Reason: ReasonNoActor}
 		by.box.post(downNotice{life, id, Down{Path: path, Reason: none}})
 		return id

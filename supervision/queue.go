@@ -1,16 +1,19 @@
 package supervision
 
 // queue is a first-in first-out ring that grows and, once empty, lets go of a
-// large buffer. The length of buf is a power of two.
+// buffer of which little was needed since it was empty before: bursts that come
+// again find room, one that came once costs nothing for long. The length of buf
+// is a power of two.
 type queue[T any] struct {
 	buf  []T
 	head int
 	n    int
+	most int // elements at once, since it was empty
 }
 
 const (
 	queueFirst = 4  // slots of the first buffer
-	queueKeep  = 64 // the largest buffer kept while empty
+	queueKeep  = 64 // slots that are kept in any case
 )
 
 func (q *queue[T]) push(v T) {
@@ -23,6 +26,20 @@ func (q *queue[T]) push(v T) {
 	}
 	q.buf[(q.head+q.n)&(len(q.buf)-1)] = v
 	q.n++
+	q.most = max(q.most, q.n)
+}
+
+// at is the i-th oldest element; there must be one.
+func (q *queue[T]) at(i int) *T { return &q.buf[(q.head+i)&(len(q.buf)-1)] }
+
+// remove takes the i-th oldest element out; those behind it move up.
+func (q *queue[T]) remove(i int) {
+	for ; i < q.n-1; i++ {
+		*q.at(i) = *q.at(i + 1)
+	}
+	var zero T
+	*q.at(i) = zero
+	q.n--
 }
 
 // front is the oldest element; the queue must not be empty.
@@ -35,8 +52,11 @@ func (q *queue[T]) pop() T {
 	q.buf[q.head] = zero
 	q.head = (q.head + 1) & (len(q.buf) - 1)
 	q.n--
-	if q.n == 0 && len(q.buf) > queueKeep {
-		*q = queue[T]{}
+	if q.n == 0 {
+		if len(q.buf) > max(queueKeep, 4*q.most) {
+			q.buf, q.head = nil, 0
+		}
+		q.most = 0
 	}
 	return v
 }

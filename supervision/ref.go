@@ -52,12 +52,17 @@ func (r Ref[M]) Path() string {
 // ErrMailboxFull, ErrNoActor, ErrInbox or, when the tree has ended, ErrStopped.
 // A nil error does not say that the message will be handled: the actor may
 // crash on it or be stopped before.
-func (r Ref[M]) Tell(m M) error {
+func (r Ref[M]) Tell(m M) error { return r.tell(m, nil) }
+
+// ask is Tell of a question.
+func (r Ref[M]) ask(m M, q asked) error { return r.tell(m, q) }
+
+func (r Ref[M]) tell(m M, q asked) error {
 	if r.to == nil {
 		return ErrNoActor
 	}
 	if w := r.to.worker.Load(); w != nil {
-		if err := w.tell(m); err != errShut {
+		if err := w.tell(m, q); err != errShut {
 			return err
 		}
 	}
@@ -65,7 +70,7 @@ func (r Ref[M]) Tell(m M) error {
 	if err != nil {
 		return err
 	}
-	if err := w.tell(m); err != errShut {
+	if err := w.tell(m, q); err != errShut {
 		return err
 	}
 	return ErrNoActor
@@ -86,42 +91,79 @@ func (t *target[M]) resolve() (*worker[M], error) {
 }
 
 // tell offers m to the mailbox; errShut means that the worker lost its place.
-func (w *worker[M]) tell(m M) error {
-	if w.cell.tree.config.Chaos != nil {
-		return w.tellThroughChaos(m)
+func (w *worker[M]) tell(m M, q asked) error {
+	e := w.envelope(m)
+	if q != nil {
+		e.ask(q)
 	}
-	return w.offer(m)
+	if w.cell.tree.config.Chaos != nil {
+		return w.cell.tellThroughChaos(e)
+	}
+	return w.cell.offer(e)
 }
 
-// tellThroughChaos offers m as often and as late as chaos has it.
-func (w *worker[M]) tellThroughChaos(m M) error {
-	fate := w.cell.tree.config.Chaos.Told(Delivery{
-		Path: w.cell.path, Message: typeName(m), Seq: w.cell.told.Add(1),
+// envelope puts m into an envelope.
+func (w *worker[M]) envelope(m M) envelope {
+	e := envelope{message: m}
+	if w.sort != nil {
+		if sort := w.sort(m); sort != (Sort{}) {
+			e.extra = &extra{sort: sort}
+		}
+	}
+	return e
+}
+
+// ask makes the message a question.
+func (e *envelope) ask(q asked) {
+	if e.extra == nil {
+		e.extra = &extra{}
+	}
+	e.extra.ask = q
+}
+
+// tellThroughChaos offers a message as often and as late as chaos has it.
+func (c *cell) tellThroughChaos(e envelope) error {
+	fate := c.tree.config.Chaos.Told(Delivery{
+		Path: c.path, Message: typeName(e.message), Class: e.class(), Seq: c.counters.told.Add(1),
 	})
 	switch {
 	case fate.Drop:
 		return nil
 	case fate.Delay > 0:
-		w.cell.tree.config.Runtime.AfterFunc(fate.Delay, func() { _ = w.offerTimes(m, 1+fate.Again) })
+		c.tree.config.Runtime.AfterFunc(fate.Delay, func() { _ = c.offerTimes(e, 1+fate.Again) })
 		return nil
 	}
-	return w.offerTimes(m, 1+fate.Again)
+	return c.offerTimes(e, 1+fate.Again)
 }
 
-// offerTimes offers m so often; the first error counts.
-func (w *worker[M]) offerTimes(m M, times int) error {
+// offerTimes offers a message so often; the first error counts.
+func (c *cell) offerTimes(e envelope, times int) error {
 	for range times {
-		if err := w.offer(m); err != nil {
+		if err := c.offer(e); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *worker[M]) offer(m M) error {
-	err := w.cell.box.offer(envelope{message: m})
-	if err == ErrMailboxFull {
-		w.cell.refused.Add(1)
+func (c *cell) offer(e envelope) error { return c.heed(c.box.offer(e)) }
+
+// heed counts what became of a message that was offered, and says so to who
+// told it.
+func (c *cell) heed(v verdict, first bool) error {
+	if first {
+		c.tree.report(Overloaded{Path: c.path, Incarnation: c.current(), Limit: c.child.mailbox})
 	}
-	return err
+	switch v {
+	case replaced:
+		c.counters.replaced.Add(1)
+	case dropped, displaced:
+		c.counters.dropped.Add(1)
+	case full:
+		c.counters.refused.Add(1)
+		return ErrMailboxFull
+	case refusal:
+		return errShut
+	}
+	return nil
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -12,27 +12,51 @@ import (
 
 // newCell makes an empty actor at path, with the static children below it, so
 // that messages can wait for it before its first life. t.mu is held.
-func (t *Tree) newCell(p parent, path string, child Child) *cell {
-	t.serial++
-	c := &cell{tree: t, parent: p, name: child.name, path: path, child: child, phase: Idle}
-	c.box = newMailbox(child.mailbox, t.config.Runtime)
+func (t *Tree) newCell(p *cell, path string, child *Child) *cell {
+	c := &cell{tree: t, parent: p, path: path, child: child}
+	c.box.cell, c.box.held = c, true
+	c.box.runner = c.box.run
+	c.recorder.phase = Idle
 	c.body = child.body(c)
-	props := actor.PropsFromProducer(func() actor.Actor { return c }, actor.WithMailbox(func() actor.Mailbox { return c.box }))
-	pid, err := theSystem().Root.SpawnNamed(props, t.id+path+"#"+strconv.FormatUint(t.serial, 36))
-	if err != nil {
-		panic(err) // the serial makes the name unique
-	}
-	c.pid = pid
+	t.newest = c
+	c.pid = theSystem().Root.Spawn(t.props)
 	t.waitFor++
-	t.cells[path] = c
-	if s, ok := p.(*cell); ok {
-		s.children[child.name] = c
+	if p != nil {
+		p.children[child.name] = c
 	}
 	if child.spec != nil {
 		c.children = make(map[string]*cell, len(child.spec.Children))
-		for _, below := range child.spec.Children {
+		for i := range child.spec.Children {
+			below := &child.spec.Children[i]
 			t.newCell(c, join(path, below.name), below)
 		}
+	}
+	return c
+}
+
+// newProps is how protoactor makes the actors of a tree: out of the cell that
+// is being made. One for all costs less than one each.
+func (t *Tree) newProps() *actor.Props {
+	return actor.PropsFromProducer(
+		func() actor.Actor { return t.newest },
+		actor.WithMailbox(func() actor.Mailbox { return &t.newest.box }),
+	)
+}
+
+// at returns the cell at path, or nil. t.mu is held.
+func (t *Tree) at(path string) *cell {
+	if path == "/" {
+		return t.root
+	}
+	c := t.root
+	rest, rooted := strings.CutPrefix(path, "/")
+	for more := rooted; more && c != nil; {
+		var name string
+		name, rest, more = strings.Cut(rest, "/")
+		c = c.children[name]
+	}
+	if !rooted {
+		return nil
 	}
 	return c
 }
@@ -41,7 +65,7 @@ func (t *Tree) newCell(p parent, path string, child Child) *cell {
 func (t *Tree) find(path string) (*cell, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	if c := t.cells[path]; c != nil {
+	if c := t.at(path); c != nil {
 		return c, nil
 	}
 	if t.exit != nil {
@@ -51,7 +75,7 @@ func (t *Tree) find(path string) (*cell, error) {
 }
 
 // place returns the cell of a child, made anew if the child was forgotten.
-func (t *Tree) place(s *cell, child Child) *cell {
+func (t *Tree) place(s *cell, child *Child) *cell {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if c := s.children[child.name]; c != nil {
@@ -72,11 +96,23 @@ func (t *Tree) childNames(s *cell) []string {
 	return slices.Sorted(maps.Keys(s.children))
 }
 
-// snapshot lists the cells that have a place.
+// snapshot lists the cells that have a place: every one after its supervisor,
+// brothers by name.
 func (t *Tree) snapshot() []*cell {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return slices.Collect(maps.Values(t.cells))
+	if t.root == nil {
+		return nil
+	}
+	return t.root.withThoseBelow(nil)
+}
+
+func (c *cell) withThoseBelow(all []*cell) []*cell {
+	all = append(all, c)
+	for _, name := range slices.Sorted(maps.Keys(c.children)) {
+		all = c.children[name].withThoseBelow(all)
+	}
+	return all
 }
 
 // forget removes a child for good.
@@ -94,12 +130,13 @@ func (t *Tree) remove(c *cell, exit *Exit) {
 	for _, below := range c.children {
 		t.remove(below, &Exit{Path: below.path, Incarnation: below.number(), Reason: ReasonShutdown, Detail: c.path + " is gone"})
 	}
-	delete(t.cells, c.path)
-	if s, ok := c.parent.(*cell); ok {
-		delete(s.children, c.name)
+	if c.parent == nil {
+		t.root = nil
+	} else {
+		delete(c.parent.children, c.child.name)
 	}
 	c.fence()
-	c.box.shutUser()
+	failAsks(c.box.shutUser().queue, c.path, exit)
 	c.box.post(discard{})
 	t.mourn(exit, false)
 }
@@ -118,12 +155,11 @@ func (t *Tree) abandon(s *cell, name string, waited time.Duration) {
 	t.mu.Lock()
 	old := s.children[name]
 	old.fence()
-	waiting := old.box.shutUser()
 	c := t.newCell(s, old.path, old.child)
-	c.box.adopt(waiting)
+	c.box.adopt(&old.box)
+	c.suspended = c.box.suspended
 	c.lives.Store(old.lives.Load())
-	c.stale.Store(old.stale.Load())
-	c.refused.Store(old.refused.Load())
+	c.counters.adopt(&old.counters)
 	old.box.post(discard{})
 	t.unwatch(old)
 	t.mu.Unlock()

@@ -19,7 +19,7 @@ func newSupervisor(c *cell, spec SupervisorSpec) *supervisor {
 }
 
 // deliver never happens: no Ref leads to a supervisor.
-func (s *supervisor) deliver(*envelope) {}
+func (s *supervisor) deliver(envelope) {}
 
 // handle takes an order or news of a child.
 func (s *supervisor) handle(m control) {
@@ -91,7 +91,7 @@ func (s *supervisor) carryOut(o order) {
 	tree := s.cell.tree
 	switch o := o.(type) {
 	case startChild:
-		tree.place(s.cell, o.child).box.post(beginLife{o.life})
+		tree.place(s.cell, &o.child).box.post(beginLife{o.life})
 	case stopChild:
 		tree.childOf(s.cell, o.name).box.post(endLife{o.life})
 	case abandonChild:
@@ -132,7 +132,7 @@ func (s *supervisor) collapse(crash *Crash) {
 // arm sets the timer for the crew's deadline.
 func (s *supervisor) arm() {
 	at := s.crew.Deadline()
-	l, box := s.life, s.cell.box
+	l, box := s.life, &s.cell.box
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if at.IsZero() {

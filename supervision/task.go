@@ -21,8 +21,14 @@ func (c *Context[M]) Task(name string, work func(ctx context.Context, emit func(
 	cell, number := c.worker.cell, c.life.number
 	id := cell.tasks.add(name)
 	emit := func(m M) {
-		if c.life.over.Load() || cell.box.offerWaiting(ctx, envelope{m, number}) != nil {
-			cell.stale.Add(1)
+		if c.life.over.Load() {
+			cell.counters.stale.Add(1)
+			return
+		}
+		e := c.worker.envelope(m)
+		e.life = number
+		if cell.heed(cell.box.offerWaiting(ctx, e)) != nil {
+			cell.counters.stale.Add(1)
 		}
 	}
 	cell.tree.config.Runtime.Go(func() {

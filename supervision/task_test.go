@@ -82,7 +82,7 @@ func TestTaskPanicIsACrash(t *testing.T) {
 		rest(time.Second)
 		d.expect(t, "restart", "+a")
 		c := of[Crashed](ev)
-		if len(c) != 1 || c[0].Crash.Message != "task pump" || c[0].Crash.Text != "pump broke" || !strings.Contains(c[0].Crash.Stack, "task_test.go") {
+		if len(c) != 1 || c[0].Crash.Message != "task pump" || c[0].Crash.Text != "pump broke" || !strings.Contains(c[0].Crash.Stack.String(), "task_test.go") {
 			t.Errorf("crashes %+v", c)
 		}
 		mustStop(t, tree)

@@ -20,6 +20,9 @@ type Config struct {
 	// Events is called for every event, from any goroutine of the tree; it must
 	// not block. A panic in it is ignored. nil: not called.
 	Events func(Event)
+	// BlockedAfter is how long an actor may be at one message before it is
+	// reported as Blocked; zero: 10 s, negative: never.
+	BlockedAfter time.Duration
 	// Seed is where the jitter of restart delays comes from.
 	Seed uint64
 	// Chaos is what goes wrong on purpose; nil in production.
@@ -31,16 +34,20 @@ type Config struct {
 // Tree is a running supervision tree.
 type Tree struct {
 	config  Config
-	id      string // unique in the process
-	root    *cell
+	props   *actor.Props
 	numbers atomic.Uint64 // lives begun
+	kinds   kinds
 	up      chan struct{} // closed when the root has acknowledged
 	done    chan struct{} // closed when no cell is left
 
 	mu       sync.RWMutex
-	cells    map[string]*cell
+	root     *cell // nil once it has ended
+	newest   *cell // the one being made
+	watchdog watchdog
 	monitors map[string][]watcher
-	serial   uint64   // numbers cells and monitors
+	serial   uint64 // numbers monitors
+	crashes  queue[*Crash]
+	totals   Totals
 	waitFor  int      // cells that have not settled
 	exit     *Exit    // of the root; nil while it lives
 	stuckAt  []string // who was abandoned
@@ -83,21 +90,29 @@ func Launch(config Config, root SupervisorSpec) (*Tree, error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
+	if config.BlockedAfter == 0 {
+		config.BlockedAfter = defaultBlocked
+	}
 	if config.Runtime == nil {
 		config.Runtime = systemRuntime{}
 	}
 	t := &Tree{
 		config:   config,
-		id:       theSystem().ProcessRegistry.NextId(),
 		up:       make(chan struct{}),
 		done:     make(chan struct{}),
-		cells:    make(map[string]*cell),
 		monitors: make(map[string][]watcher),
 	}
+	t.props = t.newProps()
+	top := root.Child()
 	t.mu.Lock()
-	t.root = t.newCell(t, "/", root.Child())
+	t.root = t.newCell(nil, "/", &top)
+	begin := t.root.box.post
 	t.mu.Unlock()
-	t.root.box.post(beginLife{t.nextLife()})
+	if config.BlockedAfter > 0 {
+		t.watchdog = watchdog{tree: t, after: config.BlockedAfter}
+		t.watchdog.watch()
+	}
+	begin(beginLife{t.nextLife()})
 	return t, nil
 }
 
@@ -151,7 +166,11 @@ func (t *Tree) Stop(ctx context.Context) error {
 
 // Shutdown begins the end of the tree and does not wait for it; see Stop and
 // Done.
-func (t *Tree) Shutdown() { t.root.box.post(endLife{t.root.current()}) }
+func (t *Tree) Shutdown() {
+	if root, err := t.find("/"); err == nil {
+		root.box.post(endLife{root.current()})
+	}
+}
 
 // Up is closed when every static child has acknowledged its first start.
 func (t *Tree) Up() <-chan struct{} { return t.up }
@@ -186,7 +205,7 @@ func (t *Tree) Spawn(supervisor string, child Child) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := t.cells[supervisor]
+	s := t.at(supervisor)
 	switch {
 	case s == nil && t.exit != nil:
 		return ErrStopped
@@ -200,7 +219,7 @@ func (t *Tree) Spawn(supervisor string, child Child) error {
 	if state := State(s.state.Load()); state != StateUp && state != StateStarting {
 		return fmt.Errorf("%w: %s is %v", ErrStopped, supervisor, state)
 	}
-	t.newCell(s, join(supervisor, child.name), child)
+	t.newCell(s, join(supervisor, child.name), &child)
 	s.box.post(crewMessage{hire{child}})
 	return nil
 }
@@ -213,11 +232,11 @@ func (t *Tree) StopChild(path string) error {
 	if err != nil {
 		return err
 	}
-	s, ok := c.parent.(*cell)
-	if !ok || s.child.spec.Strategy != Dynamic {
+	s := c.parent
+	if s == nil || s.child.spec.Strategy != Dynamic {
 		return fmt.Errorf("%w: above %s", ErrNotDynamic, path)
 	}
-	s.box.post(crewMessage{dismiss{c.name}})
+	s.box.post(crewMessage{dismiss{c.child.name}})
 	return nil
 }
 
@@ -227,18 +246,21 @@ func (t *Tree) now() time.Time { return t.config.Runtime.Now() }
 // nextLife numbers a life.
 func (t *Tree) nextLife() Incarnation { return Incarnation(t.numbers.Add(1)) }
 
-// childUp and childExit make the tree the parent of its root.
-func (t *Tree) childUp(string, Incarnation) { close(t.up) }
-
-func (t *Tree) childExit(_ string, _ Incarnation, exit *Exit) {
+// ended is the end of the root.
+func (t *Tree) ended(exit *Exit) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.exit = exit
+	t.watchdog.rest()
 	t.remove(t.root, exit)
 }
 
 // report sends an event out.
 func (t *Tree) report(e Event) {
+	switch e.(type) {
+	case Crashed, Escalated, Stuck:
+		t.remember(e)
+	}
 	defer func() { _ = recover() }() // the host's hook must not hurt the tree
 	if t.config.Logger.Handler() != slog.DiscardHandler {
 		level, text, attrs := e.log()

@@ -112,7 +112,7 @@ func TestCrashKeepsTheMailbox(t *testing.T) {
 			c.Message != "supervision.script" || c.Text != "boom" || c.Depth != 2 || c.Killed {
 			t.Errorf("report %+v", c)
 		}
-		if !strings.Contains(c.Stack, "player).Receive") {
+		if !strings.Contains(c.Stack.String(), "player).Receive") {
 			t.Errorf("the stack does not show the panic:\n%s", c.Stack)
 		}
 		mustStop(t, tree)

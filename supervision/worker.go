@@ -4,7 +4,8 @@ package supervision
 type worker[M any] struct {
 	cell     *cell
 	newActor func() Actor[M]
-	self     Ref[M]
+	sort     func(M) Sort // nil: every message is MustDeliver
+	address  *target[M]   // made for the first Self
 
 	// Of the current life; nil between lives.
 	actor   Actor[M]
@@ -12,11 +13,17 @@ type worker[M any] struct {
 	leaving *Exit // set while a clean stop waits for tasks
 }
 
-func newWorker[M any](c *cell, newActor func() Actor[M]) *worker[M] {
-	w := &worker[M]{cell: c, newActor: newActor}
-	w.self = Ref[M]{&target[M]{tree: c.tree, path: c.path}}
-	w.self.to.worker.Store(w)
-	return w
+func newWorker[M any](c *cell, newActor func() Actor[M], sort func(M) Sort) *worker[M] {
+	return &worker[M]{cell: c, newActor: newActor, sort: sort}
+}
+
+// self is the worker's own address.
+func (w *worker[M]) self() Ref[M] {
+	if w.address == nil {
+		w.address = &target[M]{tree: w.cell.tree, path: w.cell.path}
+		w.address.worker.Store(w)
+	}
+	return Ref[M]{w.address}
 }
 
 // handle takes an order. One for a life that is not current changes nothing.
@@ -50,7 +57,7 @@ func (w *worker[M]) fresh(n Incarnation) bool {
 	if w.cell.current() == n {
 		return true
 	}
-	w.cell.stale.Add(1)
+	w.cell.counters.stale.Add(1)
 	return false
 }
 
@@ -75,7 +82,7 @@ func (w *worker[M]) begin(n Incarnation) {
 	case !w.ctx.Live():
 		w.over(&Exit{Path: c.path, Incarnation: n, Reason: ReasonStart}) // abandoned meanwhile
 	default:
-		c.phase = Idle
+		c.recorder.phase = Idle
 		c.acknowledge(l)
 		c.box.release()
 		w.afterMessage()
@@ -83,18 +90,21 @@ func (w *worker[M]) begin(n Incarnation) {
 }
 
 // deliver handles a message of the user lane.
-func (w *worker[M]) deliver(e *envelope) {
+func (w *worker[M]) deliver(e envelope) {
 	if e.life != 0 && !w.fresh(e.life) {
 		return
 	}
 	m, _ := e.message.(M) // a nil M arrives as nil
+	if e.extra != nil && e.extra.ask != nil && w.ctx != nil {
+		w.ctx.hear(e.extra.ask)
+	}
 	w.receive(m)
 }
 
 // receive runs Receive.
 func (w *worker[M]) receive(m M) {
 	if w.ctx == nil || !w.ctx.Live() {
-		w.cell.stale.Add(1)
+		w.cell.counters.stale.Add(1)
 		return
 	}
 	w.safely(m, func() {
@@ -107,7 +117,7 @@ func (w *worker[M]) receive(m M) {
 
 // afterMessage does what the actor asked for meanwhile.
 func (w *worker[M]) afterMessage() {
-	w.cell.phase = Idle
+	w.cell.recorder.phase = Idle
 	if w.ctx != nil && w.ctx.stopSelf && w.ctx.Live() {
 		w.finish(ReasonNormal)
 	}
@@ -169,8 +179,12 @@ func (w *worker[M]) over(exit *Exit) {
 	for id, watch := range w.ctx.monitors {
 		w.cell.tree.unmonitor(watch.path, w.cell, id)
 	}
+	asks := w.ctx.asks
 	w.actor, w.ctx, w.leaving = nil, nil, nil
 	w.cell.leave(exit)
+	for _, a := range asks {
+		a.fail(&AskError{Path: w.cell.path, Err: exit})
+	}
 }
 
 // taskDone is the end of a task, of this life or of an earlier one.

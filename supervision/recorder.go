@@ -1,0 +1,131 @@
+package supervision
+
+import (
+	"reflect"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Step is one thing that an actor did, as its flight recorder keeps it: where it
+// stood, and the type of the message or effect at hand, never what was in it.
+type Step struct {
+	Seq     uint64 `json:"seq"` // counts the steps of this actor from 1, through all its lives
+	Phase   Phase  `json:"phase"`
+	Message string `json:"message,omitempty"`
+}
+
+// recorded is how many steps a recorder keeps.
+const recorded = 16
+
+// recorder is the flight recorder of a cell. Only the run of its mailbox writes;
+// anybody may read the ring, for which a step costs one atomic store.
+type recorder struct {
+	phase Phase  // of the step at hand; Idle: none
+	seq   uint64 // of the last step
+	// The last type of message and its number: mostly it is the same again.
+	kind   reflect.Type
+	number uint16
+
+	ring atomic.Pointer[[recorded]atomic.Uint64]
+}
+
+// A packed step: sequence number 40, type 16, phase 8.
+func pack(seq uint64, kind uint16, phase Phase) uint64 {
+	return seq<<24 | uint64(kind)<<8 | uint64(phase)
+}
+
+func unpack(step uint64, t *Tree) Step {
+	return Step{Seq: step >> 24, Phase: Phase(step & 0xff), Message: t.kinds.name(uint16(step >> 8))}
+}
+
+// note keeps a step. What comes before the first message is not worth a ring.
+func (r *recorder) note(t *Tree, phase Phase, subject any) {
+	r.phase = phase
+	r.seq++
+	ring := r.ring.Load()
+	if ring == nil {
+		if phase < BeforeMessage {
+			return
+		}
+		ring = new([recorded]atomic.Uint64)
+		r.ring.Store(ring)
+	}
+	if kind := reflect.TypeOf(subject); kind != r.kind {
+		r.kind, r.number = kind, t.kinds.numberOf(kind)
+	}
+	ring[r.seq%recorded].Store(pack(r.seq, r.number, phase))
+}
+
+// packed are the steps kept, oldest first.
+func (r *recorder) packed() []uint64 {
+	ring := r.ring.Load()
+	if ring == nil {
+		return nil
+	}
+	steps := make([]uint64, 0, recorded)
+	for i := range ring {
+		if step := ring[i].Load(); step != 0 {
+			steps = append(steps, step)
+		}
+	}
+	slices.Sort(steps)
+	return steps
+}
+
+// last is the last step kept; zero: none.
+func (r *recorder) last() uint64 {
+	if steps := r.packed(); len(steps) > 0 {
+		return steps[len(steps)-1]
+	}
+	return 0
+}
+
+// steps are the steps kept, oldest first.
+func (r *recorder) steps(t *Tree) []Step {
+	var steps []Step
+	for _, step := range r.packed() {
+		steps = append(steps, unpack(step, t))
+	}
+	return steps
+}
+
+// kinds numbers the types of messages and effects of a tree. Number 0 is none;
+// types beyond the 65 535th are taken for none.
+type kinds struct {
+	mu      sync.RWMutex
+	numbers map[reflect.Type]uint16
+	names   []string // by number, from 1
+}
+
+func (k *kinds) numberOf(kind reflect.Type) uint16 {
+	if kind == nil {
+		return 0
+	}
+	k.mu.RLock()
+	n, known := k.numbers[kind]
+	k.mu.RUnlock()
+	if known {
+		return n
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if n, known := k.numbers[kind]; known || len(k.names) == 1<<16-1 {
+		return n
+	}
+	if k.numbers == nil {
+		k.numbers = make(map[reflect.Type]uint16)
+	}
+	k.names = append(k.names, kind.String())
+	k.numbers[kind] = uint16(len(k.names))
+	return k.numbers[kind]
+}
+
+func (k *kinds) name(n uint16) string {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	if n == 0 || int(n) > len(k.names) {
+		return ""
+	}
+	return k.names[n-1]
+}
