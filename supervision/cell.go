@@ -171,6 +171,9 @@ func (c *cell) leave(exit *Exit) {
 func (c *cell) crashed(n Incarnation, crash *Crash) {
 	crash.Path, crash.Incarnation = c.path, n
 	crash.At, crash.Phase, crash.Depth = c.tree.now(), c.recorder.phase, c.box.depth()
+	if crash.Phase != Idle {
+		crash.Step = c.recorder.seq
+	}
 	crash.Last = c.recorder.steps(c.tree)
 	c.tree.report(Crashed{crash})
 }

@@ -91,6 +91,7 @@ type Crash struct {
 	Incarnation Incarnation `json:"incarnation"`
 	At          time.Time   `json:"at"`
 	Phase       Phase       `json:"phase"`
+	Step        uint64      `json:"step,omitempty"`    // of the actor's own steps, counted through all its lives; 0: idle
 	Message     string      `json:"message,omitempty"` // type of the message or effect at hand, "task NAME", or empty
 	Depth       int         `json:"mailbox"`           // user messages that waited in the mailbox
 	Text        string      `json:"reason"`            // of an error or a string: the panic value; else its type

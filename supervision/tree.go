@@ -37,8 +37,11 @@ type Tree struct {
 	props   *actor.Props
 	numbers atomic.Uint64 // lives begun
 	kinds   kinds
-	up      chan struct{} // closed when the root has acknowledged
-	done    chan struct{} // closed when no cell is left
+	// listeners is replaced under mu, never changed.
+	listeners atomic.Pointer[[]*listener]
+
+	up   chan struct{} // closed when the root has acknowledged
+	done chan struct{} // closed when no cell is left
 
 	mu       sync.RWMutex
 	root     *cell // nil once it has ended
@@ -103,6 +106,7 @@ func Launch(config Config, root SupervisorSpec) (*Tree, error) {
 		monitors: make(map[string][]watcher),
 	}
 	t.props = t.newProps()
+	t.listeners.Store(new([]*listener))
 	top := root.Child()
 	t.mu.Lock()
 	t.root = t.newCell(nil, "/", &top)
@@ -268,5 +272,8 @@ func (t *Tree) report(e Event) {
 	}
 	if t.config.Events != nil {
 		t.config.Events(e)
+	}
+	for _, l := range *t.listeners.Load() {
+		l.hear(e)
 	}
 }

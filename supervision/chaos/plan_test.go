@@ -1,0 +1,74 @@
+package chaos
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/waymeet/waymeet/supervision"
+)
+
+const everything = `seed 7
+kill /channels/pairs/* phase before-message message messages.PathSilent nth 3
+kill * phase after-effect every 100 most 5
+kill /store step 17
+drop /channels/manager class droppable chance 0.5
+again * message messages.Tick
+delay /a class latest-wins by 50ms chance 0.25
+`
+
+// What Parse reads, String writes.
+func TestPlanText(t *testing.T) {
+	plan, err := Parse("# what can go wrong\n\n" + strings.ReplaceAll(everything, "\n", " # so\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := plan.String(); got != everything {
+		t.Errorf("got\n%swant\n%s", got, everything)
+	}
+	if r := plan.Rules[5]; r.Do != Delay || r.By != 50*time.Millisecond || r.Class != supervision.LatestWins || r.Chance != 0.25 {
+		t.Errorf("rule %+v", r)
+	}
+}
+
+// What cannot be read is refused with the number of its line and a reason.
+func TestPlanRefusals(t *testing.T) {
+	for text, why := range map[string]string{
+		"seed":                        "seed wants one number",
+		"seed x":                      "invalid syntax",
+		"maim /a":                     `no action "maim"; there are kill, drop, again, delay`,
+		"kill":                        "kill wants the path of an actor",
+		"kill /a nth":                 `"nth" wants a value`,
+		"kill /a phase noon":          `no phase "noon"`,
+		"kill /a class droppable":     `kill has no "class"`,
+		"drop /a step 1":              `drop has no "step"`,
+		"drop /a class loud":          `no class "loud"`,
+		"delay /a":                    "delay wants by DURATION",
+		"delay /a by soon":            "invalid duration",
+		"kill /a chance 2":            "chance is above 0 and at most 1",
+		"kill /a chance NaN":          "chance is above 0 and at most 1",
+		"kill /a nth -1":              "invalid syntax",
+		"kill /a twice 2":             `kill has no "twice"`,
+		"drop /a by 1s message m nth": "",
+	} {
+		_, err := Parse("kill /fine\n" + text)
+		if err == nil || !strings.Contains(err.Error(), "line 2: ") || !strings.Contains(err.Error(), why) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(everything)
+	f.Add("kill *\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		plan, err := Parse(text)
+		if err != nil {
+			return
+		}
+		again, err := Parse(plan.String())
+		if err != nil || again.String() != plan.String() {
+			t.Errorf("%q is read as %q, that as %q (%v)", text, plan, again, err)
+		}
+	})
+}

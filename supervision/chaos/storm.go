@@ -1,0 +1,206 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/waymeet/waymeet/supervision"
+)
+
+// Storm kills the actors of a running tree in turn: of those that are up, always
+// the one that was killed least often.
+type Storm struct {
+	// Pattern says who, as of Tree.Kill; empty: everybody but the root.
+	Pattern string
+	// Rate is kills a second, at most MaxRate; required.
+	Rate float64
+	// For is how long; required.
+	For time.Duration
+	// Grace is how long those killed last may take to come back; zero: 5 s.
+	Grace time.Duration
+	// Progress is called once a second with how things stand; nil: not called.
+	Progress func(Result)
+}
+
+// MaxRate bounds a Storm, in kills a second.
+const MaxRate = 10_000
+
+const defaultGrace = 5 * time.Second
+
+// ErrNobody: no actor that is up matches the pattern.
+var ErrNobody = errors.New("chaos: nobody to kill")
+
+// Result is what a Storm did.
+type Result struct {
+	Kills  int
+	ByPath map[string]int // how often each was killed
+	// Recovered are the times from a kill to the next acknowledged start at that
+	// path, sorted.
+	Recovered []time.Duration
+	// Lost are the actors that were killed, still have their place, and were not
+	// up at the end; Gone those whose place has gone: temporary ones, and those
+	// whose supervisor began anew. Sorted by path.
+	Lost, Gone []string
+}
+
+// Percentile is the recovery time that so many of a hundred did not exceed;
+// zero if there was none.
+func (r Result) Percentile(p float64) time.Duration {
+	if len(r.Recovered) == 0 {
+		return 0
+	}
+	i := int(p / 100 * float64(len(r.Recovered)))
+	return r.Recovered[min(i, len(r.Recovered)-1)]
+}
+
+// Run is the storm. It returns when its time is over, or ctx is done: what was
+// done until then is no error. Errors: a Rate or For that makes no sense, and
+// ErrNobody when at no time there was anybody to kill.
+func (s Storm) Run(ctx context.Context, tree *supervision.Tree) (Result, error) {
+	if !(s.Rate > 0 && s.Rate <= MaxRate) || s.For <= 0 {
+		return Result{}, errors.New("chaos: a storm wants a rate above 0 and at most 10000 a second, and a time")
+	}
+	run := &stormRun{tree: tree, kills: make(map[string]int), down: make(map[string]time.Time), recovered: make(map[string][]time.Duration)}
+	defer tree.Listen(run.hear)()
+	strike := time.NewTicker(time.Duration(float64(time.Second) / s.Rate))
+	defer strike.Stop()
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	end := time.NewTimer(s.For)
+	defer end.Stop()
+	for over := false; !over; {
+		select {
+		case <-strike.C:
+			run.strike(s.Pattern)
+		case <-second.C:
+			if s.Progress != nil {
+				s.Progress(run.result())
+			}
+		case <-end.C:
+			over = true
+		case <-ctx.Done():
+			over = true
+		case <-tree.Done():
+			over = true
+		}
+	}
+	run.calm(s.Grace)
+	result := run.result()
+	if result.Kills == 0 && ctx.Err() == nil {
+		return result, ErrNobody
+	}
+	return result, nil
+}
+
+// stormRun is a storm at work.
+type stormRun struct {
+	tree *supervision.Tree
+
+	mu        sync.Mutex
+	kills     map[string]int
+	down      map[string]time.Time // killed, and not back yet
+	recovered map[string][]time.Duration
+}
+
+// hear notes who is back.
+func (r *stormRun) hear(e supervision.Event) {
+	started, ok := e.(supervision.Started)
+	if !ok {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if since, killed := r.down[started.Path]; killed {
+		delete(r.down, started.Path)
+		r.recovered[started.Path] = append(r.recovered[started.Path], time.Since(since))
+	}
+}
+
+// strike kills one.
+func (r *stormRun) strike(pattern string) {
+	victim := ""
+	r.mu.Lock()
+	for _, a := range r.tree.Inspect() {
+		if a.Path == "/" || a.State != supervision.StateUp || pattern != "" && !supervision.Match(pattern, a.Path) {
+			continue
+		}
+		if _, down := r.down[a.Path]; !down && (victim == "" || r.kills[a.Path] < r.kills[victim]) {
+			victim = a.Path
+		}
+	}
+	if victim != "" {
+		r.kills[victim]++
+		r.down[victim] = time.Now()
+	}
+	r.mu.Unlock() // who is killed may be back before Kill returns
+	if victim != "" && r.tree.Kill(victim) == 0 {
+		r.spared(victim)
+	}
+}
+
+// spared takes back a kill that met nobody: the actor's supervisor was at it.
+func (r *stormRun) spared(path string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kills[path]--
+	if _, down := r.down[path]; down {
+		delete(r.down, path)
+	} else if back := r.recovered[path]; len(back) > 0 {
+		r.recovered[path] = back[:len(back)-1]
+	}
+}
+
+// calm waits until all are back that are to come, or grace is over.
+func (r *stormRun) calm(grace time.Duration) {
+	if grace <= 0 {
+		grace = defaultGrace
+	}
+	for end := time.Now().Add(grace); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if len(r.result().Lost) == 0 {
+			return
+		}
+	}
+}
+
+// all are the times of all paths, in no order.
+func all(byPath map[string][]time.Duration) iter.Seq[time.Duration] {
+	return func(yield func(time.Duration) bool) {
+		for _, times := range byPath {
+			for _, t := range times {
+				if !yield(t) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (r *stormRun) result() Result {
+	up := make(map[string]bool) // false: it has a place and is down
+	for _, a := range r.tree.Inspect() {
+		up[a.Path] = a.State == supervision.StateUp
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	result := Result{ByPath: make(map[string]int, len(r.kills)), Recovered: slices.Sorted(all(r.recovered))}
+	for path, n := range r.kills {
+		if n > 0 {
+			result.Kills += n
+			result.ByPath[path] = n
+		}
+	}
+	for path := range r.down {
+		if isUp, place := up[path]; !place {
+			result.Gone = append(result.Gone, path)
+		} else if !isUp {
+			result.Lost = append(result.Lost, path)
+		}
+	}
+	slices.Sort(result.Lost)
+	slices.Sort(result.Gone)
+	return result
+}
