@@ -112,8 +112,11 @@ func (m *mailbox) shutUser() lane {
 // adopt takes over what waits in the mailbox of a predecessor, which is shut by
 // it; for a mailbox that nobody knows yet.
 func (m *mailbox) adopt(old *mailbox) {
-	m.user = old.shutUser()
-	_, m.suspended = old.waiting()
+	waiting := old.shutUser()
+	_, suspended := old.waiting()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.user, m.suspended = waiting, suspended
 }
 
 // close ends the mailbox with its actor.

@@ -157,7 +157,9 @@ func (t *Tree) abandon(s *cell, name string, waited time.Duration) {
 	old.fence()
 	c := t.newCell(s, old.path, old.child)
 	c.box.adopt(&old.box)
-	c.suspended = c.box.suspended
+	if _, suspended := c.box.waiting(); suspended {
+		c.box.post(pause{true})
+	}
 	c.lives.Store(old.lives.Load())
 	c.counters.adopt(&old.counters)
 	old.box.post(discard{})

@@ -41,9 +41,9 @@ type Result struct {
 	// Recovered are the times from a kill to the next acknowledged start at that
 	// path, sorted.
 	Recovered []time.Duration
-	// Lost are the actors that were killed, still have their place, and were not
-	// up at the end; Gone those whose place has gone: temporary ones, and those
-	// whose supervisor began anew. Sorted by path.
+	// Lost are the actors that were killed, still have their place, and did not
+	// come back; Gone those whose place has gone: temporary ones, and those whose
+	// supervisor began anew. Sorted by path.
 	Lost, Gone []string
 }
 
@@ -180,9 +180,9 @@ func all(byPath map[string][]time.Duration) iter.Seq[time.Duration] {
 }
 
 func (r *stormRun) result() Result {
-	up := make(map[string]bool) // false: it has a place and is down
+	places := make(map[string]bool)
 	for _, a := range r.tree.Inspect() {
-		up[a.Path] = a.State == supervision.StateUp
+		places[a.Path] = true
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -194,10 +194,10 @@ func (r *stormRun) result() Result {
 		}
 	}
 	for path := range r.down {
-		if isUp, place := up[path]; !place {
-			result.Gone = append(result.Gone, path)
-		} else if !isUp {
+		if places[path] {
 			result.Lost = append(result.Lost, path)
+		} else {
+			result.Gone = append(result.Gone, path)
 		}
 	}
 	slices.Sort(result.Lost)
