@@ -145,7 +145,9 @@ func (c *cell) open(n Incarnation) *life {
 // acknowledge tells the parent that the life has started.
 func (c *cell) acknowledge(l *life) {
 	c.setState(StateUp)
-	c.tree.report(Started{Path: c.path, Incarnation: l.number, Restarts: c.restarts()})
+	if c.tree.heard() {
+		c.tree.report(Started{Path: c.path, Incarnation: l.number, Restarts: c.restarts()})
+	}
 	if c.parent == nil {
 		close(c.tree.up)
 		return
@@ -157,7 +159,7 @@ func (c *cell) acknowledge(l *life) {
 func (c *cell) leave(exit *Exit) {
 	c.recorder.phase = Idle
 	c.setState(StateDown)
-	if !exit.Reason.Failure() {
+	if !exit.Reason.Failure() && c.tree.heard() {
 		c.tree.report(Stopped{exit})
 	}
 	if c.parent == nil {

@@ -259,6 +259,12 @@ func (t *Tree) ended(exit *Exit) {
 	t.remove(t.root, exit)
 }
 
+// heard reports whether anybody wants events: the two that end no life badly are
+// not even made for nobody.
+func (t *Tree) heard() bool {
+	return t.config.Events != nil || len(*t.listeners.Load()) > 0 || t.config.Logger.Handler() != slog.DiscardHandler
+}
+
 // report sends an event out.
 func (t *Tree) report(e Event) {
 	switch e.(type) {
