@@ -134,12 +134,10 @@ func (c *cell) current() Incarnation {
 }
 
 // open begins a life.
-func (c *cell) open(n Incarnation) *life {
-	l := &life{number: n}
+func (c *cell) open(l *life) {
 	c.life.Store(l)
 	c.lives.Add(1)
 	c.setState(StateStarting)
-	return l
 }
 
 // acknowledge tells the parent that the life has started.

@@ -23,7 +23,7 @@ type Actor[M any] interface {
 // not after the life.
 type Context[M any] struct {
 	worker *worker[M]
-	life   *life
+	life   life
 
 	wakeAt   time.Time
 	wake     M

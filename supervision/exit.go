@@ -96,7 +96,7 @@ type Crash struct {
 	Depth       int         `json:"mailbox"`           // user messages that waited in the mailbox
 	Text        string      `json:"reason"`            // of an error or a string: the panic value; else its type
 	Killed      bool        `json:"killed,omitempty"`  // by Tree.Kill or by chaos
-	Last        []Step      `json:"last,omitempty"`    // what the actor did last, oldest first
+	Last        Steps       `json:"last"`              // what the actor did last
 	Stack       Stack       `json:"stack,omitempty"`   // of the goroutine that panicked; empty when Start returned an error
 }
 
@@ -104,7 +104,7 @@ type Crash struct {
 type Stack []uintptr
 
 // maxFrames bounds a Stack.
-const maxFrames = 64
+const maxFrames = 32
 
 // String is one line for each frame, the innermost first: function, file, line.
 func (s Stack) String() string {

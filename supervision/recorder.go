@@ -1,8 +1,8 @@
 package supervision
 
 import (
+	"encoding/json"
 	"reflect"
-	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -51,10 +51,17 @@ func (r *recorder) note(t *Tree, phase Phase, subject any) {
 		ring = new([recorded]atomic.Uint64)
 		r.ring.Store(ring)
 	}
+	ring[r.seq%recorded].Store(pack(r.seq, r.numberOf(subject, t), phase))
+}
+
+func (r *recorder) numberOf(subject any, t *Tree) uint16 {
+	if subject == nil {
+		return 0
+	}
 	if kind := reflect.TypeOf(subject); kind != r.kind {
 		r.kind, r.number = kind, t.kinds.numberOf(kind)
 	}
-	ring[r.seq%recorded].Store(pack(r.seq, r.number, phase))
+	return r.number
 }
 
 // packed are the steps kept, oldest first.
@@ -64,12 +71,17 @@ func (r *recorder) packed() []uint64 {
 		return nil
 	}
 	steps := make([]uint64, 0, recorded)
+	newest := 0
 	for i := range ring {
-		if step := ring[i].Load(); step != 0 {
+		if ring[i].Load() > ring[newest].Load() {
+			newest = i
+		}
+	}
+	for i := range ring {
+		if step := ring[(newest+1+i)%recorded].Load(); step != 0 {
 			steps = append(steps, step)
 		}
 	}
-	slices.Sort(steps)
 	return steps
 }
 
@@ -81,14 +93,26 @@ func (r *recorder) last() uint64 {
 	return 0
 }
 
-// steps are the steps kept, oldest first.
-func (r *recorder) steps(t *Tree) []Step {
-	var steps []Step
-	for _, step := range r.packed() {
-		steps = append(steps, unpack(step, t))
-	}
-	return steps
+// steps are the steps kept.
+func (r *recorder) steps(t *Tree) Steps { return Steps{t, r.packed()} }
+
+// Steps are what an actor did last. They cost little until somebody reads them.
+type Steps struct {
+	tree   *Tree
+	packed []uint64
 }
+
+// List is one Step each, oldest first.
+func (s Steps) List() []Step {
+	list := make([]Step, 0, len(s.packed))
+	for _, step := range s.packed {
+		list = append(list, unpack(step, s.tree))
+	}
+	return list
+}
+
+// MarshalJSON is List as JSON.
+func (s Steps) MarshalJSON() ([]byte, error) { return json.Marshal(s.List()) }
 
 // kinds numbers the types of messages and effects of a tree. Number 0 is none;
 // types beyond the 65 535th are taken for none.

@@ -20,17 +20,18 @@ func TestFlightRecorder(t *testing.T) {
 		tell(t, tree, "/a", "boom")
 		synctest.Wait()
 		crash := of[Crashed](ev)[0].Crash
-		if len(crash.Last) != recorded {
-			t.Fatalf("%d steps: %+v", len(crash.Last), crash.Last)
+		last := crash.Last.List()
+		if len(last) != recorded {
+			t.Fatalf("%d steps: %+v", len(last), last)
 		}
-		for i, step := range crash.Last {
-			want := Step{Seq: crash.Last[0].Seq + uint64(i), Phase: BeforeMessage, Message: "supervision.script"}
+		for i, step := range last {
+			want := Step{Seq: last[0].Seq + uint64(i), Phase: BeforeMessage, Message: "supervision.script"}
 			if step != want {
 				t.Errorf("step %d is %+v, want %+v", i, step, want)
 			}
 		}
-		if last := crash.Last[recorded-1].Seq; last != 2+21 { // two of the start
-			t.Errorf("the last step is number %d", last)
+		if seq := last[recorded-1].Seq; seq != 2+21 || seq != crash.Step { // two of the start
+			t.Errorf("the last step is number %d, the crash at %d", seq, crash.Step)
 		}
 		steps, err := tree.Record("/a")
 		if err != nil || len(steps) != recorded {

@@ -66,7 +66,7 @@ func (h *hosted[E, F]) Stop(c *Context[E]) {
 
 // step decides and does. An actor that was abandoned on the way does no more.
 func (h *hosted[E, F]) step(c *Context[E], event E) {
-	cell, life := c.worker.cell, c.life
+	cell, life := c.worker.cell, &c.life
 	phase := cell.recorder.phase
 	for _, effect := range h.machine.Step(c.Now(), event) {
 		if !c.Live() {

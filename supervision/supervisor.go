@@ -46,7 +46,8 @@ func (s *supervisor) handle(m control) {
 }
 
 func (s *supervisor) begin(n Incarnation) {
-	s.life = s.cell.open(n)
+	s.life = &life{number: n}
+	s.cell.open(s.life)
 	tree := s.cell.tree
 	s.crew = newCrew(s.cell.path, n, s.spec, tree.random(s.cell.path, n), tree.nextLife)
 	s.step(crewOpen{})

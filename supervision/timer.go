@@ -14,7 +14,7 @@ func (c *Context[M]) WakeAt(at time.Time, m M) {
 // arm starts the timer for wakeAt. What fires is only a hint: wakeAt decides,
 // so a timer that was replaced while it fired does no harm.
 func (c *Context[M]) arm() {
-	l, box := c.life, &c.worker.cell.box
+	l, box := &c.life, &c.worker.cell.box
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.over.Load() {

@@ -64,8 +64,9 @@ func (w *worker[M]) fresh(n Incarnation) bool {
 // begin runs the constructor and Start, and acknowledges.
 func (w *worker[M]) begin(n Incarnation) {
 	c := w.cell
-	l := c.open(n)
-	w.ctx = &Context[M]{worker: w, life: l}
+	w.ctx = &Context[M]{worker: w, life: life{number: n}}
+	l := &w.ctx.life
+	c.open(l)
 	var err error
 	if !w.safely(nil, func() {
 		c.point(l, Starting, nil)
@@ -108,9 +109,9 @@ func (w *worker[M]) receive(m M) {
 		return
 	}
 	w.safely(m, func() {
-		w.cell.point(w.ctx.life, BeforeMessage, m)
+		w.cell.point(&w.ctx.life, BeforeMessage, m)
 		w.actor.Receive(w.ctx, m)
-		w.cell.point(w.ctx.life, AfterMessage, m)
+		w.cell.point(&w.ctx.life, AfterMessage, m)
 	})
 	w.afterMessage()
 }
@@ -153,7 +154,7 @@ func (w *worker[M]) fail(crash *Crash, startError error) {
 
 // finish ends the life cleanly; it is over when the last task has returned.
 func (w *worker[M]) finish(reason Reason) {
-	c, l := w.cell, w.ctx.life
+	c, l := w.cell, &w.ctx.life
 	c.setState(StateStopping)
 	if !w.safely(nil, func() {
 		c.point(l, Stopping, nil)
