@@ -5,33 +5,21 @@ package quicx
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"io"
-	"slices"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/quic-go/quic-go"
 
+	"github.com/waymeet/waymeet/internal/bench"
 	"github.com/waymeet/waymeet/messages"
 	tt "github.com/waymeet/waymeet/transport/transporttest"
 )
 
-// Sizes of BenchmarkStream: so many rounds of so many bytes for each contender,
-// in turns, so that a change of the machine's mood meets all alike.
+// Sizes of BenchmarkStream: so many rounds of so many bytes for each contender.
 const (
 	benchRounds = 5
 	benchBytes  = 96 << 20
 )
-
-// contender is one way to carry a stream over loopback.
-type contender struct {
-	name          string
-	write         io.Writer
-	read          io.Reader
-	speed, perCPU []float64 // bytes a second, bytes a CPU second
-}
 
 // BenchmarkStream compares one stream over loopback through the mux with raw
 // quic-go as it comes and at the same packet size, in one interleaved run. It
@@ -52,55 +40,50 @@ func BenchmarkStream(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	sealed := &contender{name: "waymeet", write: left, read: right}
+	sealed := carrier(b, "waymeet", left, right)
 	raw := rawQUIC(b, "raw", &quic.Config{})
 	raw1200 := rawQUIC(b, "raw1200", &quic.Config{InitialPacketSize: 1200, DisablePathMTUDiscovery: true})
-	contenders := []*contender{sealed, raw, raw1200}
-	for _, c := range contenders {
-		c.round(b, benchBytes/8) // warm up
-		c.speed, c.perCPU = nil, nil
-	}
+	contenders := []*bench.Contender{sealed, raw, raw1200}
 	b.ResetTimer()
-	for range benchRounds {
-		for _, c := range contenders {
-			c.round(b, benchBytes)
-		}
-	}
+	bench.Rounds(benchRounds, contenders...)
 	for _, c := range contenders {
-		b.Logf("%-8s %6.0f MB/s, %6.0f MB per CPU second", c.name, median(c.speed)/1e6, median(c.perCPU)/1e6)
+		b.Logf("%-8s %6.0f MB/s, %6.0f MB per CPU second", c.Name, benchBytes/bench.Median(c.Wall)/1e6, benchBytes/bench.Median(c.CPU)/1e6)
 	}
-	fmt.Printf("bench: stream %.2f %.2f\n", ratio(sealed.speed, raw.speed), ratio(raw.perCPU, sealed.perCPU))
-	fmt.Printf("bench: stream_1200 %.2f %.2f\n", ratio(sealed.speed, raw1200.speed), ratio(raw1200.perCPU, sealed.perCPU))
-	fmt.Printf("bench: stream_raw1200 %.2f %.2f\n", ratio(raw1200.speed, raw.speed), ratio(raw.perCPU, raw1200.perCPU))
+	speed("stream", sealed, raw)
+	speed("stream_1200", sealed, raw1200)
+	speed("stream_raw1200", raw1200, raw)
 }
 
-// round carries bytes from one end to the other and notes how fast.
-func (c *contender) round(b *testing.B, bytes int64) {
-	b.Helper()
-	began, cpu := time.Now(), cpuTime(b)
-	written := make(chan error, 1)
-	go func() {
-		chunk := make([]byte, 64<<10)
-		for left := bytes; left > 0; left -= int64(len(chunk)) {
-			if _, err := c.write.Write(chunk); err != nil {
-				written <- err
-				return
+// speed prints the throughput of a over that of b, and the CPU time likewise.
+func speed(row string, a, b *bench.Contender) {
+	bench.Row(row, bench.Median(b.Wall)/bench.Median(a.Wall), bench.Median(a.CPU)/bench.Median(b.CPU))
+}
+
+// carrier is a way to carry bytes from one end to the other.
+func carrier(b *testing.B, name string, w io.Writer, r io.Reader) *bench.Contender {
+	return &bench.Contender{Name: name, Turn: func() {
+		written := make(chan error, 1)
+		go func() {
+			chunk := make([]byte, 64<<10)
+			for left := benchBytes; left > 0; left -= len(chunk) {
+				if _, err := w.Write(chunk); err != nil {
+					written <- err
+					return
+				}
 			}
+			written <- nil
+		}()
+		if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{io.LimitReader(r, benchBytes)}, make([]byte, 64<<10)); err != nil {
+			b.Fatal(err)
 		}
-		written <- nil
-	}()
-	if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{io.LimitReader(c.read, bytes)}, make([]byte, 64<<10)); err != nil {
-		b.Fatal(err)
-	}
-	if err := <-written; err != nil {
-		b.Fatal(err)
-	}
-	c.speed = append(c.speed, float64(bytes)/time.Since(began).Seconds())
-	c.perCPU = append(c.perCPU, float64(bytes)/(cpuTime(b)-cpu).Seconds())
+		if err := <-written; err != nil {
+			b.Fatal(err)
+		}
+	}}
 }
 
 // rawQUIC is a stream over quic-go alone, one UDP socket at each end.
-func rawQUIC(b *testing.B, name string, config *quic.Config) *contender {
+func rawQUIC(b *testing.B, name string, config *quic.Config) *bench.Contender {
 	b.Helper()
 	server, err := tlsConfig()
 	if err != nil {
@@ -132,26 +115,9 @@ func rawQUIC(b *testing.B, name string, config *quic.Config) *contender {
 	if _, err := s.Write([]byte{0}); err != nil {
 		b.Fatal(err)
 	}
-	c := &contender{name: name, write: s, read: <-accepted}
-	if _, err := io.ReadFull(c.read, make([]byte, 1)); err != nil {
+	read := <-accepted
+	if _, err := io.ReadFull(read, make([]byte, 1)); err != nil {
 		b.Fatal(err)
 	}
-	return c
+	return carrier(b, name, s, read)
 }
-
-// cpuTime is what the process has used, user and system.
-func cpuTime(b *testing.B) time.Duration {
-	b.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-func median(v []float64) float64 {
-	sorted := slices.Sorted(slices.Values(v))
-	return sorted[len(sorted)/2]
-}
-
-func ratio(a, b []float64) float64 { return median(a) / median(b) }
