@@ -60,8 +60,8 @@ type cell struct {
 	pid    *actor.PID
 	life   atomic.Pointer[life] // the last one begun
 
-	// Owned by the mailbox's run; of the recorder, the writing.
-	recorder   recorder
+	// Owned by the mailbox's run.
+	phase      Phase
 	paused     []control // notices that wait while it is suspended
 	drain      Timer
 	discarding bool
@@ -155,7 +155,7 @@ func (c *cell) acknowledge(l *life) {
 
 // leave tells the parent that the life is over.
 func (c *cell) leave(exit *Exit) {
-	c.recorder.phase = Idle
+	c.phase = Idle
 	c.setState(StateDown)
 	if !exit.Reason.Failure() && c.tree.heard() {
 		c.tree.report(Stopped{exit})
@@ -170,11 +170,11 @@ func (c *cell) leave(exit *Exit) {
 // crashed completes the report of a crash of life n and sends it out.
 func (c *cell) crashed(n Incarnation, crash *Crash) {
 	crash.Path, crash.Incarnation = c.path, n
-	crash.At, crash.Phase, crash.Depth = c.tree.now(), c.recorder.phase, c.box.depth()
+	crash.At, crash.Phase, crash.Depth = c.tree.now(), c.phase, c.box.depth()
+	crash.Last = c.box.steps()
 	if crash.Phase != Idle {
-		crash.Step = c.recorder.seq
+		crash.Step = c.box.recorder.seq // written by this run alone
 	}
-	crash.Last = c.recorder.steps(c.tree)
 	c.tree.report(Crashed{crash})
 }
 

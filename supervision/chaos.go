@@ -129,18 +129,25 @@ func Match(pattern, path string) bool {
 	return p == len(pattern)
 }
 
-// point is passed at every Point: it notes the phase for a crash report and
-// lets the chaos hook kill.
+// point is passed at every Point: it notes the step and lets chaos kill. Without
+// chaos nothing can go wrong after a message or effect.
 func (c *cell) point(l *life, phase Phase, subject any) {
-	chaos := c.tree.config.Chaos
-	if chaos == nil && (phase == AfterMessage || phase == AfterEffect) {
-		return // nothing can go wrong here
+	if c.tree.config.Chaos == nil && (phase == AfterMessage || phase == AfterEffect) {
+		return
 	}
-	c.recorder.note(c.tree, phase, subject)
+	c.box.record(phase, subject)
+	c.arrive(l, phase, subject)
+}
+
+// arrive is point for what the mailbox has noted.
+func (c *cell) arrive(l *life, phase Phase, subject any) {
+	c.phase = phase
+	chaos := c.tree.config.Chaos
 	if chaos == nil {
 		return
 	}
-	if chaos.At(Point{Path: c.path, Incarnation: l.number, Phase: phase, Message: typeName(subject), Seq: c.recorder.seq}) {
+	seq := c.box.recorder.seq // written by this run alone
+	if chaos.At(Point{Path: c.path, Incarnation: l.number, Phase: phase, Message: typeName(subject), Seq: seq}) {
 		panic(killed{})
 	}
 }

@@ -71,8 +71,8 @@ func (c *cell) info() ActorInfo {
 		info.Incarnation = l.number
 	}
 	info.Mailbox, info.Suspended = c.box.waiting()
-	if c.box.busy() {
-		info.Handling = unpack(c.recorder.last(), c.tree).Message
+	if step, busy := c.box.handling(); busy {
+		info.Handling = unpack(step, c.tree).Message
 	}
 	return info
 }

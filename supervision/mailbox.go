@@ -25,11 +25,12 @@ type mailbox struct {
 	mu        sync.Mutex
 	control   queue[any] // orders of ours, and system messages of protoactor
 	user      lane
-	held      bool          // no life: the user lane waits
-	suspended bool          // on purpose: the user lane waits
-	shut      bool          // the user lane takes nothing
-	closed    bool          // nothing is taken
-	running   bool          // see the invariant
+	held      bool // no life: the user lane waits
+	suspended bool // on purpose: the user lane waits
+	shut      bool // the user lane takes nothing
+	closed    bool // nothing is taken
+	running   bool // see the invariant
+	recorder  recorder
 	room      chan struct{} // closed at the next pop; nil when nobody waits
 }
 
@@ -135,11 +136,25 @@ func (m *mailbox) depth() int {
 	return m.user.queue.n
 }
 
-// busy reports whether a message is being handled, or about to be.
-func (m *mailbox) busy() bool {
+// record notes a step that is not a message of the user lane.
+func (m *mailbox) record(phase Phase, subject any) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.running
+	m.recorder.note(m.cell.tree, phase, subject)
+}
+
+// steps are what the actor did last.
+func (m *mailbox) steps() Steps {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return Steps{m.cell.tree, m.recorder.packed()}
+}
+
+// handling is the step at hand, packed; busy is false when there is none.
+func (m *mailbox) handling() (step uint64, busy bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.recorder.last(), m.running
 }
 
 // waiting is depth, and whether they wait because of Tree.Suspend.
@@ -200,6 +215,7 @@ func (m *mailbox) next() bool {
 		return true
 	case m.user.queue.n > 0 && !m.held && !m.suspended:
 		e := m.user.pop(m.cell.child.mailbox)
+		m.recorder.note(m.cell.tree, BeforeMessage, e.message)
 		m.wakeRoom()
 		m.mu.Unlock()
 		m.cell.body.deliver(e)

@@ -52,7 +52,7 @@ func (w *worker[M]) mourn(n downNotice) {
 	}
 	var m M
 	if w.safely(n.down, func() { m = watch.down(n.down) }) {
-		w.receive(m)
+		w.notice(m)
 	}
 }
 

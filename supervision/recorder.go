@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"reflect"
 	"sync"
-	"sync/atomic"
 )
 
 // Step is one thing that an actor did, as its flight recorder keeps it: where it
@@ -18,16 +17,14 @@ type Step struct {
 // recorded is how many steps a recorder keeps.
 const recorded = 16
 
-// recorder is the flight recorder of a cell. Only the run of its mailbox writes;
-// anybody may read the ring, for which a step costs one atomic store.
+// recorder is the flight recorder of a cell, guarded by the lock of its mailbox:
+// a message is noted while it is taken out, so that costs next to nothing.
 type recorder struct {
-	phase Phase  // of the step at hand; Idle: none
-	seq   uint64 // of the last step
+	seq  uint64 // of the last step
+	ring *[recorded]uint64
 	// The last type of message and its number: mostly it is the same again.
 	kind   reflect.Type
 	number uint16
-
-	ring atomic.Pointer[[recorded]atomic.Uint64]
 }
 
 // A packed step: sequence number 40, type 16, phase 8.
@@ -41,17 +38,14 @@ func unpack(step uint64, t *Tree) Step {
 
 // note keeps a step. What comes before the first message is not worth a ring.
 func (r *recorder) note(t *Tree, phase Phase, subject any) {
-	r.phase = phase
 	r.seq++
-	ring := r.ring.Load()
-	if ring == nil {
+	if r.ring == nil {
 		if phase < BeforeMessage {
 			return
 		}
-		ring = new([recorded]atomic.Uint64)
-		r.ring.Store(ring)
+		r.ring = new([recorded]uint64)
 	}
-	ring[r.seq%recorded].Store(pack(r.seq, r.numberOf(subject, t), phase))
+	r.ring[r.seq%recorded] = pack(r.seq, r.numberOf(subject, t), phase)
 }
 
 func (r *recorder) numberOf(subject any, t *Tree) uint16 {
@@ -66,19 +60,12 @@ func (r *recorder) numberOf(subject any, t *Tree) uint16 {
 
 // packed are the steps kept, oldest first.
 func (r *recorder) packed() []uint64 {
-	ring := r.ring.Load()
-	if ring == nil {
+	if r.ring == nil {
 		return nil
 	}
 	steps := make([]uint64, 0, recorded)
-	newest := 0
-	for i := range ring {
-		if ring[i].Load() > ring[newest].Load() {
-			newest = i
-		}
-	}
-	for i := range ring {
-		if step := ring[(newest+1+i)%recorded].Load(); step != 0 {
+	for i := uint64(1); i <= recorded; i++ {
+		if step := r.ring[(r.seq+i)%recorded]; step != 0 {
 			steps = append(steps, step)
 		}
 	}
@@ -87,14 +74,11 @@ func (r *recorder) packed() []uint64 {
 
 // last is the last step kept; zero: none.
 func (r *recorder) last() uint64 {
-	if steps := r.packed(); len(steps) > 0 {
-		return steps[len(steps)-1]
+	if r.ring == nil {
+		return 0
 	}
-	return 0
+	return r.ring[r.seq%recorded]
 }
-
-// steps are the steps kept.
-func (r *recorder) steps(t *Tree) Steps { return Steps{t, r.packed()} }
 
 // Steps are what an actor did last. They cost little until somebody reads them.
 type Steps struct {

@@ -16,7 +16,7 @@ func (t *Tree) newCell(p *cell, path string, child *Child) *cell {
 	c := &cell{tree: t, parent: p, path: path, child: child}
 	c.box.cell, c.box.held = c, true
 	c.box.runner = c.box.run
-	c.recorder.phase = Idle
+	c.phase = Idle
 	c.body = child.body(c)
 	t.newest = c
 	c.pid = theSystem().Root.Spawn(t.props)

@@ -46,7 +46,7 @@ func (t *Tree) Record(path string) ([]Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.recorder.steps(t).List(), nil
+	return c.box.steps().List(), nil
 }
 
 // remember keeps what a report tells of an event.

@@ -67,7 +67,7 @@ func (h *hosted[E, F]) Stop(c *Context[E]) {
 // step decides and does. An actor that was abandoned on the way does no more.
 func (h *hosted[E, F]) step(c *Context[E], event E) {
 	cell, life := c.worker.cell, &c.life
-	phase := cell.recorder.phase
+	phase := cell.phase
 	for _, effect := range h.machine.Step(c.Now(), event) {
 		if !c.Live() {
 			return
@@ -76,5 +76,5 @@ func (h *hosted[E, F]) step(c *Context[E], event E) {
 		h.host.Perform(c, effect)
 		cell.point(life, AfterEffect, effect)
 	}
-	cell.recorder.phase = phase
+	cell.phase = phase
 }

@@ -48,5 +48,5 @@ func (w *worker[M]) woken() {
 	m := c.wake
 	var none M
 	c.wakeAt, c.wake = time.Time{}, none
-	w.receive(m)
+	w.notice(m)
 }

@@ -43,10 +43,10 @@ func (w *watchdog) look() {
 	now := w.tree.now()
 	seen := make(map[*cell]sighting)
 	for _, c := range w.tree.snapshot() {
-		if c.child.spec != nil || !c.box.busy() {
+		step, busy := c.box.handling()
+		if c.child.spec != nil || !busy {
 			continue
 		}
-		step := c.recorder.last()
 		s, before := w.seen[c]
 		if !before || s.step != step {
 			s = sighting{step: step, since: now}

@@ -83,7 +83,7 @@ func (w *worker[M]) begin(n Incarnation) {
 	case !w.ctx.Live():
 		w.over(&Exit{Path: c.path, Incarnation: n, Reason: ReasonStart}) // abandoned meanwhile
 	default:
-		c.recorder.phase = Idle
+		c.phase = Idle
 		c.acknowledge(l)
 		c.box.release()
 		w.afterMessage()
@@ -102,6 +102,12 @@ func (w *worker[M]) deliver(e envelope) {
 	w.receive(m)
 }
 
+// notice handles a message that did not come through the mailbox.
+func (w *worker[M]) notice(m M) {
+	w.cell.box.record(BeforeMessage, m)
+	w.receive(m)
+}
+
 // receive runs Receive.
 func (w *worker[M]) receive(m M) {
 	if w.ctx == nil || !w.ctx.Live() {
@@ -109,7 +115,7 @@ func (w *worker[M]) receive(m M) {
 		return
 	}
 	w.safely(m, func() {
-		w.cell.point(&w.ctx.life, BeforeMessage, m)
+		w.cell.arrive(&w.ctx.life, BeforeMessage, m)
 		w.actor.Receive(w.ctx, m)
 		w.cell.point(&w.ctx.life, AfterMessage, m)
 	})
@@ -118,7 +124,7 @@ func (w *worker[M]) receive(m M) {
 
 // afterMessage does what the actor asked for meanwhile.
 func (w *worker[M]) afterMessage() {
-	w.cell.recorder.phase = Idle
+	w.cell.phase = Idle
 	if w.ctx != nil && w.ctx.stopSelf && w.ctx.Live() {
 		w.finish(ReasonNormal)
 	}
