@@ -155,3 +155,26 @@ func (c *counter) Receive(_ *Context[int], _ int) {
 		c.done <- c.n
 	}
 }
+
+// A ring that was large once is let go of; one that is needed again and again
+// is kept.
+func TestQueueLetsGo(t *testing.T) {
+	var q queue[int]
+	burst := func(n int) {
+		for i := range n {
+			q.push(i)
+		}
+		for range n {
+			q.pop()
+		}
+	}
+	burst(1000)
+	burst(1000)
+	if len(q.buf) != 1024 {
+		t.Errorf("a ring of %d slots after bursts of 1000", len(q.buf))
+	}
+	burst(3)
+	if len(q.buf) > queueKeep {
+		t.Errorf("a ring of %d slots is kept for 3", len(q.buf))
+	}
+}

@@ -13,6 +13,7 @@ func (t *Tree) pause(pattern string, on bool) int {
 	count := 0
 	for _, c := range t.snapshot() {
 		if c.child.spec == nil && Match(pattern, c.path) {
+			c.box.suspend(on) // at once, also if it is busy or about to be abandoned
 			c.box.post(pause{on})
 			count++
 		}
@@ -26,7 +27,6 @@ func (c *cell) postpone(m control) bool {
 	switch m := m.(type) {
 	case pause:
 		c.suspended = m.on
-		c.box.suspend(m.on)
 		if !m.on {
 			waiting := c.paused
 			c.paused = nil

@@ -44,6 +44,29 @@ func TestSuspend(t *testing.T) {
 	})
 }
 
+// Who takes the place of a stuck actor that was suspended is suspended too.
+func TestSuspendedAndAbandoned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &diary{}
+		gate := make(chan struct{})
+		defer close(gate)
+		a := WorkerSpec[script]{Name: "a", New: func() Actor[script] { return &player{name: "a", diary: d, gate: gate} }}
+		tree := mustStart(t, Config{}, SupervisorSpec{Strategy: AllForOne, Children: []Child{a.Child(), d.play("b").Child()}})
+		tell(t, tree, "/a", "block", "1")
+		synctest.Wait()
+		tree.Suspend("/a") // it is at it, and cannot hear of it before it is abandoned
+		tell(t, tree, "/b", "boom")
+		rest(time.Minute)
+		d.expect(t, "suspended", "+a, +b, +a, +b")
+		if i := info(tree, "/a"); !i.Suspended || i.Mailbox != 1 || i.State != StateUp {
+			t.Errorf("info %+v", i)
+		}
+		tree.Resume("/a")
+		d.expect(t, "resumed", "a:1")
+		_ = tree.Stop(t.Context()) // names the stuck one
+	})
+}
+
 // A stop does not wait for Resume.
 func TestStopOfASuspendedActor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

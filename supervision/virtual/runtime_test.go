@@ -146,3 +146,23 @@ func TestTimers(t *testing.T) {
 		}
 	}
 }
+
+// What is ready at one time runs in an order that the seed decides.
+func TestOrderIsTheSeeds(t *testing.T) {
+	orders := make(map[string]bool)
+	for seed := range uint64(10) {
+		runtime := virtual.New(seed, start)
+		order := ""
+		for name := range 9 {
+			runtime.Schedule(func() { order += fmt.Sprint(name) })
+		}
+		runtime.Settle()
+		if len(order) != 9 {
+			t.Fatalf("ran %q", order)
+		}
+		orders[order] = true
+	}
+	if len(orders) < 9 {
+		t.Errorf("10 seeds gave %d orders", len(orders))
+	}
+}
