@@ -1,35 +1,52 @@
 package supervision
 
-import (
-	"container/heap"
-	"time"
-)
+import "time"
 
-// agenda holds what a crew waits for: seats by the time at which each is due.
-// Invariant: seat.slot is its index here, or -1 exactly when seat.due is zero.
-type agenda struct{ heap seatHeap }
+// agenda holds what a crew waits for: seats by the time at which each is due,
+// for its start or as the deadline of its state. It is a binary heap.
+// Invariant: seat.slot is its index here, or -1 when it is not due.
+type agenda struct{ heap []dueSeat }
+
+type dueSeat struct {
+	at   time.Time
+	seat *seat
+}
+
+// agendaKeep is for how many entries an empty agenda keeps room: what a mass
+// start needed, it does not keep.
+const agendaKeep = 64
 
 // set makes s due at t; the zero time takes it off.
 func (a *agenda) set(s *seat, t time.Time) {
-	s.due = t
-	switch {
-	case t.IsZero() && s.slot >= 0:
-		heap.Remove(&a.heap, s.slot)
+	switch i := int(s.slot); {
+	case t.IsZero() && i >= 0:
+		a.remove(i)
 	case t.IsZero():
-	case s.slot >= 0:
-		heap.Fix(&a.heap, s.slot)
+	case i >= 0:
+		a.heap[i].at = t
+		a.settle(i)
 	default:
-		heap.Push(&a.heap, s)
+		s.slot = int32(len(a.heap))
+		a.heap = append(a.heap, dueSeat{t, s})
+		a.settle(int(s.slot))
 	}
+}
+
+// due is when s is; zero: it is not.
+func (a *agenda) due(s *seat) time.Time {
+	if s.slot < 0 {
+		return time.Time{}
+	}
+	return a.heap[s.slot].at
 }
 
 // take removes and returns the earliest seat due at now, or nil.
 func (a *agenda) take(now time.Time) *seat {
-	if len(a.heap) == 0 || a.heap[0].due.After(now) {
+	if len(a.heap) == 0 || a.heap[0].at.After(now) {
 		return nil
 	}
-	s := a.heap[0]
-	a.set(s, time.Time{})
+	s := a.heap[0].seat
+	a.remove(0)
 	return s
 }
 
@@ -38,38 +55,53 @@ func (a *agenda) next() time.Time {
 	if len(a.heap) == 0 {
 		return time.Time{}
 	}
-	return a.heap[0].due
+	return a.heap[0].at
 }
 
-// seatHeap orders by due time, then by age, so that ties are decided alike in
-// every run.
-type seatHeap []*seat
-
-func (h seatHeap) Len() int { return len(h) }
-func (h seatHeap) Less(i, j int) bool {
-	if h[i].due.Equal(h[j].due) {
-		return h[i].born < h[j].born
+func (a *agenda) remove(i int) {
+	last := len(a.heap) - 1
+	a.swap(i, last)
+	a.heap[last].seat.slot = -1
+	a.heap[last] = dueSeat{}
+	a.heap = a.heap[:last]
+	switch {
+	case i < last:
+		a.settle(i)
+	case last == 0 && cap(a.heap) > agendaKeep:
+		a.heap = nil
 	}
-	return h[i].due.Before(h[j].due)
 }
 
-func (h seatHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].slot, h[j].slot = i, j
+// settle moves the entry at i up or down to where it belongs.
+func (a *agenda) settle(i int) {
+	for i > 0 && a.less(i, (i-1)/2) {
+		a.swap(i, (i-1)/2)
+		i = (i - 1) / 2
+	}
+	for {
+		first := i
+		for child := 2*i + 1; child <= 2*i+2 && child < len(a.heap); child++ {
+			if a.less(child, first) {
+				first = child
+			}
+		}
+		if first == i {
+			return
+		}
+		a.swap(i, first)
+		i = first
+	}
 }
 
-// Push and Pop are for container/heap alone.
-func (h *seatHeap) Push(s any) {
-	seat := s.(*seat)
-	seat.slot = len(*h)
-	*h = append(*h, seat)
+// less orders by time, then by age, so that ties are decided alike in every run.
+func (a *agenda) less(i, j int) bool {
+	if a.heap[i].at.Equal(a.heap[j].at) {
+		return a.heap[i].seat.born < a.heap[j].seat.born
+	}
+	return a.heap[i].at.Before(a.heap[j].at)
 }
 
-func (h *seatHeap) Pop() any {
-	last := len(*h) - 1
-	s := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	s.slot = -1
-	return s
+func (a *agenda) swap(i, j int) {
+	a.heap[i], a.heap[j] = a.heap[j], a.heap[i]
+	a.heap[i].seat.slot, a.heap[j].seat.slot = int32(i), int32(j)
 }

@@ -18,6 +18,7 @@ type WorkerSpec[M any] struct {
 	Name        string          // last element of the path: not empty, without '/'
 	New         func() Actor[M] // called for every life; see Host.Actor
 	Restart     Restart         // zero: Permanent
+	Significant bool            // its end for good ends its supervisor; not if Permanent
 	Intensity   Intensity       // of this child; zero: that of its supervisor
 	StartWithin time.Duration   // for the acknowledgement; zero: 60 s
 	StopWithin  time.Duration   // for a clean stop, tasks included; zero: 5 s
@@ -30,6 +31,7 @@ func (w WorkerSpec[M]) Child() Child {
 	c := Child{
 		name:        w.Name,
 		restart:     w.Restart,
+		significant: w.Significant,
 		intensity:   w.Intensity,
 		startWithin: or(w.StartWithin, defaultStartWithin),
 		stopWithin:  or(w.StopWithin, defaultStopWithin),
@@ -44,11 +46,12 @@ func (w WorkerSpec[M]) Child() Child {
 
 // SupervisorSpec describes a supervisor, nested or the root of a tree.
 type SupervisorSpec struct {
-	Name      string // as of a worker; the root has none
-	Strategy  Strategy
-	Intensity Intensity // of its children together; zero: 3 in 60 s
-	Restart   Restart   // of the supervisor itself
-	Children  []Child   // in the order of start; none under Dynamic
+	Name        string // as of a worker; the root has none
+	Strategy    Strategy
+	Intensity   Intensity // of its children together, under Dynamic of each; zero: 3 in 60 s
+	Restart     Restart   // of the supervisor itself
+	Significant bool      // as of a worker
+	Children    []Child   // in the order of start; none under Dynamic
 }
 
 // Child makes the specification ready for the supervisor above it. It has no
@@ -56,10 +59,11 @@ type SupervisorSpec struct {
 func (s SupervisorSpec) Child() Child {
 	s.Intensity = s.Intensity.or(Intensity{Restarts: defaultRestarts, Within: defaultWithin})
 	return Child{
-		name:    s.Name,
-		restart: s.Restart,
-		spec:    &s,
-		body:    func(c *cell) body { return newSupervisor(c, s) },
+		name:        s.Name,
+		restart:     s.Restart,
+		significant: s.Significant,
+		spec:        &s,
+		body:        func(c *cell) body { return newSupervisor(c, s) },
 	}
 }
 
@@ -68,6 +72,7 @@ func (s SupervisorSpec) Child() Child {
 type Child struct {
 	name        string
 	restart     Restart
+	significant bool
 	intensity   Intensity
 	startWithin time.Duration // zero: no deadline
 	stopWithin  time.Duration // zero: no deadline
@@ -84,6 +89,8 @@ func (c Child) check(at string) error {
 		return fmt.Errorf("supervision: child of %s: %q is no name", at, c.name)
 	case c.body == nil:
 		return fmt.Errorf("supervision: %s has no constructor", path)
+	case c.significant && c.restart == Permanent:
+		return fmt.Errorf("supervision: %s is significant, but permanent: it would never end for good", path)
 	case c.spec != nil:
 		return c.spec.check(path)
 	}

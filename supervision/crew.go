@@ -17,7 +17,7 @@ const (
 )
 
 // seatState is where one child stands.
-type seatState int
+type seatState uint8
 
 const (
 	waiting  seatState = iota // to be started when due, and when it is its turn
@@ -27,20 +27,18 @@ const (
 	done                      // ended and not to come back (never under Dynamic)
 )
 
-// seat is one child of a crew.
+// seat is one child of a crew. Most never crash, so what a crash leads to
+// stands elsewhere.
 type seat struct {
-	child    Child
-	state    seatState
-	life     Incarnation // the last one begun
-	since    time.Time   // up since; zero if this life never was
-	failures int         // restarts in a row without health between
-	window   window      // restarts of this child
-	recycle  bool        // stop it and start it again, for a sibling's sake
-	leave    bool        // forget it when it has stopped
-	born     int         // order of arrival
-
-	due  time.Time // what it waits for: start, or the deadline of its state
-	slot int       // place in the agenda, -1: not there
+	child   *Child
+	life    Incarnation // the last one begun
+	since   time.Time   // up since; zero if this life never was
+	history *history    // nil: it never crashed
+	born    int         // order of arrival
+	slot    int32       // place in the agenda, -1: not there
+	state   seatState
+	recycle bool // stop it and start it again, for a sibling's sake
+	leave   bool // forget it when it has stopped
 }
 
 func (s *seat) alive() bool { return s.state == starting || s.state == up }
@@ -56,7 +54,8 @@ type crew struct {
 	path   string
 	life   Incarnation
 	spec   SupervisorSpec
-	window window
+	window window // restarts of all children; unused under Dynamic
+	ward   ward   // children that came into quarantine
 	rng    *rand.Rand
 	number func() Incarnation // numbers the lives to come
 
@@ -75,18 +74,18 @@ type crew struct {
 func newCrew(path string, life Incarnation, spec SupervisorSpec, rng *rand.Rand, number func() Incarnation) *crew {
 	c := &crew{
 		path: path, life: life, spec: spec, rng: rng, number: number,
-		window: newWindow(spec.Intensity),
+		window: newWindow(spec.Intensity), ward: ward{limit: spec.Intensity},
 		byName: make(map[string]*seat, len(spec.Children)),
 	}
-	for _, child := range spec.Children {
-		c.seats = append(c.seats, c.seat(child))
+	for i := range spec.Children {
+		c.seats = append(c.seats, c.seat(&spec.Children[i]))
 	}
 	return c
 }
 
-func (c *crew) seat(child Child) *seat {
+func (c *crew) seat(child *Child) *seat {
 	c.births++
-	s := &seat{child: child, window: newWindow(child.intensity.or(c.spec.Intensity)), born: c.births, slot: -1}
+	s := &seat{child: child, born: c.births, slot: -1}
 	c.byName[child.name] = s
 	return s
 }
@@ -94,10 +93,11 @@ func (c *crew) seat(child Child) *seat {
 // Deadline is the earliest start, or deadline of a start or stop.
 func (c *crew) Deadline() time.Time { return c.agenda.next() }
 
-// Step takes one event and returns the orders it leads to. What speaks of a
-// life that is not the last one of its child changes nothing.
+// Step takes one event and returns the orders it leads to, which are good until
+// the next Step. What speaks of a life that is not the last one of its child
+// changes nothing.
 func (c *crew) Step(now time.Time, event crewEvent) []order {
-	c.now, c.orders = now, nil
+	c.now, c.orders = now, c.orders[:0]
 	switch e := event.(type) {
 	case crewOpen, crewTick:
 	case childUp:
@@ -125,7 +125,7 @@ func (c *crew) Step(now time.Time, event crewEvent) []order {
 
 func (c *crew) order(o order) { c.orders = append(c.orders, o) }
 
-func (c *crew) hire(child Child) {
+func (c *crew) hire(child *Child) {
 	if c.phase >= closing || c.byName[child.name] != nil {
 		path := join(c.path, child.name)
 		c.order(forgetChild{child.name, &Exit{Path: path, Reason: ReasonShutdown, Detail: c.path + " is stopping"}})
@@ -138,7 +138,7 @@ func (c *crew) dismiss(s *seat) {
 	switch {
 	case s == nil:
 	case s.state == waiting:
-		c.forget(s, &Exit{Path: join(c.path, s.child.name), Incarnation: s.life, Reason: ReasonShutdown})
+		c.drop(s)
 	default:
 		s.leave = true
 		c.stop(s)
@@ -151,16 +151,22 @@ func (c *crew) close(exit *Exit) {
 		return
 	}
 	c.phase, c.exit = closing, exit
+	c.order(retire{})
 	for _, s := range c.inOrder() {
 		switch {
 		case s.state == waiting && c.spec.Strategy == Dynamic:
-			c.forget(s, &Exit{Path: join(c.path, s.child.name), Incarnation: s.life, Reason: ReasonShutdown})
+			c.drop(s)
 		case s.state == waiting:
 			c.agenda.set(s, time.Time{})
 		case c.spec.Strategy == Dynamic:
 			c.stop(s)
 		}
 	}
+}
+
+// drop forgets a child that waits.
+func (c *crew) drop(s *seat) {
+	c.forget(s, &Exit{Path: join(c.path, s.child.name), Incarnation: s.life, Reason: ReasonShutdown})
 }
 
 // inOrder lists the seats by age.

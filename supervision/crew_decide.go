@@ -41,8 +41,11 @@ func (c *crew) ended(s *seat, exit *Exit) {
 		c.rest(s, exit)
 	case asked && s.child.restart != Temporary:
 		c.rest(s, exit) // recycled; its turn comes
-	case asked || !s.child.restart.after(exit.Reason):
+	case asked:
 		c.forget(s, exit)
+	case !s.child.restart.after(exit.Reason):
+		c.forget(s, exit)
+		c.goAlong(s, exit)
 	case c.phase == opening && !started:
 		c.rest(s, exit)
 		c.close(&Exit{Path: c.path, Incarnation: c.life, Reason: ReasonStart, Cause: exit})
@@ -58,26 +61,44 @@ func (c *crew) rest(s *seat, exit *Exit) {
 	c.order(mournChild{exit})
 }
 
+// goAlong ends the supervisor when a significant child has ended for good.
+func (c *crew) goAlong(s *seat, exit *Exit) {
+	if !s.child.significant {
+		return
+	}
+	why := &Exit{Path: c.path, Incarnation: c.life, Reason: ReasonSignificant, Cause: exit}
+	if !exit.Reason.Failure() {
+		why.Reason, why.Detail = ReasonNormal, "a significant child did"
+	}
+	c.close(why)
+}
+
 // restart counts a failure and either schedules the next life, with those that
 // go with it, or gives up.
 func (c *crew) restart(s *seat, exit *Exit) {
-	if c.spec.Strategy == Dynamic {
-		if !s.window.add(c.now) {
-			c.giveUpChild(s, exit)
-			return
-		}
-	} else if !s.window.add(c.now) {
-		c.giveUp(s, exit, s.window.limit)
+	h := c.historyOf(s)
+	switch {
+	case h.healthy(s.since, c.now):
+		h.forgive()
+	case h.relapses > 0:
+		c.quarantine(s, exit, "no health after quarantine")
 		return
-	} else if !c.window.add(c.now) {
+	}
+	switch {
+	case h.window.add(c.now):
+	case c.spec.Strategy == Dynamic:
+		c.quarantine(s, exit, "more than "+h.window.limit.String())
+		return
+	default:
+		c.giveUp(s, exit, h.window.limit)
+		return
+	}
+	if c.spec.Strategy != Dynamic && !c.window.add(c.now) {
 		c.giveUp(s, exit, c.window.limit)
 		return
 	}
-	if !s.since.IsZero() && c.now.Sub(s.since) >= s.window.limit.health() {
-		s.failures = 0
-	}
-	delay := restartDelay(s.failures, c.rng)
-	s.failures++
+	delay := restartDelay(h.failures, c.rng)
+	h.failures++
 	c.rest(s, exit)
 	c.order(report{Restarting{Path: exit.Path, Incarnation: exit.Incarnation, Delay: delay, Exit: exit}})
 	c.agenda.set(s, c.now.Add(delay))
@@ -89,7 +110,7 @@ func (c *crew) takeAlong(s *seat) {
 	if !c.spec.Strategy.ordered() {
 		return
 	}
-	c.pause = s.due
+	c.pause = c.agenda.due(s)
 	failed := -1
 	for i, other := range c.seats {
 		if other == s {
@@ -106,28 +127,14 @@ func (c *crew) takeAlong(s *seat) {
 // giveUp ends the supervisor, because of s.
 func (c *crew) giveUp(s *seat, exit *Exit, limit Intensity) {
 	c.rest(s, exit)
-	why := &Exit{Path: c.path, Incarnation: c.life, Reason: ReasonIntensity, Detail: "more than " + limit.String(), Cause: exit}
-	c.order(report{Escalated{why}})
-	c.close(why)
+	c.escalate("more than "+limit.String(), exit)
 }
 
-// giveUpChild drops one dynamic child. Only too many of those end the
-// supervisor, so that one bad child does not use up the others' restarts.
-func (c *crew) giveUpChild(s *seat, exit *Exit) {
-	why := &Exit{
-		Path: exit.Path, Incarnation: exit.Incarnation, Reason: ReasonIntensity,
-		Detail: "more than " + s.window.limit.String(), Cause: exit,
-	}
+// escalate ends the supervisor; cause leads to who crashed first.
+func (c *crew) escalate(detail string, cause *Exit) {
+	why := &Exit{Path: c.path, Incarnation: c.life, Reason: ReasonIntensity, Detail: detail, Cause: cause}
 	c.order(report{Escalated{why}})
-	c.forget(s, why)
-	if !c.window.add(c.now) {
-		end := &Exit{
-			Path: c.path, Incarnation: c.life, Reason: ReasonIntensity,
-			Detail: "more children given up than " + c.window.limit.String(), Cause: why,
-		}
-		c.order(report{Escalated{end}})
-		c.close(end)
-	}
+	c.close(why)
 }
 
 // advance does what the states of all seats now allow.
@@ -199,7 +206,7 @@ func (c *crew) startNext() {
 			continue
 		}
 		all = false
-		if s.state == waiting && !s.due.After(c.now) {
+		if s.state == waiting && !c.agenda.due(s).After(c.now) {
 			c.start(s)
 		}
 		if inTurn {

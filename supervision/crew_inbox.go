@@ -20,7 +20,7 @@ type (
 		exit *Exit
 	}
 	// hire: start a dynamic child, whose place in the tree is already taken.
-	hire struct{ child Child }
+	hire struct{ child *Child }
 	// dismiss: stop a dynamic child and forget it.
 	dismiss struct{ name string }
 	// crewClose: stop everything in reverse order, then resign with exit.
@@ -43,7 +43,7 @@ type order interface{ isOrder() }
 type (
 	// startChild: begin the life of this number.
 	startChild struct {
-		child Child
+		child *Child
 		life  Incarnation
 	}
 	// stopChild: end the life cleanly.
@@ -58,6 +58,8 @@ type (
 	}
 	// mournChild: tell monitors that a life ended and another may follow.
 	mournChild struct{ exit *Exit }
+	// isolateChild: show the child as quarantined.
+	isolateChild struct{ name string }
 	// forgetChild: remove the actor from the tree; tell monitors for good.
 	forgetChild struct {
 		name string
@@ -65,6 +67,8 @@ type (
 	}
 	// acknowledge: all children are up for the first time.
 	acknowledge struct{}
+	// retire: the supervisor stops its children from now on, and takes no new ones.
+	retire struct{}
 	// resign: no child lives any more; the supervisor's life ends so.
 	resign struct{ exit *Exit }
 	// report: tell the world.
@@ -75,7 +79,9 @@ func (startChild) isOrder()   {}
 func (stopChild) isOrder()    {}
 func (abandonChild) isOrder() {}
 func (mournChild) isOrder()   {}
+func (isolateChild) isOrder() {}
 func (forgetChild) isOrder()  {}
 func (acknowledge) isOrder()  {}
+func (retire) isOrder()       {}
 func (resign) isOrder()       {}
 func (report) isOrder()       {}

@@ -38,12 +38,28 @@
 //
 // The first restart is immediate, later ones wait longer and longer, with
 // jitter from the tree's seed; after a life so long that crashes at that rate
-// stay within the intensity, the count begins anew. More restarts than the intensity allows, and the supervisor ends
-// itself: its own supervisor now decides, up to the root. When the root gives
-// up the tree stops cleanly, and Tree.Err returns the chain of reasons. Under a
-// Dynamic supervisor the intensity is counted per child: a child beyond it is
-// given up alone, and only more given-up children than the intensity end the
-// supervisor.
+// stay within the intensity, the count begins anew: such a life is healthy. More
+// restarts than the intensity allows, of one child or of all together, and the
+// supervisor ends itself: its own supervisor now decides, up to the root. When
+// the root gives up the tree stops cleanly, and Tree.Err returns the chain of
+// reasons, down to who crashed first.
+//
+// Under a Dynamic supervisor the intensity is counted per child, and a child
+// beyond it is quarantined alone. It keeps its path and its mailbox, in which
+// messages wait, and monitors hear that it may live again. After the span of its
+// intensity, ± 25 %, it is half-open: one life is tried. If that crashes before
+// it was healthy, the next quarantine is twice as long, up to an hour; if it was
+// healthy, all is forgiven. A supervisor ends itself when more different
+// children than its intensity allows came into quarantine within its span.
+// Relapses do not count, a name counts once, and one child is always allowed: a
+// single bad key never ends its supervisor. Temporary children never come back,
+// so they never come into quarantine; Tree.StopChild removes who is there.
+//
+// A child may be Significant, if it is not Permanent: when it ends for good by
+// itself, its supervisor stops the others in reverse order and ends too. If the
+// child ended normally so does the supervisor, else it fails; what follows is
+// its own supervisor's to decide. Under Tree.StopChild, or for a sibling's sake,
+// a child does not end by itself.
 //
 // Nothing waits for ever. A child that does not acknowledge its start or does
 // not stop in time is abandoned: it is reported by name as Stuck, fenced, and
@@ -54,7 +70,7 @@
 //
 // shell.go (a machine becomes an actor) and context.go (what an actor may do);
 // then crew.go, the pure machine behind every supervisor, with strategy.go,
-// intensity.go and backoff.go; then cell.go, worker.go and supervisor.go, which
-// carry out its orders. The package may import protoactor-go's actor package
-// and the standard library, nothing of Waymeet.
+// intensity.go, backoff.go and crew_quarantine.go; then cell.go, worker.go and
+// supervisor.go, which carry out its orders. The package may import
+// protoactor-go's actor package and the standard library, nothing of Waymeet.
 package supervision

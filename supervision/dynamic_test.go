@@ -57,32 +57,6 @@ func TestSpawn(t *testing.T) {
 	})
 }
 
-// A bad dynamic child is given up alone; its siblings never notice, and a
-// start that fails counts like a crash.
-func TestDynamicGivesUpOne(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d, ev := &diary{}, &events{}
-		pool := SupervisorSpec{Name: "pool", Strategy: Dynamic}
-		tree := mustStart(t, Config{Events: ev.add}, SupervisorSpec{Children: []Child{pool.Child()}})
-		bad := d.starter("bad", func(*Context[script]) error { return errors.New("nope") })
-		tree.Spawn("/pool", d.play("good").Child())
-		synctest.Wait()
-		tree.Spawn("/pool", bad.Child())
-		rest(time.Minute)
-		d.expect(t, "one start and three restarts", "+good, +bad, +bad, +bad, +bad")
-		if got := of[Escalated](ev); len(got) != 1 || got[0].Exit.Path != "/pool/bad" {
-			t.Errorf("escalated %+v", got)
-		}
-		if got := info(tree, "/pool/good"); got.State != StateUp || got.Restarts != 0 {
-			t.Errorf("good: %+v", got)
-		}
-		if err := tree.Spawn("/pool", d.play("bad").Child()); err != nil {
-			t.Errorf("the name is not free: %v", err)
-		}
-		mustStop(t, tree)
-	})
-}
-
 // Dynamic children are gone when their supervisor restarts, and a spawn in that
 // moment is refused or undone, never lost.
 func TestDynamicSupervisorRestarts(t *testing.T) {

@@ -32,8 +32,17 @@ type (
 		Delay       time.Duration
 		Exit        *Exit
 	}
+	// Quarantined: a dynamic child exceeded its intensity, or crashed again before
+	// it was healthy. It keeps its place and its mailbox, and one life is tried
+	// after For. Incarnation is the one that ended.
+	Quarantined struct {
+		Path        string
+		Incarnation Incarnation
+		For         time.Duration
+		Exit        *Exit
+	}
 	// Escalated: restarts exceeded an intensity. Exit.Path is the supervisor
-	// that ends itself, or the dynamic child that is given up.
+	// that ends itself.
 	Escalated struct{ Exit *Exit }
 	// Stuck: an actor did not react within Waited and was abandoned. Tasks
 	// names those of its tasks that still run.
@@ -61,14 +70,15 @@ type (
 	}
 )
 
-func (Started) isEvent()    {}
-func (Stopped) isEvent()    {}
-func (Crashed) isEvent()    {}
-func (Restarting) isEvent() {}
-func (Escalated) isEvent()  {}
-func (Stuck) isEvent()      {}
-func (Blocked) isEvent()    {}
-func (Overloaded) isEvent() {}
+func (Started) isEvent()     {}
+func (Stopped) isEvent()     {}
+func (Crashed) isEvent()     {}
+func (Restarting) isEvent()  {}
+func (Quarantined) isEvent() {}
+func (Escalated) isEvent()   {}
+func (Stuck) isEvent()       {}
+func (Blocked) isEvent()     {}
+func (Overloaded) isEvent()  {}
 
 func (e Blocked) log() (slog.Level, string, []slog.Attr) {
 	return slog.LevelWarn, "actor is blocked", []slog.Attr{
@@ -107,6 +117,13 @@ func (e Crashed) log() (slog.Level, string, []slog.Attr) {
 func (e Restarting) log() (slog.Level, string, []slog.Attr) {
 	return slog.LevelWarn, "actor restarts", []slog.Attr{
 		slog.String("actor", e.Path), slog.Duration("delay", e.Delay), slog.String("reason", e.Exit.Error()),
+	}
+}
+
+func (e Quarantined) log() (slog.Level, string, []slog.Attr) {
+	return slog.LevelError, "actor is quarantined", []slog.Attr{
+		slog.String("actor", e.Path), slog.Uint64("incarnation", uint64(e.Incarnation)),
+		slog.Duration("for", e.For), slog.String("reason", e.Exit.Error()),
 	}
 }
 

@@ -40,7 +40,7 @@ func TestLogger(t *testing.T) {
 
 func TestLogOfRareEvents(t *testing.T) {
 	exit := &Exit{Path: "/s", Reason: ReasonIntensity}
-	for _, e := range []Event{Escalated{exit}, Stuck{Path: "/s", Tasks: []string{"pump"}}} {
+	for _, e := range []Event{Escalated{exit}, Quarantined{Path: "/s", Exit: exit}, Stuck{Path: "/s", Tasks: []string{"pump"}}} {
 		if level, text, attrs := e.log(); level != slog.LevelError || text == "" || attrs[0].Value.String() != "/s" {
 			t.Errorf("%T: %v %q %v", e, level, text, attrs)
 		}

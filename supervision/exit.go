@@ -30,8 +30,12 @@ const (
 	ReasonCrash
 	// ReasonStart: Start returned an error, or no acknowledgement came in time.
 	ReasonStart
-	// ReasonIntensity: a supervisor had more restarts than its intensity allows.
+	// ReasonIntensity: a supervisor had more restarts than its intensity allows, or
+	// more children in quarantine.
 	ReasonIntensity
+	// ReasonSignificant: a significant child failed for good, and its supervisor
+	// went with it.
+	ReasonSignificant
 	// ReasonStuck: it did not stop within its deadline and was abandoned.
 	ReasonStuck
 	// ReasonNoActor: nothing lives at the path (only in answer to Monitor).
@@ -39,13 +43,14 @@ const (
 )
 
 var reasonNames = [...]string{
-	ReasonNormal:    "ended",
-	ReasonShutdown:  "was stopped",
-	ReasonCrash:     "crashed",
-	ReasonStart:     "could not start",
-	ReasonIntensity: "gave up",
-	ReasonStuck:     "did not stop",
-	ReasonNoActor:   "does not exist",
+	ReasonNormal:      "ended",
+	ReasonShutdown:    "was stopped",
+	ReasonCrash:       "crashed",
+	ReasonStart:       "could not start",
+	ReasonIntensity:   "gave up",
+	ReasonSignificant: "went with a significant child",
+	ReasonStuck:       "did not stop",
+	ReasonNoActor:     "does not exist",
 }
 
 // String is the reason as the verb of a sentence about the actor.

@@ -12,12 +12,14 @@ const (
 	StateDown     State = iota // no life: not started yet, or waiting to be restarted
 	StateStarting              // told to start, not acknowledged
 	StateUp
-	StateStopping // a clean stop, its tasks included
-	StateGone     // has no place in the tree any more
+	StateStopping    // a clean stop, its tasks included
+	StateQuarantined // no life: crashed too often, and waits for long to be tried again
+	StateGone        // has no place in the tree any more
 )
 
 var stateNames = [...]string{
-	StateDown: "down", StateStarting: "starting", StateUp: "up", StateStopping: "stopping", StateGone: "gone",
+	StateDown: "down", StateStarting: "starting", StateUp: "up", StateStopping: "stopping",
+	StateQuarantined: "quarantined", StateGone: "gone",
 }
 
 // String is the state in one word.

@@ -17,10 +17,11 @@ type Report struct {
 
 // Totals counts what happened in a tree since it was started.
 type Totals struct {
-	Lives     uint64 `json:"lives"`     // begun
-	Crashes   uint64 `json:"crashes"`   // kills among them
-	Escalated uint64 `json:"escalated"` // intensities exceeded
-	Stuck     uint64 `json:"stuck"`     // actors abandoned
+	Lives       uint64 `json:"lives"`       // begun
+	Crashes     uint64 `json:"crashes"`     // kills among them
+	Quarantined uint64 `json:"quarantined"` // dynamic children, relapses among them
+	Escalated   uint64 `json:"escalated"`   // intensities exceeded by which a supervisor ended
+	Stuck       uint64 `json:"stuck"`       // actors abandoned
 }
 
 // Report is a moment of the tree; after its end there are no actors in it.
@@ -60,6 +61,8 @@ func (t *Tree) remember(e Event) {
 			t.crashes.pop()
 		}
 		t.crashes.push(e.Crash)
+	case Quarantined:
+		t.totals.Quarantined++
 	case Escalated:
 		t.totals.Escalated++
 	case Stuck:

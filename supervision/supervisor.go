@@ -28,13 +28,13 @@ func (s *supervisor) handle(m control) {
 		s.begin(m.number)
 	case endLife:
 		if s.cell.current() == m.number {
-			s.close(&Exit{Path: s.cell.path, Incarnation: m.number, Reason: ReasonShutdown})
+			s.step(crewClose{&Exit{Path: s.cell.path, Incarnation: m.number, Reason: ReasonShutdown}})
 		}
 	case killLife:
 		if s.cell.current() == m.number {
 			crash := newCrash(killed{})
 			s.cell.crashed(m.number, crash)
-			s.close(&Exit{Path: s.cell.path, Incarnation: m.number, Reason: ReasonCrash, Crash: crash})
+			s.step(crewClose{&Exit{Path: s.cell.path, Incarnation: m.number, Reason: ReasonCrash, Crash: crash}})
 		}
 	case wakeLife:
 		if s.cell.current() == m.number {
@@ -51,11 +51,6 @@ func (s *supervisor) begin(n Incarnation) {
 	tree := s.cell.tree
 	s.crew = newCrew(s.cell.path, n, s.spec, tree.random(s.cell.path, n), tree.nextLife)
 	s.step(crewOpen{})
-}
-
-func (s *supervisor) close(exit *Exit) {
-	s.cell.setState(StateStopping)
-	s.step(crewClose{exit})
 }
 
 // news steps the crew. Between two lives there is none: a dynamic child that
@@ -92,23 +87,24 @@ func (s *supervisor) carryOut(o order) {
 	tree := s.cell.tree
 	switch o := o.(type) {
 	case startChild:
-		tree.place(s.cell, &o.child).box.post(beginLife{o.life})
+		tree.place(s.cell, o.child).box.post(beginLife{o.life})
 	case stopChild:
 		tree.childOf(s.cell, o.name).box.post(endLife{o.life})
 	case abandonChild:
 		tree.abandon(s.cell, o.name, o.waited)
 	case mournChild:
 		tree.lockedMourn(o.exit)
+	case isolateChild:
+		tree.childOf(s.cell, o.name).setState(StateQuarantined)
 	case forgetChild:
 		tree.forget(s.cell, o.name, o.exit)
 	case acknowledge:
 		s.cell.acknowledge(s.life)
 	case resign:
 		s.resign(o.exit)
+	case retire:
+		s.cell.setState(StateStopping)
 	case report:
-		if e, ok := o.event.(Escalated); ok && e.Exit.Path == s.cell.path {
-			s.cell.setState(StateStopping)
-		}
 		tree.report(o.event)
 	}
 }

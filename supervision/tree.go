@@ -224,7 +224,7 @@ func (t *Tree) Spawn(supervisor string, child Child) error {
 		return fmt.Errorf("%w: %s is %v", ErrStopped, supervisor, state)
 	}
 	t.newCell(s, join(supervisor, child.name), &child)
-	s.box.post(crewMessage{hire{child}})
+	s.box.post(crewMessage{hire{&child}})
 	return nil
 }
 
@@ -268,7 +268,7 @@ func (t *Tree) heard() bool {
 // report sends an event out.
 func (t *Tree) report(e Event) {
 	switch e.(type) {
-	case Crashed, Escalated, Stuck:
+	case Crashed, Quarantined, Escalated, Stuck:
 		t.remember(e)
 	}
 	defer func() { _ = recover() }() // the host's hook must not hurt the tree
