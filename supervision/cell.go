@@ -30,22 +30,20 @@ type (
 		id     uint64
 		down   Down
 	}
-	crewMessage struct{ event crewEvent }
-	pause       struct{ on bool } // Tree.Suspend and Resume
-	discard     struct{}          // the cell has no place in the tree any more
-	drainOver   struct{}          // tasks of a discarded cell had their time
+	pause     struct{ on bool } // Tree.Suspend and Resume
+	discard   struct{}          // the cell has no place in the tree any more
+	drainOver struct{}          // tasks of a discarded cell had their time
 )
 
-func (beginLife) isControl()   {}
-func (endLife) isControl()     {}
-func (killLife) isControl()    {}
-func (wakeLife) isControl()    {}
-func (taskDone) isControl()    {}
-func (downNotice) isControl()  {}
-func (crewMessage) isControl() {}
-func (pause) isControl()       {}
-func (discard) isControl()     {}
-func (drainOver) isControl()   {}
+func (beginLife) isControl()  {}
+func (endLife) isControl()    {}
+func (killLife) isControl()   {}
+func (wakeLife) isControl()   {}
+func (taskDone) isControl()   {}
+func (downNotice) isControl() {}
+func (pause) isControl()      {}
+func (discard) isControl()    {}
+func (drainOver) isControl()  {}
 
 // cell is one actor of protoactor: a path, a mailbox and a body. It outlives
 // the lives of its body, so protoactor never restarts it, never sees it panic
@@ -180,11 +178,11 @@ func (c *cell) crashed(n Incarnation, crash *Crash) {
 
 // childUp and childExit come from the cell of a child.
 func (c *cell) childUp(name string, life Incarnation) {
-	c.box.post(crewMessage{childUp{name, life}})
+	c.box.post(childUp{name, life})
 }
 
 func (c *cell) childExit(name string, life Incarnation, exit *Exit) {
-	c.box.post(crewMessage{childExit{name, life, exit}})
+	c.box.post(childExit{name, life, exit})
 }
 
 // fence ends the life from outside, whatever the actor is doing.

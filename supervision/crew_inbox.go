@@ -2,8 +2,12 @@ package supervision
 
 import "time"
 
-// crewEvent is the inbox of a crew, and so of a supervisor.
-type crewEvent interface{ isCrewEvent() }
+// crewEvent is the inbox of a crew, and so of a supervisor, whose control lane
+// brings it.
+type crewEvent interface {
+	control
+	isCrewEvent()
+}
 
 type (
 	// crewOpen: the supervisor's life begins; start the children.
@@ -30,12 +34,19 @@ type (
 )
 
 func (crewOpen) isCrewEvent()  {}
+func (crewOpen) isControl()    {}
 func (childUp) isCrewEvent()   {}
+func (childUp) isControl()     {}
 func (childExit) isCrewEvent() {}
+func (childExit) isControl()   {}
 func (hire) isCrewEvent()      {}
+func (hire) isControl()        {}
 func (dismiss) isCrewEvent()   {}
+func (dismiss) isControl()     {}
 func (crewClose) isCrewEvent() {}
+func (crewClose) isControl()   {}
 func (crewTick) isCrewEvent()  {}
+func (crewTick) isControl()    {}
 
 // order is an effect of a crew, carried out by the supervisor.
 type order interface{ isOrder() }

@@ -40,8 +40,8 @@ func (s *supervisor) handle(m control) {
 		if s.cell.current() == m.number {
 			s.step(crewTick{})
 		}
-	case crewMessage:
-		s.news(m.event)
+	case crewEvent:
+		s.news(m)
 	}
 }
 

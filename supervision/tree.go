@@ -224,7 +224,7 @@ func (t *Tree) Spawn(supervisor string, child Child) error {
 		return fmt.Errorf("%w: %s is %v", ErrStopped, supervisor, state)
 	}
 	t.newCell(s, join(supervisor, child.name), &child)
-	s.box.post(crewMessage{hire{&child}})
+	s.box.post(hire{&child})
 	return nil
 }
 
@@ -240,7 +240,7 @@ func (t *Tree) StopChild(path string) error {
 	if s == nil || s.child.spec.Strategy != Dynamic {
 		return fmt.Errorf("%w: above %s", ErrNotDynamic, path)
 	}
-	s.box.post(crewMessage{dismiss{c.child.name}})
+	s.box.post(dismiss{c.child.name})
 	return nil
 }
 

@@ -300,7 +300,7 @@ func TestSupervisorCollapses(t *testing.T) {
 		c.body.(*supervisor).crew.byName["b"] = &seat{slot: 99} // as no run can leave it
 		c.body.(*supervisor).crew.byName["b"].life = info(tree, "/inner/b").Incarnation
 		c.body.(*supervisor).crew.byName["b"].state = starting
-		c.box.post(crewMessage{childUp{"b", info(tree, "/inner/b").Incarnation}})
+		c.box.post(childUp{"b", info(tree, "/inner/b").Incarnation})
 		d.expect(t, "collapse", "+b, +c")
 		if i := info(tree, "/inner/b"); len(i.Tasks) != 1 {
 			t.Errorf("the tasks of the old b run on: %+v", i)
