@@ -5,10 +5,13 @@ import "time"
 // agenda holds what a crew waits for: seats by the time at which each is due,
 // for its start or as the deadline of its state. It is a binary heap.
 // Invariant: seat.slot is its index here, or -1 when it is not due.
-type agenda struct{ heap []dueSeat }
+type agenda struct {
+	heap []dueSeat
+	base time.Time // the first time that was set
+}
 
 type dueSeat struct {
-	at   time.Time
+	at   time.Duration // after base: a third of a time.Time
 	seat *seat
 }
 
@@ -23,11 +26,14 @@ func (a *agenda) set(s *seat, t time.Time) {
 		a.remove(i)
 	case t.IsZero():
 	case i >= 0:
-		a.heap[i].at = t
+		a.heap[i].at = t.Sub(a.base)
 		a.settle(i)
 	default:
+		if a.base.IsZero() {
+			a.base = t
+		}
 		s.slot = int32(len(a.heap))
-		a.heap = append(a.heap, dueSeat{t, s})
+		a.heap = append(a.heap, dueSeat{t.Sub(a.base), s})
 		a.settle(int(s.slot))
 	}
 }
@@ -37,12 +43,12 @@ func (a *agenda) due(s *seat) time.Time {
 	if s.slot < 0 {
 		return time.Time{}
 	}
-	return a.heap[s.slot].at
+	return a.base.Add(a.heap[s.slot].at)
 }
 
 // take removes and returns the earliest seat due at now, or nil.
 func (a *agenda) take(now time.Time) *seat {
-	if len(a.heap) == 0 || a.heap[0].at.After(now) {
+	if len(a.heap) == 0 || a.heap[0].at > now.Sub(a.base) {
 		return nil
 	}
 	s := a.heap[0].seat
@@ -55,7 +61,7 @@ func (a *agenda) next() time.Time {
 	if len(a.heap) == 0 {
 		return time.Time{}
 	}
-	return a.heap[0].at
+	return a.base.Add(a.heap[0].at)
 }
 
 func (a *agenda) remove(i int) {
@@ -95,10 +101,10 @@ func (a *agenda) settle(i int) {
 
 // less orders by time, then by age, so that ties are decided alike in every run.
 func (a *agenda) less(i, j int) bool {
-	if a.heap[i].at.Equal(a.heap[j].at) {
+	if a.heap[i].at == a.heap[j].at {
 		return a.heap[i].seat.born < a.heap[j].seat.born
 	}
-	return a.heap[i].at.Before(a.heap[j].at)
+	return a.heap[i].at < a.heap[j].at
 }
 
 func (a *agenda) swap(i, j int) {
