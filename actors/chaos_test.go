@@ -103,21 +103,7 @@ func joined(t *testing.T) (a, b string) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.stop()
-		inviter, joiner := w.start(a, nil), w.start(b, nil)
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		cx, err := inviter.Found(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Second)
-		ticket, err := inviter.Invite(ctx, cx, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, _, err := joiner.Join(ctx, ticket); err != nil {
-			t.Fatal(err)
-		}
+		w.invite(w.start(a, nil), w.start(b, nil))
 	})
 	return a, b
 }

@@ -14,10 +14,10 @@
 //	 │  └ generations            upgrade.Network: the NetworkActor
 //	 ├ channels                  rest_for_one
 //	 │  ├ pairs                  dynamic: upgrade.Connection, the PeerConnectionActors
-//	 │  ├ handshakes             dynamic: handshake.Handshaker, the HandshakerActors
+//	 │  ├ handshakes             dynamic, temporary: handshake.Handshaker, the HandshakerActors
 //	 │  └ manager                channel.Manager: the ChannelManagerActor
 //	 └ bootstrap                 one_for_one
-//	    ├ joins                  dynamic: discovery.Joiner
+//	    ├ joins                  dynamic, temporary: discovery.Joiner
 //	    └ inviter                discovery.Inviter
 //
 // A relay is a tree of its own with one actor, the forwarder.

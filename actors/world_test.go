@@ -23,10 +23,21 @@ func chaosOf(kill func(supervision.Point) bool) supervision.Chaos {
 // startAt runs a node at the i-th address.
 func (w *world) startAt(i int, dir string, kill func(supervision.Point) bool) *actors.Node {
 	w.t.Helper()
+	config := w.config(i, dir)
+	config.Chaos = chaosOf(kill)
+	node, err := actors.Start(config)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return node
+}
+
+// config is that of a node at the i-th address.
+func (w *world) config(i int, dir string) actors.Config {
 	host := netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)})
-	node, err := actors.Start(actors.Config{
+	return actors.Config{
 		Logger: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", i),
-		Dir:    dir, Listen: netip.AddrPortFrom(host, 4000), Seed: uint64(i + 1), Chaos: chaosOf(kill),
+		Dir:    dir, Listen: netip.AddrPortFrom(host, 4000), Seed: uint64(i + 1),
 		Relays: []messages.RelayURL{w.url},
 		Open: func(listen netip.AddrPort, config mux.Config) (*mux.Socket, error) {
 			conn, err := w.network.Listen(listen)
@@ -42,9 +53,5 @@ func (w *world) startAt(i int, dir string, kill func(supervision.Point) bool) *a
 			<-ctx.Done()
 			return nil
 		},
-	})
-	if err != nil {
-		w.t.Fatal(err)
 	}
-	return node
 }
