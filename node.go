@@ -40,9 +40,11 @@ type Config struct {
 
 // Node is a running node. It is safe for concurrent use.
 type Node struct {
-	node     *actors.Node
-	admin    *admin.Server
-	stopping sync.Once
+	node  *actors.Node
+	admin *admin.Server
+	// closing closes the admin socket, once.
+	closing    sync.Once
+	adminError error
 }
 
 // Start runs a node and returns when it is ready. ctx bounds the start alone;
@@ -84,16 +86,16 @@ func Start(ctx context.Context, config Config) (*Node, error) {
 }
 
 // Stop ends the node and returns when nothing of it runs any more, or ctx has
-// ended. Stopping twice is safe.
+// ended. An actor that does not end is abandoned and named in the error. Stopping
+// again is safe, and gives the same error. A reader of Events may call it, the
+// Logger may not.
 func (n *Node) Stop(ctx context.Context) error {
-	var errs []error
-	n.stopping.Do(func() {
+	n.closing.Do(func() {
 		if n.admin != nil {
-			errs = append(errs, n.admin.Stop(ctx))
+			n.adminError = n.admin.Stop(ctx)
 		}
-		errs = append(errs, n.node.Stop(ctx))
 	})
-	return errors.Join(errs...)
+	return errors.Join(n.adminError, n.node.Stop(ctx))
 }
 
 // Done is closed when the node has stopped, asked or not; Err then says why.

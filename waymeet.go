@@ -81,12 +81,15 @@ const (
 	ExitUsage   = messages.ExitUsage
 	ExitWaiting = messages.ExitWaiting
 	ExitNoNode  = messages.ExitNoNode
+	ExitGaveUp  = messages.ExitGaveUp
 )
 
 // The kinds of event; Event says which fields each of them fills.
 const (
 	EventActorCrashed   = messages.EventActorCrashed
 	EventActorRestarted = messages.EventActorRestarted
+	EventActorEscalated = messages.EventActorEscalated
+	EventActorStuck     = messages.EventActorStuck
 	EventPathChanged    = messages.EventPathChanged
 	EventChannelUp      = messages.EventChannelUp
 	EventChannelDown    = messages.EventChannelDown

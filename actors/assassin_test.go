@@ -5,9 +5,11 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"testing/synctest"
 	"time"
 
 	"github.com/waymeet/waymeet/actors"
+	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/supervision"
 )
 
@@ -65,11 +67,46 @@ type note struct {
 	incarnation         supervision.Incarnation
 }
 
-// witness notes what the tree logs, in order.
+// witness notes what the tree logs and what the host is told, in order.
 type witness struct {
 	told  func(note)
 	mu    sync.Mutex
 	notes []note
+	heard []messages.Event
+}
+
+// listen notes what the host is told, until its node has stopped.
+func (w *witness) listen(events <-chan messages.Event) {
+	go func() {
+		for e := range events {
+			w.mu.Lock()
+			w.heard = append(w.heard, e)
+			w.mu.Unlock()
+		}
+	}()
+}
+
+// events are the reasons of all events of a kind.
+func (w *witness) events(kind messages.EventKind) (reasons []string) {
+	synctest.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range w.heard {
+		if e.Kind == kind {
+			reasons = append(reasons, e.Reason)
+		}
+	}
+	return reasons
+}
+
+// reasons are why somebody gave up, each time.
+func (w *witness) reasons() (reasons []string) {
+	for _, n := range w.all() {
+		if n.what == gaveUp {
+			reasons = append(reasons, n.reason)
+		}
+	}
+	return reasons
 }
 
 func (w *witness) all() []note {

@@ -133,6 +133,7 @@ func (l *crashLoop) startNode() {
 		l.t.Fatal(err)
 	}
 	l.node = node
+	l.seen.listen(node.Events(context.Background()))
 	l.nodes = append([]*actors.Node{node}, l.nodes...)
 }
 
@@ -245,7 +246,7 @@ func (l *crashLoop) checkLives() {
 }
 
 // checkReasons checks who gave up, in which order, and that each says the whole
-// chain of reasons.
+// chain of reasons, to the host too.
 func (l *crashLoop) checkReasons() {
 	l.t.Helper()
 	var order []string
@@ -259,6 +260,9 @@ func (l *crashLoop) checkReasons() {
 		if chain := l.chain(n.actor); !chain.MatchString(n.reason) {
 			l.t.Errorf("%s gives as reason %q, want %s", n.actor, n.reason, chain)
 		}
+	}
+	if told := l.seen.events(messages.EventActorEscalated); !slices.Equal(told, l.seen.reasons()) {
+		l.t.Errorf("the host heard %q, of %q", told, l.seen.reasons())
 	}
 	want := slices.Clone(l.ladder)
 	if l.alone == l.target && !l.temporary(l.target) {

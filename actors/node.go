@@ -97,9 +97,10 @@ type Node struct {
 	// relayHeld is told to every PeerConnectionActor, whenever it starts.
 	relayHeld atomic.Bool
 
-	stopping sync.Once
-	failed   atomic.Pointer[error]
-	done     chan struct{}
+	stopping  atomic.Bool
+	stopError error // set before done is closed
+	failed    atomic.Pointer[error]
+	done      chan struct{}
 }
 
 // Start opens the state directory and the socket, runs the tree, and returns
@@ -168,16 +169,24 @@ func (n *Node) fail(err error) {
 const stopWithin = 10 * time.Second
 
 // Stop ends the node and waits: actors first, in reverse order, then QUIC, the
-// socket and the disk. Stopping twice is safe.
+// socket and the disk. It takes no longer than the actors' deadlines together,
+// and than ctx; a *supervision.StopError names those that did not end in time.
+// Stopping again, also from several goroutines, is safe: all wait for the same
+// stop and get the same error. A reader of Events may stop the node; an actor
+// may not, so neither may the Logger.
 func (n *Node) Stop(ctx context.Context) error {
-	var err error
-	n.stopping.Do(func() {
-		err = n.tree().Stop(ctx)
+	if n.stopping.CompareAndSwap(false, true) {
+		n.stopError = n.tree().Stop(ctx)
 		n.closeAll()
 		close(n.done)
-	})
-	<-n.done
-	return err
+		return n.stopError
+	}
+	select {
+	case <-n.done:
+		return n.stopError
+	case <-ctx.Done():
+		return ctx.Err() // somebody else stops it, and has more time
+	}
 }
 
 // Done is closed when the node has stopped, asked or not.

@@ -3,6 +3,7 @@ package actors
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/supervision"
@@ -84,5 +85,24 @@ func (n *Node) treeEvent(event supervision.Event) {
 				Kind: messages.EventActorRestarted, Actor: e.Path, Incarnation: uint64(e.Incarnation),
 			})
 		}
+	case supervision.Escalated:
+		n.publish(messages.Event{
+			Kind: messages.EventActorEscalated, Actor: e.Exit.Path,
+			Incarnation: uint64(e.Exit.Incarnation), Reason: e.Exit.Error(),
+		})
+	case supervision.Stuck:
+		n.publish(messages.Event{
+			Kind: messages.EventActorStuck, Actor: e.Path, Incarnation: uint64(e.Incarnation),
+			Reason: stuckReason(e),
+		})
 	}
+}
+
+// stuckReason says for how long nobody heard of an actor, and what still runs.
+func stuckReason(e supervision.Stuck) string {
+	reason := fmt.Sprintf("no reaction within %v", e.Waited)
+	if len(e.Tasks) > 0 {
+		reason += ", it runs " + strings.Join(e.Tasks, ", ")
+	}
+	return reason
 }

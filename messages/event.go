@@ -17,6 +17,12 @@ const (
 	EventActorCrashed EventKind = "actor_crashed"
 	// EventActorRestarted: Actor, Incarnation (of the new one).
 	EventActorRestarted EventKind = "actor_restarted"
+	// EventActorEscalated: Actor (a supervisor that gives up), Incarnation,
+	// Reason (the whole chain, down to the actor that crashed first).
+	EventActorEscalated EventKind = "actor_escalated"
+	// EventActorStuck: Actor (it did not react in time and was abandoned),
+	// Incarnation, Reason.
+	EventActorStuck EventKind = "actor_stuck"
 	// EventPathChanged: Context, Peer, Channel, Path, Remote, Reason.
 	EventPathChanged EventKind = "path_changed"
 	// EventChannelUp: Context, Peer, Channel, Epoch, Path.

@@ -14,6 +14,8 @@ const (
 	ExitWaiting ExitCode = 3
 	// ExitNoNode: no node runs there, or one runs already.
 	ExitNoNode ExitCode = 4
+	// ExitGaveUp: it ran, and stopped by itself because it could not go on.
+	ExitGaveUp ExitCode = 5
 )
 
 // Problem is an error for people and scripts: what failed, whose fault it is,

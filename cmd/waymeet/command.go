@@ -41,7 +41,7 @@ func (c *command) root() *cobra.Command {
 		Long: "waymeet runs a node that meets others in private contexts: over a relay at once,\n" +
 			"over a direct path when one can be had.\n\n" +
 			"Exit codes: 0 done, 1 failed, 2 usage, 3 timed out or waiting for others,\n" +
-			"4 no running node, or one that is running already.",
+			"4 no running node, or one that is running already, 5 it ran and gave up.",
 		Args:          noVerb,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,

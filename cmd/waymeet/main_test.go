@@ -24,7 +24,7 @@ func TestScripts(t *testing.T) {
 		Dir:      "testdata/script",
 		Deadline: time.Now().Add(scriptLimit),
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "start": start, "end": end, "until": until,
+			"exits": exits, "start": start, "end": end, "until": until, "hurt": hurt,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Values[started{}] = map[string]*process{}
@@ -90,6 +90,26 @@ func end(ts *testscript.TestScript, neg bool, args []string) {
 	for _, name := range args {
 		_, err := processes(ts)[name].terminate(goodbyeLimit)
 		ts.Check(err)
+	}
+}
+
+// hurt NAME CODE ACTOR: kills an actor of a node whenever it lives, until the
+// node has ended by itself, with that exit code.
+func hurt(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: hurt NAME CODE ACTOR")
+	}
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	p := processes(ts)[args[0]]
+	for deadline := time.Now().Add(20 * time.Second); p.alive() == nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s still runs", args[0])
+		}
+		exitCode(ts, []string{"waymeet", "debug", "kill", args[2], "--state", args[0]})
+	}
+	if code := p.cmd.ProcessState.ExitCode(); code != want {
+		ts.Fatalf("%s ended with exit code %d, want %d:\n%s", args[0], code, want, tail(ts.ReadFile(args[0]+".log"), 8000))
 	}
 }
 

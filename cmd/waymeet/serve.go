@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -65,29 +66,46 @@ func serve[S service](start func(context.Context) (S, error), ready func(S) erro
 	case err != nil:
 		return failed("cannot start", err, "waymeet help")
 	}
-	if err := ready(running); err != nil {
-		return stopService(running, err)
+	err = ready(running)
+	if err == nil {
+		select {
+		case <-ctx.Done():
+		case <-running.Done():
+		}
 	}
-	select {
-	case <-ctx.Done():
-		return stopService(running, nil)
-	case <-running.Done():
-		return stopService(running, running.Err())
+	stopped := stopService(running)
+	switch {
+	case err != nil:
+		return failed("cannot say that it runs", err, "another standard output")
+	case running.Err() != nil:
+		return gaveUp(running.Err())
 	}
+	return stopped
 }
 
-// stopService stops and reports why the service ended, or why it does not.
-func stopService(running service, cause error) error {
+// stopService stops, and reports if that was not clean.
+func stopService(running service) error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
 	defer cancel()
-	err := running.Stop(ctx)
-	switch {
-	case cause != nil:
-		return failed("it gave up", cause, "its log, with -v")
-	case err != nil:
+	if err := running.Stop(ctx); err != nil {
 		return failed("it did not stop cleanly", err, "its log, with -v")
 	}
 	return nil
+}
+
+// gaveUp says why a service stopped by itself: the chain of reasons, from who
+// gave up to who failed first. An exit code of its own tells whoever watches the
+// process that it ran and may be started again.
+func gaveUp(cause error) error {
+	problem := waymeet.Problem{
+		Code: waymeet.ExitGaveUp, What: "it gave up", Whose: cause.Error(),
+		Hint: `start it again, nothing acknowledged is lost; "actor crashed" in its log has the stacks`,
+	}
+	var known waymeet.Problem
+	if errors.As(cause, &known) {
+		problem.Hint = known.Hint
+	}
+	return problem
 }
 
 // listenAddress reads --listen. An empty one is the zero address: the default.
