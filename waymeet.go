@@ -14,6 +14,11 @@
 // bytes in transport, and the actors that join the two are in actors. Start
 // reading there, or at Node and Context here. Whatever waits takes a context
 // and ends with it. Errors that people are to read are a Problem.
+//
+// The package is a guest in its host's process: it touches no signal handler,
+// global logger, registry or flag, and prints nothing. One thing comes with
+// linking it: a library below it links expvar, which puts the page /debug/vars
+// on http.DefaultServeMux. Do not serve that mux to strangers.
 package waymeet
 
 import "github.com/waymeet/waymeet/messages"

@@ -28,10 +28,24 @@ func newIO(s *Socket, conn net.PacketConn) (sink, source, net.PacketConn) {
 	if !ok {
 		return newPlainIO(s, conn)
 	}
-	udp.SetReadBuffer(socketBuffer) // smaller is slower, not wrong
-	udp.SetWriteBuffer(socketBuffer)
+	growBuffers(udp)
 	u := newUDPIO(udp)
-	return u, u, udpFace{plainFace{s}, u}
+	return u, u, udpFace{plainFace{s}, u, &atomic.Uint32{}}
+}
+
+// growBuffers asks for large buffers: smaller is slower, not wrong. Beyond the
+// system's limit the kernel gives them to the privileged alone.
+func growBuffers(udp *net.UDPConn) {
+	udp.SetReadBuffer(socketBuffer)
+	udp.SetWriteBuffer(socketBuffer)
+	raw, err := udp.SyscallConn()
+	if err != nil {
+		return
+	}
+	raw.Control(func(fd uintptr) {
+		unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, socketBuffer)
+		unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, socketBuffer)
+	})
 }
 
 // udpIO is source and sink over a UDP socket: recvmmsg with UDP_GRO in,
@@ -166,16 +180,44 @@ func (u *udpIO) writeOne(b, oob []byte, to netip.AddrPort) error {
 type udpFace struct {
 	plainFace
 	udp *udpIO
+	// sized counts how often quic-go asked for larger buffers.
+	sized *atomic.Uint32
 }
 
 // SyscallConn lets quic-go set socket options.
-func (f udpFace) SyscallConn() (syscall.RawConn, error) { return f.udp.SyscallConn() }
+func (f udpFace) SyscallConn() (syscall.RawConn, error) {
+	raw, err := f.udp.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	return options{raw, f.sized, f.sized.Load()}, nil
+}
 
-// SetReadBuffer sets the kernel's buffer.
-func (f udpFace) SetReadBuffer(bytes int) error { return f.udp.SetReadBuffer(bytes) }
+// SetReadBuffer has nothing to do: the buffers are as large as they get. It ends
+// the socket options that were handed out before.
+func (f udpFace) SetReadBuffer(int) error { f.sized.Add(1); return nil }
 
-// SetWriteBuffer sets the kernel's buffer.
-func (f udpFace) SetWriteBuffer(bytes int) error { return f.udp.SetWriteBuffer(bytes) }
+// SetWriteBuffer is like SetReadBuffer.
+func (f udpFace) SetWriteBuffer(int) error { f.sized.Add(1); return nil }
+
+// options are the socket's options as quic-go sees them. When it has asked for
+// a larger buffer it looks how large the buffer now is, and where the kernel gave
+// less it says so on the global logger, which is the host's. Unless the
+// connection is closed by then: so these options are, and it gets new ones for
+// everything else.
+type options struct {
+	syscall.RawConn
+	sized *atomic.Uint32
+	as    uint32
+}
+
+// Control implements syscall.RawConn.
+func (o options) Control(f func(fd uintptr)) error {
+	if o.sized.Load() != o.as {
+		return net.ErrClosed
+	}
+	return o.RawConn.Control(f)
+}
 
 // ReadBatch waits for QUIC packets and opens them straight into the messages.
 // It never returns 0 packets without an error.
