@@ -44,7 +44,7 @@ func (d *diary) expect(t *testing.T, what, want string) {
 type script string
 
 // player is an actor that writes down what it goes through, and does what it is
-// told: "boom", "goexit", "end", "block", or a note.
+// told: "boom", "end", "block", or a note.
 type player struct {
 	name    string
 	diary   *diary
@@ -65,8 +65,6 @@ func (p *player) Receive(c *Context[script], m script) {
 	switch m {
 	case "boom":
 		panic("boom")
-	case "goexit":
-		goexitNow()
 	case "end":
 		c.StopSelf()
 	case "block":

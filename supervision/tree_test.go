@@ -3,7 +3,6 @@ package supervision
 import (
 	"context"
 	"errors"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,8 +10,6 @@ import (
 
 	"go.uber.org/goleak"
 )
-
-func goexitNow() { runtime.Goexit() }
 
 func TestOrderedStartAndStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -124,64 +121,6 @@ func TestCrashHidesPayload(t *testing.T) {
 	if got := newCrash(script("secret")).Text; strings.Contains(got, "secret") || !strings.Contains(got, "supervision.script") {
 		t.Errorf("text %q", got)
 	}
-}
-
-// TRAPS: runtime.Goexit in Receive freezes a protoactor actor for ever.
-func TestGoexitIsACrash(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d, ev := &diary{}, &events{}
-		tree := mustStart(t, Config{Events: ev.add}, SupervisorSpec{Children: d.plays("a")})
-		tell(t, tree, "/a", "goexit", "1")
-		d.expect(t, "goexit", "+a, +a, a:1")
-		if c := of[Crashed](ev); len(c) != 1 || !strings.Contains(c[0].Crash.Text, "Goexit") {
-			t.Errorf("crashes %+v", c)
-		}
-		mustStop(t, tree)
-	})
-}
-
-// A panic in Stop neither revives the actor nor hangs its parent.
-func TestPanicInStop(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d, ev := &diary{}, &events{}
-		bad := WorkerSpec[script]{Name: "bad", New: func() Actor[script] {
-			return &player{name: "bad", diary: d, onStop: func(*Context[script]) { panic("no") }}
-		}}
-		tree := mustStart(t, Config{Events: ev.add}, SupervisorSpec{Children: []Child{d.play("a").Child(), bad.Child()}})
-		mustStop(t, tree)
-		d.expect(t, "stop", "+a, +bad, -bad, -a")
-		if c := of[Crashed](ev); len(c) != 1 || c[0].Crash.Phase != Stopping {
-			t.Errorf("crashes %+v", c)
-		}
-	})
-}
-
-// TRAPS: a constructor that panics on restart burns all of protoactor's retries
-// at once. Here each try is a life like any other, and they are spaced.
-func TestConstructorPanics(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d, ev := &diary{}, &events{}
-		lives := 0
-		bad := WorkerSpec[script]{Name: "bad", New: func() Actor[script] {
-			if lives++; lives == 2 || lives == 3 {
-				panic("no value")
-			}
-			return &player{name: "bad", diary: d}
-		}}
-		tree := mustStart(t, Config{Events: ev.add}, SupervisorSpec{Children: []Child{bad.Child()}})
-		tell(t, tree, "/bad", "boom", "1")
-		d.expect(t, "the second try waits", "+bad")
-		rest(time.Second)
-		d.expect(t, "then all is well", "+bad, bad:1")
-		var spaced []bool
-		for _, r := range of[Restarting](ev) {
-			spaced = append(spaced, r.Delay > 0)
-		}
-		if len(spaced) != 3 || spaced[0] || !spaced[1] || !spaced[2] {
-			t.Errorf("delays %v", spaced)
-		}
-		mustStop(t, tree)
-	})
 }
 
 // A hook of the host that panics does not hurt the tree.

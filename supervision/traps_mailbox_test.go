@@ -1,0 +1,174 @@
+package supervision_test
+
+import (
+	"errors"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	sup "github.com/waymeet/waymeet/supervision"
+)
+
+// "The failing message is lost; the rest of the mailbox survives."
+func TestTrapOnlyTheMessageAtHandIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n notes
+		tree := start(t, sup.Config{}, sup.SupervisorSpec{Intensity: often, Children: []sup.Child{worker("a", puppet{}).Child()}})
+		dies := func(word string) act {
+			return func(*sup.Context[act]) { n.add("%s", word); panic(word) }
+		}
+		do(t, tree, "/a", n.note("1"), dies("2!"), n.note("3"), dies("4!"), dies("5!"), n.note("6"))
+		time.Sleep(time.Second)
+		n.expect(t, "1 2! 3 4! 5! 6") // each once: none again, none left out
+		stop(t, tree)
+	})
+}
+
+// "Stash is last-in-first-out and replays only on restart." What waits here,
+// waits in order, for a start and for a restart alike.
+func TestTrapWhatWaitsKeepsItsOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n notes
+		gate := make(chan struct{})
+		slow := worker("a", puppet{start: func(c *sup.Context[act]) error {
+			do(t, c.Tree(), "/d/a", n.note("0"))
+			<-gate
+			return nil
+		}})
+		tree := start(t, sup.Config{}, sup.SupervisorSpec{Children: []sup.Child{sup.SupervisorSpec{Name: "d", Strategy: sup.Dynamic}.Child()}})
+		if err := tree.Spawn("/d", slow.Child()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		do(t, tree, "/d/a", n.note("1"), n.note("2"), n.note("3"))
+		close(gate)
+		n.expect(t, "0 1 2 3")
+		do(t, tree, "/d/a", boom, boom) // the second restart waits
+		synctest.Wait()
+		do(t, tree, "/d/a", n.note("4"), n.note("5"), n.note("6"))
+		n.expect(t, "0 1 2 3")
+		time.Sleep(time.Second)
+		n.expect(t, "0 1 2 3 0 4 5 6 0")
+		stop(t, tree)
+	})
+}
+
+// "Bounded mailboxes spin when full, a self-send never returns".
+func TestTrapFullMailboxSaysSoAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n notes
+		spec := worker("a", puppet{})
+		spec.Mailbox = 2
+		tree := start(t, sup.Config{}, sup.SupervisorSpec{Children: []sup.Child{spec.Child()}})
+		do(t, tree, "/a", func(c *sup.Context[act]) {
+			for _, word := range []string{"1", "2", "3"} {
+				if err := c.Self().Tell(n.note(word)); errors.Is(err, sup.ErrMailboxFull) {
+					n.add("full")
+				}
+			}
+		})
+		n.expect(t, "full 1 2")
+		if i := inspect(tree, "/a"); i.Refused != 1 {
+			t.Errorf("not counted: %+v", i)
+		}
+		stop(t, tree)
+	})
+}
+
+// "BoundedDropping burns CPU for ever after a drop." Whatever its class, a
+// message that a full mailbox has no room for costs nothing once it is decided:
+// neither while the mailbox is full nor when it is empty again.
+func TestTrapADropBurnsNothing(t *testing.T) {
+	for _, class := range []sup.Class{sup.MustDeliver, sup.LatestWins, sup.Droppable} {
+		t.Run(class.String(), func(t *testing.T) {
+			gate := make(chan struct{})
+			spec := worker("a", puppet{})
+			spec.Mailbox = 8
+			spec.Sort = func(act) sup.Sort { return sup.Sort{Class: class, Key: "all"} }
+			tree := start(t, sup.Config{}, sup.SupervisorSpec{Children: []sup.Child{spec.Child()}})
+			ref := sup.Lookup[act](tree, "/a")
+			if err := ref.Tell(func(*sup.Context[act]) { <-gate }); err != nil {
+				t.Fatal(err)
+			}
+			for range 100 {
+				_ = ref.Tell(func(*sup.Context[act]) {}) // the mailbox is full, or replaces
+			}
+			if i := inspect(tree, "/a"); i.Refused+i.Dropped+i.Replaced < 90 {
+				t.Errorf("no message was lost: %+v", i)
+			}
+			idle(t, "full")
+			close(gate)
+			for inspect(tree, "/a").Mailbox > 0 {
+				time.Sleep(time.Millisecond)
+			}
+			idle(t, "empty again")
+			stop(t, tree)
+		})
+	}
+}
+
+// idle checks that the process does nothing for a while. A mailbox that spins
+// takes all of a processor; what else a test binary does takes a hundredth.
+func idle(t *testing.T, when string) {
+	t.Helper()
+	const while = 200 * time.Millisecond
+	before := cpuTime(t)
+	time.Sleep(while)
+	if used := cpuTime(t) - before; used > while/2 {
+		t.Errorf("%s: %v of CPU time in %v", when, used, while)
+	}
+}
+
+// cpuTime is what the process has used of the processors.
+func cpuTime(t *testing.T) time.Duration {
+	t.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// "SetReceiveTimeout races." A timer that was replaced or taken back while it
+// fired is not heard: make race runs this with the race detector.
+func TestTrapTimersDoNotRace(t *testing.T) {
+	var asked, heard uint64 // the timer that counts, and the last that came; owned by the actor
+	var wrong, early atomic.Int64
+	set := func(c *sup.Context[act], number uint64) {
+		asked = number
+		at := c.Now().Add(20 * time.Microsecond)
+		c.WakeAt(at, func(c *sup.Context[act]) {
+			if number != asked {
+				wrong.Add(1)
+			}
+			if c.Now().Before(at) {
+				early.Add(1)
+			}
+			heard = number
+		})
+	}
+	tree := start(t, sup.Config{}, sup.SupervisorSpec{Children: []sup.Child{worker("a", puppet{}).Child()}})
+	ref := sup.Lookup[act](tree, "/a")
+	for number := uint64(1); number <= 5000; number++ {
+		tell := func(c *sup.Context[act]) { set(c, number) }
+		if number%7 == 0 {
+			tell = func(c *sup.Context[act]) { asked = 0; c.WakeAt(time.Time{}, nil) }
+		}
+		for ref.Tell(tell) != nil {
+			time.Sleep(10 * time.Microsecond)
+		}
+		if number%50 == 0 {
+			time.Sleep(30 * time.Microsecond)
+		}
+	}
+	done := make(chan [2]uint64)
+	do(t, tree, "/a", func(c *sup.Context[act]) { set(c, 5001) })
+	time.Sleep(50 * time.Millisecond)
+	do(t, tree, "/a", func(*sup.Context[act]) { done <- [2]uint64{asked, heard} })
+	if got := <-done; got != [2]uint64{5001, 5001} || wrong.Load()+early.Load() > 0 {
+		t.Errorf("asked for and heard %v; %d timers came that were not asked for any more, %d too early", got, wrong.Load(), early.Load())
+	}
+	stop(t, tree)
+}
