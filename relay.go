@@ -47,7 +47,8 @@ type Relay struct {
 	tap   *os.File
 	url   messages.RelayURL
 
-	stopping sync.Once
+	stopping  sync.Once
+	stopError error
 }
 
 // StartRelay runs a relay and returns when it is ready.
@@ -135,9 +136,8 @@ func (r *Relay) Status() RelayStatus { return r.relay.Status() }
 // Stop tells the clients that the relay stops, and stops it. Stopping twice is
 // safe.
 func (r *Relay) Stop(ctx context.Context) error {
-	var err error
-	r.stopping.Do(func() { err = r.stop(ctx) })
-	return err
+	r.stopping.Do(func() { r.stopError = r.stop(ctx) })
+	return r.stopError
 }
 
 // stop stops what start started, as far as it came.

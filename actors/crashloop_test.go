@@ -46,6 +46,30 @@ func TestEveryActorCrashLoops(t *testing.T) {
 	}
 }
 
+// The tree of a relay has one actor. When it crashes too often the relay has
+// stopped and says why.
+func TestRelayCrashLoops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		for range defaultRestarts + 1 {
+			if w.relay.Kill("*") != 1 {
+				t.Error("the forwarder did not live")
+			}
+			time.Sleep(time.Second)
+		}
+		select {
+		case <-w.relay.Done():
+		default:
+			t.Fatal("the relay runs on")
+		}
+		const why = "/ gave up (more than 3 restarts in 1m0s): /forwarder crashed: killed"
+		if err := w.relay.Err(); err == nil || err.Error() != why {
+			t.Errorf("it stopped because: %v", err)
+		}
+	})
+}
+
 // crashLoop is one run: a node whose actor at one place dies in every life.
 type crashLoop struct {
 	*world

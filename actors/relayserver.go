@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -42,7 +43,7 @@ type Relay struct {
 	inbox     supervision.Ref[messages.RelayForwarderMessage]
 	counts    atomic.Pointer[relay.Counts]
 	stopping  sync.Once
-	done      chan struct{}
+	stopError error
 }
 
 type forwarderContext = supervision.Context[messages.RelayForwarderMessage]
@@ -51,7 +52,6 @@ type forwarderContext = supervision.Context[messages.RelayForwarderMessage]
 func StartRelay(config RelayConfig) (*Relay, error) {
 	r := &Relay{
 		forwarder: relay.NewForwarder(relay.ForwarderConfig{Random: rand.Reader}),
-		done:      make(chan struct{}),
 	}
 	r.counts.Store(&relay.Counts{})
 	ready := make(chan struct{})
@@ -122,18 +122,11 @@ func (r *Relay) Status() messages.RelayStatus {
 	}
 }
 
-// Stop tells the clients, then ends the relay.
+// Stop tells the clients, then ends the relay. Stopping again gives the same
+// error.
 func (r *Relay) Stop(ctx context.Context) error {
-	var err error
-	r.stopping.Do(func() {
-		err = r.tree.Stop(ctx)
-		if closed := r.server.Close(); err == nil {
-			err = closed
-		}
-		close(r.done)
-	})
-	<-r.done
-	return err
+	r.stopping.Do(func() { r.stopError = errors.Join(r.tree.Stop(ctx), r.server.Close()) })
+	return r.stopError
 }
 
 // Done is closed when the relay has stopped.
