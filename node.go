@@ -101,7 +101,9 @@ func (n *Node) Stop(ctx context.Context) error {
 // Done is closed when the node has stopped, asked or not; Err then says why.
 func (n *Node) Done() <-chan struct{} { return n.node.Done() }
 
-// Err is why the node stopped by itself; nil if it runs or was asked to stop.
+// Err is why the node stopped by itself; nil if it runs or was asked to stop. Its
+// text is the chain of reasons: from the root of the supervision tree, which gave
+// up, down to the actor that failed first.
 func (n *Node) Err() error { return n.node.Err() }
 
 // Authority is who the node is.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,18 +43,29 @@ func TestStopNamesWhoIsStuck(t *testing.T) {
 	}
 	for _, at := range all {
 		t.Run(strings.ReplaceAll(strings.Trim(at, "/"), "/", "."), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { stopWithOneStuck(t, at, copyDir(t, a), copyDir(t, b)) })
+			synctest.Test(t, func(t *testing.T) {
+				stopWithOneStuck(t, at, supervision.Stopping, copyDir(t, a), copyDir(t, b))
+			})
 		})
+		if strings.HasPrefix(at, "/channels/pairs/") { // it is told something below
+			t.Run("in a message", func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					stopWithOneStuck(t, at, supervision.BeforeMessage, copyDir(t, a), copyDir(t, b))
+				})
+			})
+		}
 	}
 }
 
-func stopWithOneStuck(t *testing.T, at, dir, peerDir string) {
+// stopWithOneStuck is one run: the actor is stuck when it comes to the phase.
+func stopWithOneStuck(t *testing.T, at string, phase supervision.Phase, dir, peerDir string) {
 	ignored := goleak.IgnoreCurrent()
 	w := newWorld(t)
 	gate := make(chan struct{})
+	var armed atomic.Bool
 	config := w.config(0, dir)
 	config.Chaos = supervision.KillAt(func(p supervision.Point) bool {
-		if p.Phase == supervision.Stopping && p.Path == at {
+		if armed.Load() && p.Phase == phase && p.Path == at {
 			stuckForEver(gate)
 		}
 		return false
@@ -68,6 +80,9 @@ func stopWithOneStuck(t *testing.T, at, dir, peerDir string) {
 		t.Errorf("no channel: %+v", peers)
 	}
 	events := node.Events(context.Background())
+	armed.Store(true)
+	node.HoldRelay(true) // a message for every pair
+	synctest.Wait()
 
 	began := time.Now()
 	var stops sync.WaitGroup
