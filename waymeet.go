@@ -91,17 +91,18 @@ const (
 
 // The kinds of event; Event says which fields each of them fills.
 const (
-	EventActorCrashed   = messages.EventActorCrashed
-	EventActorRestarted = messages.EventActorRestarted
-	EventActorEscalated = messages.EventActorEscalated
-	EventActorStuck     = messages.EventActorStuck
-	EventPathChanged    = messages.EventPathChanged
-	EventChannelUp      = messages.EventChannelUp
-	EventChannelDown    = messages.EventChannelDown
-	EventNetworkChanged = messages.EventNetworkChanged
-	EventFactsSynced    = messages.EventFactsSynced
-	EventFileReceived   = messages.EventFileReceived
-	EventBudgetReset    = messages.EventBudgetReset
+	EventActorCrashed     = messages.EventActorCrashed
+	EventActorRestarted   = messages.EventActorRestarted
+	EventActorEscalated   = messages.EventActorEscalated
+	EventActorQuarantined = messages.EventActorQuarantined
+	EventActorStuck       = messages.EventActorStuck
+	EventPathChanged      = messages.EventPathChanged
+	EventChannelUp        = messages.EventChannelUp
+	EventChannelDown      = messages.EventChannelDown
+	EventNetworkChanged   = messages.EventNetworkChanged
+	EventFactsSynced      = messages.EventFactsSynced
+	EventFileReceived     = messages.EventFileReceived
+	EventBudgetReset      = messages.EventBudgetReset
 )
 
 // Printable makes a text that a peer chose safe for a terminal.

@@ -55,10 +55,11 @@ func (a *assassin) hear(n note) {
 
 // What the tree logs, and this test looks for.
 const (
-	started    = "actor started"
-	crashed    = "actor crashed"
-	restarting = "actor restarts"
-	gaveUp     = "restart intensity exceeded"
+	started     = "actor started"
+	crashed     = "actor crashed"
+	restarting  = "actor restarts"
+	gaveUp      = "restart intensity exceeded"
+	quarantined = "actor is quarantined"
 )
 
 // note is one line of the tree's log.
@@ -99,10 +100,10 @@ func (w *witness) events(kind messages.EventKind) (reasons []string) {
 	return reasons
 }
 
-// reasons are why somebody gave up, each time.
-func (w *witness) reasons() (reasons []string) {
+// reasons are those of all lines of a kind.
+func (w *witness) reasons(what string) (reasons []string) {
 	for _, n := range w.all() {
-		if n.what == gaveUp {
+		if n.what == what {
 			reasons = append(reasons, n.reason)
 		}
 	}

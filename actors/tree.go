@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/supervision"
@@ -89,6 +90,11 @@ func (n *Node) treeEvent(event supervision.Event) {
 		n.publish(messages.Event{
 			Kind: messages.EventActorEscalated, Actor: e.Exit.Path,
 			Incarnation: uint64(e.Exit.Incarnation), Reason: e.Exit.Error(),
+		})
+	case supervision.Quarantined:
+		n.publish(messages.Event{
+			Kind: messages.EventActorQuarantined, Actor: e.Path, Incarnation: uint64(e.Incarnation),
+			Reason: fmt.Sprintf("%v; tried again in %v", e.Exit, e.For.Round(time.Second)),
 		})
 	case supervision.Stuck:
 		n.publish(messages.Event{

@@ -20,6 +20,9 @@ const (
 	// EventActorEscalated: Actor (a supervisor that gives up), Incarnation,
 	// Reason (the whole chain, down to the actor that crashed first).
 	EventActorEscalated EventKind = "actor_escalated"
+	// EventActorQuarantined: Actor (it crashed too often, and is kept down for
+	// long while its siblings live on), Incarnation, Reason.
+	EventActorQuarantined EventKind = "actor_quarantined"
 	// EventActorStuck: Actor (it did not react in time and was abandoned),
 	// Incarnation, Reason.
 	EventActorStuck EventKind = "actor_stuck"
