@@ -157,10 +157,7 @@ func (l *crashLoop) startNode() {
 	config.Chaos = supervision.KillAt(l.killer.at)
 	l.seen.told = l.killer.hear
 	config.Logger = slog.New(slog.NewMultiHandler(config.Logger.Handler(), l.seen))
-	node, err := actors.Start(config)
-	if err != nil {
-		l.t.Fatal(err)
-	}
+	node := l.startOn(config)
 	l.node = node
 	l.seen.listen(node.Events(context.Background()))
 	l.nodes = append([]*actors.Node{node}, l.nodes...)

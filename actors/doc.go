@@ -16,9 +16,11 @@
 //	 │  ├ pairs                  dynamic: upgrade.Connection, the PeerConnectionActors
 //	 │  ├ handshakes             dynamic, temporary: handshake.Handshaker, the HandshakerActors
 //	 │  └ manager                channel.Manager: the ChannelManagerActor
-//	 └ bootstrap                 one_for_one
-//	    ├ joins                  dynamic, temporary: discovery.Joiner
-//	    └ inviter                discovery.Inviter
+//	 ├ bootstrap                 one_for_one
+//	 │  ├ joins                  dynamic, temporary: discovery.Joiner
+//	 │  └ inviter                discovery.Inviter
+//	 ├ host                      dynamic: the actors of the host program
+//	 └ hostkeeper                starts them again with the supervisor
 //
 // A relay is a tree of its own with one actor, the forwarder.
 //

@@ -68,6 +68,8 @@ type Node struct {
 	joins     joins
 	hub       hub
 	hosted    hostedStreams
+	// hostActors are those under /host.
+	hostActors hostActors
 
 	// What actors save and read back; incarnations fence it.
 	savedPairs       vault.Cells[channel.Pair, channel.Saved]

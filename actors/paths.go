@@ -20,12 +20,16 @@ const (
 	atManager    = "/channels/manager"
 	atInviter    = "/bootstrap/inviter"
 	atJoins      = "/bootstrap/joins"
+	atHost       = "/host"
+	atHostKeeper = "/hostkeeper"
 )
 
 func atContext(cx messages.ContextID) string   { return atContexts + "/" + cx.String() }
 func atStore(cx messages.ContextID) string     { return atContext(cx) + "/store" }
 func atSync(cx messages.ContextID) string      { return atContext(cx) + "/sync" }
 func atPublisher(cx messages.ContextID) string { return atContext(cx) + "/publisher" }
+
+func atHostActor(name string) string { return atHost + "/" + name }
 
 func pairName(p channel.Pair) string { return p.Context.String() + "." + p.Peer.String() }
 func atPair(p channel.Pair) string   { return atPairs + "/" + pairName(p) }

@@ -70,10 +70,7 @@ func stopWithOneStuck(t *testing.T, at string, phase supervision.Phase, dir, pee
 		}
 		return false
 	})
-	node, err := actors.Start(config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	node := w.startOn(config)
 	peer := w.startAt(1, peerDir, nil)
 	time.Sleep(settle)
 	if peers := peer.Status().Peers; len(peers) != 1 || peers[0].Channel.IsZero() {

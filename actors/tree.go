@@ -52,6 +52,8 @@ func (n *Node) spec() supervision.SupervisorSpec {
 					n.inviterChild(),
 				},
 			}.Child(),
+			supervision.SupervisorSpec{Name: "host", Strategy: supervision.Dynamic, Intensity: boundless}.Child(),
+			n.hostKeeperChild(),
 		},
 	}
 }

@@ -25,12 +25,29 @@ func (w *world) startAt(i int, dir string, kill func(supervision.Point) bool) *a
 	w.t.Helper()
 	config := w.config(i, dir)
 	config.Chaos = chaosOf(kill)
+	return w.startOn(config)
+}
+
+// startOn runs a node that has an actor of a host program, too.
+func (w *world) startOn(config actors.Config) *actors.Node {
+	w.t.Helper()
 	node, err := actors.Start(config)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	guest := supervision.WorkerSpec[string]{Name: "guest", New: func() supervision.Actor[string] { return guest{} }}
+	if err := node.Supervise(guest.Child()); err != nil {
+		w.t.Fatal(err)
+	}
 	return node
 }
+
+// guest is an actor of a host program: it is there.
+type guest struct{}
+
+func (guest) Start(*supervision.Context[string]) error     { return nil }
+func (guest) Receive(*supervision.Context[string], string) {}
+func (guest) Stop(*supervision.Context[string])            {}
 
 // config is that of a node at the i-th address.
 func (w *world) config(i int, dir string) actors.Config {

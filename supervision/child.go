@@ -81,6 +81,15 @@ type Child struct {
 	body        func(*cell) body
 }
 
+// Name is the last element of the child's path.
+func (c Child) Name() string { return c.name }
+
+// OrIntensity is the child with this intensity, if it has none of its own.
+func (c Child) OrIntensity(i Intensity) Child {
+	c.intensity = c.intensity.or(i)
+	return c
+}
+
 // check refuses what could never run. at is the path of the supervisor.
 func (c Child) check(at string) error {
 	path := join(at, c.name)
