@@ -60,6 +60,7 @@ func TestArchitectureRulesCatchWhatTheyForbid(t *testing.T) {
 		{"cmd/waymeet/a.go", `import "` + ours + `messages"`, "may not import"},
 		{"cmd/waymeet/a.go", `import "` + ours + `actors"`, "may not import"},
 		{"examples/embed/a.go", `import "` + module + `"`, ""},
+		{"examples/embed/a.go", `import "` + ours + `supervision"`, ""},
 		{"examples/embed/a.go", `import "` + ours + `actors"`, "may not import"},
 	} {
 		positions := token.NewFileSet()

@@ -49,7 +49,7 @@ var layers = []layer{
 	}},
 	{folder: "actors", local: []string{"messages", "rendezvous", "supervision", "transport", "actors"}, modules: []string{"golang.org/x/time", "golang.org/x/sync"}},
 	{folder: "cmd/waymeet", local: []string{"$"}, modules: []string{"github.com/spf13/cobra", "github.com/BurntSushi/toml", "github.com/skip2/go-qrcode", "golang.org/x/term", "golang.org/x/sys"}},
-	{folder: "examples", local: []string{"$"}},
+	{folder: "examples", local: []string{"$", "supervision"}},
 	{folder: "", local: []string{"messages", "supervision", "transport", "actors"}},
 }
 

@@ -1,13 +1,19 @@
-// Embed is a program with two nodes of its own. They meet through a relay, and
-// one sends the other a line:
+// Embed is a program with two nodes of its own, which meet through a relay, and
+// with actors of its own beside those of a node, in the same supervision tree.
+// Ben says lines to anna's room:
 //
-//	go run ./examples/embed "hello, anna"
+//	go run ./examples/embed "hello, anna" "split 90 by 3"
 //
-// It is what a host program does, and no more: start reading at talk.
+// The room has a defect. "split 90 by 0" kills it, and nobody else: not the
+// program, not the node, not the stream on which the line came. It lives again
+// and knows every line.
+//
+// It is what a host program does, and no more: start reading at talk, then
+// room.go, the actor that keeps something; door.go, which waits for the network;
+// meter.go, which looks after the others.
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -18,21 +24,25 @@ import (
 	"time"
 
 	"github.com/waymeet/waymeet"
+	"github.com/waymeet/waymeet/supervision"
 )
 
+// protocol names the streams on which lines are said.
+const protocol = "lines/1"
+
 func main() {
-	line := "hello, anna"
+	lines := []string{"hello, anna", "split 90 by 3", "split 90 by 0", "are you there?"}
 	if len(os.Args) > 1 {
-		line = os.Args[1]
+		lines = os.Args[1:]
 	}
-	if err := run(os.Stdout, line); err != nil {
+	if err := run(os.Stdout, lines); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
 // run keeps everything in a directory that it removes, and on loopback.
-func run(out io.Writer, line string) (err error) {
+func run(out io.Writer, lines []string) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	dir, err := os.MkdirTemp("", "embed")
@@ -57,12 +67,12 @@ func run(out io.Writer, line string) (err error) {
 		}
 		defer func() { err = errors.Join(err, nodes[i].Stop(ctx)) }()
 	}
-	return talk(ctx, out, nodes[0], nodes[1], line)
+	return talk(ctx, out, dir, nodes[0], nodes[1], lines)
 }
 
-// talk founds a context at anna, lets ben join it, and sends the line from ben
-// to anna.
-func talk(ctx context.Context, out io.Writer, anna, ben *waymeet.Node, line string) error {
+// talk founds a context at anna, lets ben join it and say some lines to anna's
+// room, and asks the room what it knows.
+func talk(ctx context.Context, out io.Writer, dir string, anna, ben *waymeet.Node, lines []string) error {
 	family, err := anna.Found(ctx)
 	if err != nil {
 		return err
@@ -78,30 +88,57 @@ func talk(ctx context.Context, out io.Writer, anna, ben *waymeet.Node, line stri
 	}
 	fmt.Fprintf(out, "ben joined %s\n", joined.ID())
 
-	heard := make(chan error, 1)
-	go func() { heard <- listen(ctx, out, family.Peer(ben.Authority())) }()
-	stream, err := joined.Peer(anna.Authority()).OpenStream(ctx, "line/1")
-	if err != nil {
+	// From here on anna's actors live beside those of her node, in one tree.
+	log := filepath.Join(dir, "room.log")
+	for _, child := range []supervision.Child{
+		roomChild(out, log), doorChild(anna, family.Peer(ben.Authority())), meterChild(anna),
+	} {
+		if err := anna.Supervise(child); err != nil {
+			return err
+		}
+	}
+	if err := say(ctx, joined.Peer(anna.Authority()), lines); err != nil {
 		return err
 	}
-	defer stream.Close()
-	if _, err := fmt.Fprintln(stream, line); err != nil {
-		return err
-	}
-	return <-heard
+	return inspect(ctx, out, anna)
 }
 
-// listen prints the line that the peer sends.
-func listen(ctx context.Context, out io.Writer, peer waymeet.Peer) error {
-	_, stream, err := peer.AcceptStream(ctx)
+// say sends lines and returns when the other end has taken them all.
+func say(ctx context.Context, to waymeet.Peer, lines []string) error {
+	stream, err := to.OpenStream(ctx, protocol)
 	if err != nil {
 		return err
 	}
 	defer stream.Close()
-	line, err := bufio.NewReader(stream).ReadString('\n')
+	for _, line := range lines {
+		if _, err := fmt.Fprintln(stream, line); err != nil {
+			return err
+		}
+	}
+	if err := stream.CloseWrite(); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, stream) // until the other end closes, too
+	return err
+}
+
+// inspect asks two of anna's actors how things are. Only a goroutine that may
+// wait asks; actors tell each other.
+func inspect(ctx context.Context, out io.Writer, anna *waymeet.Node) error {
+	lines, err := supervision.Ask(ctx, waymeet.Actor[roomMessage](anna, "room"),
+		func(r supervision.Reply[int]) roomMessage { return count{r} })
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "anna heard: %s", line)
+	readings, err := supervision.Ask(ctx, waymeet.Actor[meterMessage](anna, "meter"),
+		func(r supervision.Reply[readings]) meterMessage { return read{r} })
+	if err != nil {
+		return err
+	}
+	for _, crash := range readings.crashes {
+		fmt.Fprintln(out, crash)
+	}
+	_, err = fmt.Fprintf(out, "the room knows %d lines; the tree had %d lives, %d crashes and at most %d messages that waited\n",
+		lines, readings.totals.Lives, readings.totals.Crashes, readings.peak)
 	return err
 }
