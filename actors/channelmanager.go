@@ -16,6 +16,7 @@ type managerContext = supervision.Context[messages.ChannelManagerMessage]
 func (n *Node) managerChild() supervision.Child {
 	return supervision.WorkerSpec[messages.ChannelManagerMessage]{
 		Name: "manager",
+		Sort: managerSort,
 		New: func() supervision.Actor[messages.ChannelManagerMessage] {
 			return supervision.Host[messages.ChannelManagerMessage, channel.Effect]{
 				New: func(*managerContext) (supervision.Machine[messages.ChannelManagerMessage, channel.Effect], error) {

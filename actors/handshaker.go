@@ -25,6 +25,7 @@ func (n *Node) spawnHandshaker(entry attemptEntry, begin func(messages.KeyIndex)
 	first := begin(index)
 	child := supervision.WorkerSpec[messages.HandshakerMessage]{
 		Name:    handshakeName(id),
+		Sort:    handshakerSort,
 		Restart: supervision.Temporary,
 		New: func() supervision.Actor[messages.HandshakerMessage] {
 			return supervision.Host[messages.HandshakerMessage, handshake.Effect]{

@@ -19,6 +19,7 @@ type inviterContext = supervision.Context[messages.InviterMessage]
 func (n *Node) inviterChild() supervision.Child {
 	return supervision.WorkerSpec[messages.InviterMessage]{
 		Name: "inviter",
+		Sort: inviterSort,
 		New: func() supervision.Actor[messages.InviterMessage] {
 			return supervision.Host[messages.InviterMessage, discovery.InviterEffect]{
 				New: func(*inviterContext) (supervision.Machine[messages.InviterMessage, discovery.InviterEffect], error) {

@@ -69,6 +69,7 @@ func joinWithin(ctx context.Context) time.Duration {
 func (n *Node) spawnJoin(j *join, within time.Duration) error {
 	return n.tree().Spawn(atJoins, supervision.WorkerSpec[messages.JoinerMessage]{
 		Name:    j.name,
+		Sort:    joinerSort,
 		Restart: supervision.Temporary,
 		New: func() supervision.Actor[messages.JoinerMessage] {
 			return supervision.Host[messages.JoinerMessage, discovery.JoinerEffect]{

@@ -33,6 +33,7 @@ const (
 func (n *Node) networkChild() supervision.Child {
 	return supervision.WorkerSpec[messages.NetworkMessage]{
 		Name: "generations",
+		Sort: networkSort,
 		New: func() supervision.Actor[messages.NetworkMessage] {
 			return supervision.Host[messages.NetworkMessage, upgrade.NetworkEffect]{
 				New: func(c *networkContext) (supervision.Machine[messages.NetworkMessage, upgrade.NetworkEffect], error) {

@@ -23,6 +23,7 @@ const frameCoordination byte = 2
 func (n *Node) spawnPair(pair channel.Pair) {
 	_ = n.tree().Spawn(atPairs, supervision.WorkerSpec[messages.PeerConnectionMessage]{
 		Name: pairName(pair),
+		Sort: pairSort,
 		New: func() supervision.Actor[messages.PeerConnectionMessage] {
 			return supervision.Host[messages.PeerConnectionMessage, upgrade.Effect]{
 				New: func(c *pairContext) (supervision.Machine[messages.PeerConnectionMessage, upgrade.Effect], error) {

@@ -16,6 +16,7 @@ type publisherContext = supervision.Context[messages.PublisherMessage]
 func (n *Node) publisherChild(cx messages.ContextID) supervision.Child {
 	return supervision.WorkerSpec[messages.PublisherMessage]{
 		Name: "publisher",
+		Sort: publisherSort,
 		New: func() supervision.Actor[messages.PublisherMessage] {
 			return supervision.Host[messages.PublisherMessage, rendezvous.PublisherEffect]{
 				New: func(*publisherContext) (supervision.Machine[messages.PublisherMessage, rendezvous.PublisherEffect], error) {

@@ -256,6 +256,7 @@ type relayContext = supervision.Context[messages.RelayClientMessage]
 func (n *Node) spawnRelay(use *relayUse) error {
 	err := n.tree().Spawn(atRelays, supervision.WorkerSpec[messages.RelayClientMessage]{
 		Name: use.name,
+		Sort: relaySort,
 		New: func() supervision.Actor[messages.RelayClientMessage] {
 			return supervision.Host[messages.RelayClientMessage, relay.ClientEffect]{
 				New: func(c *relayContext) (supervision.Machine[messages.RelayClientMessage, relay.ClientEffect], error) {

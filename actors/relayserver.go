@@ -83,6 +83,7 @@ func StartRelay(config RelayConfig) (*Relay, error) {
 func (r *Relay) forwarderChild() supervision.Child {
 	return supervision.WorkerSpec[messages.RelayForwarderMessage]{
 		Name: "forwarder",
+		Sort: forwarderSort,
 		New: func() supervision.Actor[messages.RelayForwarderMessage] {
 			return supervision.Host[messages.RelayForwarderMessage, relay.ForwarderEffect]{
 				New: func(*forwarderContext) (supervision.Machine[messages.RelayForwarderMessage, relay.ForwarderEffect], error) {

@@ -22,6 +22,7 @@ type storeContext = supervision.Context[messages.JournalMessage]
 func (n *Node) storeChild(cx messages.ContextID) supervision.Child {
 	return supervision.WorkerSpec[messages.JournalMessage]{
 		Name: "store",
+		Sort: storeSort,
 		New: func() supervision.Actor[messages.JournalMessage] {
 			var writer *store.Writer
 			return supervision.Host[messages.JournalMessage, journal.Effect]{

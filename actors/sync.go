@@ -18,6 +18,7 @@ type syncContext = supervision.Context[messages.JournalSyncMessage]
 func (n *Node) syncChild(cx messages.ContextID) supervision.Child {
 	return supervision.WorkerSpec[messages.JournalSyncMessage]{
 		Name: "sync",
+		Sort: syncSort,
 		New: func() supervision.Actor[messages.JournalSyncMessage] {
 			n.sessions.closeAll(cx)
 			return supervision.Host[messages.JournalSyncMessage, journal.SyncEffect]{
