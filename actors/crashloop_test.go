@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/waymeet/waymeet/actors"
+	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/supervision"
 )
 
@@ -86,6 +87,7 @@ type crashLoop struct {
 	ladder []string
 	alone  string
 	before map[string]supervision.Incarnation // who lived when it began
+	facts  []messages.FactID                  // what was acknowledged before
 }
 
 func newCrashLoop(t *testing.T, d drawing, place string, early bool) *crashLoop {
@@ -103,10 +105,11 @@ func (l *crashLoop) run(dir, peerDir string) {
 	if !strings.HasPrefix(l.place, "/channels/handshakes/") {
 		startPeer()
 	}
-	time.Sleep(settle)
+	for range 3 {
+		l.append()
+	}
+	time.Sleep(back)
 	l.before = l.lives()
-	fingerprint := l.node.Status().Contexts[0].Fingerprint
-
 	l.attack(startPeer)
 	l.climb()
 	if l.alone == "" {
@@ -118,7 +121,7 @@ func (l *crashLoop) run(dir, peerDir string) {
 	l.checkReasons()
 	l.checkRestarted()
 	if l.alone == "" {
-		l.checkJournal(fingerprint)
+		l.checkJournal()
 		return
 	}
 	l.checkOthersLiveOn()
@@ -138,6 +141,7 @@ func (l *crashLoop) attack(startPeer func()) {
 	case "/channels/handshakes/*": // each lives for milliseconds
 		l.target = l.place
 		l.killer.begin(l.node, l.target)
+		l.node.Kill(l.target) // one may wait for the peer
 		startPeer()
 	case "/bootstrap/joins/*":
 		l.target = l.place
@@ -161,6 +165,17 @@ func (l *crashLoop) startNode() {
 	l.node = node
 	l.seen.listen(node.Events(context.Background()))
 	l.nodes = append([]*actors.Node{node}, l.nodes...)
+}
+
+// append appends a fact, and returns when it is acknowledged.
+func (l *crashLoop) append() {
+	l.t.Helper()
+	fact := messages.ApplicationFact{Type: messages.FactApplication, Body: []byte("acknowledged")}
+	id, err := l.node.Append(context.Background(), l.node.Contexts()[0], fact)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.facts = append(l.facts, id)
 }
 
 // find is the path of the actor to kill.

@@ -31,7 +31,7 @@ func TestStopNamesWhoIsStuck(t *testing.T) {
 		defer w.stop()
 		node := w.start(copyDir(t, a), nil)
 		w.start(copyDir(t, b), nil)
-		time.Sleep(settle)
+		time.Sleep(back)
 		for _, actor := range node.Inspect() {
 			if !actor.Supervisor {
 				all = append(all, actor.Path)
@@ -72,7 +72,7 @@ func stopWithOneStuck(t *testing.T, at string, phase supervision.Phase, dir, pee
 	})
 	node := w.startOn(config)
 	peer := w.startAt(1, peerDir, nil)
-	time.Sleep(settle)
+	time.Sleep(back)
 	if peers := peer.Status().Peers; len(peers) != 1 || peers[0].Channel.IsZero() {
 		t.Errorf("no channel: %+v", peers)
 	}
@@ -110,7 +110,7 @@ func stopWithOneStuck(t *testing.T, at string, phase supervision.Phase, dir, pee
 
 	// The stuck one holds nothing that a new node needs.
 	w.nodes = []*actors.Node{w.startAt(0, dir, nil), peer}
-	time.Sleep(settle)
+	time.Sleep(back)
 	w.checkMet()
 	w.stop()
 	if err := goleak.Find(ignored, goleak.IgnoreAnyFunction("github.com/waymeet/waymeet/actors_test.stuckForEver")); err != nil {
