@@ -14,11 +14,7 @@ import (
 )
 
 // back is how long it may take until who was away has its channels again.
-//
-// A session that one side still holds on a channel that is gone delays the sync
-// until that side gives up; the anti-entropy of SPEC 13.2, every 60 s ± 10 %,
-// catches the rest.
-const back = 100 * time.Second
+const back = 30 * time.Second
 
 // group is a context whose members come and go.
 type group struct {

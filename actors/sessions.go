@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/channel"
 	"github.com/waymeet/waymeet/rendezvous/journal"
 	"github.com/waymeet/waymeet/supervision"
 	"github.com/waymeet/waymeet/transport/quicx"
@@ -52,9 +53,9 @@ func (s *syncSession) end() { s.once.Do(func() { close(s.out) }) }
 
 // acceptSession enters a stream that the peer opened. The actor hears of the
 // session before its first frame.
-func (n *Node) acceptSession(cx messages.ContextID, peer messages.AuthorityID, stream *quicx.Stream) {
-	s := n.sessions.add(cx, stream)
-	n.pump(s, messages.SyncOpened{Session: s.id, Peer: peer})
+func (n *Node) acceptSession(pair channel.Pair, over messages.ChannelID, stream *quicx.Stream) {
+	s := n.sessions.add(pair.Context, stream)
+	n.pump(s, messages.SyncOpened{Session: s.id, Peer: pair.Peer, Channel: over})
 }
 
 // pump moves the frames of a session until it ends. The actor hears of the
@@ -76,14 +77,16 @@ func (n *Node) pump(s *syncSession, opened messages.JournalSyncMessage) {
 	})
 }
 
-// readSession pumps the frames of a session to the sync actor.
+// readSession pumps the frames of a session to the sync actor, and then its
+// end: an actor that did not hear of it would hold the session, and refuse the
+// peer's, until it took it for silent.
 func (n *Node) readSession(s *syncSession) {
 	defer n.sessions.close(s.id) // whoever ended it: the writer ends too
 	reader := bufio.NewReader(s.stream)
 	for {
 		frame, err := readSyncFrame(reader)
 		if err != nil {
-			n.tellSync(s.context, messages.SyncClosed{Session: s.id, Reason: err.Error()})
+			n.tellSyncPatiently(s, messages.SyncClosed{Session: s.id, Reason: err.Error()})
 			return
 		}
 		if !n.tellSyncPatiently(s, messages.SyncFrame{Session: s.id, Frame: frame}) {
@@ -160,7 +163,7 @@ func (t *sessions) has(id messages.SyncSession) bool {
 }
 
 // send queues a frame. A session whose queue is full has a peer that does not
-// read: it ends.
+// read: its stream ends, and the reader says so.
 func (t *sessions) send(id messages.SyncSession, frame []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -171,8 +174,6 @@ func (t *sessions) send(id messages.SyncSession, frame []byte) {
 	select {
 	case s.out <- frame:
 	default:
-		delete(t.open, id)
-		s.end()
 		s.stream.Reset(0)
 	}
 }

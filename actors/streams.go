@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/channel"
 	"github.com/waymeet/waymeet/transport/quicx"
 	"github.com/waymeet/waymeet/transport/vault"
@@ -61,12 +62,12 @@ func (w lineWatcher) LineStream(l *vault.Line, protocol string, stream *quicx.St
 	}
 	n, pair := w.n, pairOfRecord(*record)
 	if record.Context.IsZero() { // the channel of a ticket
-		n.ticketStream(l, protocol, stream)
+		n.ticketStream(l, record.Channel, protocol, stream)
 		return
 	}
 	switch protocol {
 	case protocolSync:
-		n.acceptSession(pair.Context, pair.Peer, stream)
+		n.acceptSession(pair, record.Channel, stream)
 	case protocolFile:
 		n.receiveFile(pair, stream)
 	default:
@@ -80,13 +81,13 @@ func (w lineWatcher) LineStream(l *vault.Line, protocol string, stream *quicx.St
 
 // ticketStream serves a stream on the channel of a ticket: the claim, and the
 // sync that the inviter allowed.
-func (n *Node) ticketStream(l *vault.Line, protocol string, stream *quicx.Stream) {
+func (n *Node) ticketStream(l *vault.Line, over messages.ChannelID, protocol string, stream *quicx.Stream) {
 	allowed, ok := n.claims.allows(l.Attempt())
 	switch {
 	case protocol == protocolClaim && l.Attempt().Inbound():
 		n.takeClaim(l, stream)
 	case protocol == protocolSync && ok:
-		n.acceptSession(allowed.context, allowed.member, stream)
+		n.acceptSession(pairIn(allowed), over, stream)
 	default:
 		stream.Reset(resetBusy)
 	}

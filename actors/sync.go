@@ -57,7 +57,7 @@ func (n *Node) performSync(c *syncContext, cx messages.ContextID, effect journal
 	switch e := effect.(type) {
 	case journal.OpenSession:
 		c.Task("open", func(ctx context.Context, emit func(messages.JournalSyncMessage)) {
-			emit(n.openSession(ctx, cx, e))
+			n.openSession(ctx, cx, e, emit)
 		})
 	case journal.SendFrame:
 		n.sessions.send(e.Session, e.Frame)
@@ -100,19 +100,27 @@ func (n *Node) stopSync(pair channel.Pair, over messages.ChannelID) {
 	n.tellSync(pair.Context, messages.SyncPeerDown{Peer: pair.Peer})
 }
 
-// openSession opens the stream of a session.
-func (n *Node) openSession(ctx context.Context, cx messages.ContextID, e journal.OpenSession) messages.JournalSyncMessage {
+// openSession opens the stream of a session. The actor hears of the session
+// before its first frame, and before its end.
+func (n *Node) openSession(
+	ctx context.Context, cx messages.ContextID, e journal.OpenSession, emit func(messages.JournalSyncMessage),
+) {
 	line, ok := n.lines.Load().Channel(e.Channel)
 	if !ok {
-		return messages.SyncOpenFailed{Peer: e.Peer, Reason: "the channel is gone"}
+		emit(messages.SyncOpenFailed{Peer: e.Peer, Channel: e.Channel, Reason: "the channel is gone"})
+		return
 	}
 	stream, err := line.OpenStream(ctx, protocolSync)
 	if err != nil {
-		return messages.SyncOpenFailed{Peer: e.Peer, Reason: err.Error()}
+		emit(messages.SyncOpenFailed{Peer: e.Peer, Channel: e.Channel, Reason: err.Error()})
+		return
 	}
 	s := n.sessions.add(cx, stream)
+	emit(messages.SyncOpened{Session: s.id, Peer: e.Peer, Channel: e.Channel, Initiator: true})
 	n.pump(s, nil)
-	return messages.SyncOpened{Session: s.id, Peer: e.Peer, Initiator: true}
+	if ctx.Err() != nil { // the life that asked has ended, and its sessions with it
+		n.sessions.close(s.id)
+	}
 }
 
 // synced tells who waits for it that a session is over.

@@ -18,17 +18,20 @@ type SyncPeerUp struct {
 // SyncPeerDown says that no channel to the member is left.
 type SyncPeerDown struct{ Peer AuthorityID }
 
-// SyncOpened says that a stream for a session is open. Initiator: we asked.
+// SyncOpened says that a stream for a session is open, on that channel.
+// Initiator: we asked.
 type SyncOpened struct {
 	Session   SyncSession
 	Peer      AuthorityID
+	Channel   ChannelID
 	Initiator bool
 }
 
 // SyncOpenFailed says that the stream that we asked for could not be opened.
 type SyncOpenFailed struct {
-	Peer   AuthorityID
-	Reason string
+	Peer    AuthorityID
+	Channel ChannelID
+	Reason  string
 }
 
 // SyncFrame is one frame that the peer sent.

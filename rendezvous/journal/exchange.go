@@ -15,9 +15,13 @@ import (
 // that the smaller authority opened goes on.
 func (y *Sync) opened(now time.Time, e messages.SyncOpened) {
 	peer := y.peers[e.Peer]
-	s := &session{id: e.Session, peer: e.Peer, initiator: e.Initiator, heard: now}
+	s := &session{id: e.Session, peer: e.Peer, channel: e.Channel, initiator: e.Initiator, heard: now}
 	if peer == nil || len(y.state.Tags) == 0 {
 		y.emit(CloseSession{Session: e.Session, End: SyncEnd{Reason: EndLost, Detail: "no channel to the peer is known"}})
+		return
+	}
+	if e.Initiator && e.Channel != peer.channel {
+		y.emit(CloseSession{Session: e.Session, End: endReplaced})
 		return
 	}
 	if e.Initiator {

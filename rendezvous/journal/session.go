@@ -30,6 +30,7 @@ const (
 type session struct {
 	id        messages.SyncSession
 	peer      messages.AuthorityID
+	channel   messages.ChannelID
 	initiator bool
 	// nonce is ours, theirNonce the peer's.
 	nonce, theirNonce [16]byte

@@ -222,3 +222,63 @@ func FuzzSession(f *testing.F) {
 		w.settle(50)
 	})
 }
+
+// A session ends with the channel it runs on: one that stayed would win over
+// the peer's on the new channel, for half a minute.
+func TestSessionEndsWithItsChannel(t *testing.T) {
+	ana, ben, _ := trio(t)
+	if ana.identity.Authority().Compare(ben.identity.Authority()) > 0 {
+		ana, ben = ben, ana // the smaller one's session is the one that goes on
+	}
+	peer, old, fresh := ben.identity.Authority(), messages.ChannelID{1}, messages.ChannelID{2}
+	opened := func(session messages.SyncSession, on messages.ChannelID, ours bool) messages.SyncOpened {
+		return messages.SyncOpened{Session: session, Peer: peer, Channel: on, Initiator: ours}
+	}
+	open := func() (sessions []messages.SyncSession) {
+		for id := range ana.sync.sessions {
+			sessions = append(sessions, id)
+		}
+		return sessions
+	}
+	tests := map[string]struct {
+		events []messages.JournalSyncMessage
+		// open is which session goes on, on the new channel; 0: none. asked
+		// says whether a session on it is being opened.
+		open  messages.SyncSession
+		asked bool
+	}{
+		"it runs on the old one": {[]messages.JournalSyncMessage{
+			opened(5, old, true), messages.SyncPeerUp{Peer: peer, Channel: fresh},
+		}, 0, true},
+		"it was being opened on the old one": {[]messages.JournalSyncMessage{
+			messages.SyncPeerUp{Peer: peer, Channel: fresh}, opened(5, old, true),
+		}, 0, true},
+		"it could not be opened on the old one": {[]messages.JournalSyncMessage{
+			messages.SyncPeerUp{Peer: peer, Channel: fresh},
+			messages.SyncOpenFailed{Peer: peer, Channel: old},
+		}, 0, true},
+		"the peer's comes after one was being opened on the old one": {[]messages.JournalSyncMessage{
+			messages.SyncPeerUp{Peer: peer, Channel: fresh}, opened(5, old, true), opened(6, fresh, false),
+		}, 6, true},
+		"the peer's is on the new one before we hear of that": {[]messages.JournalSyncMessage{
+			opened(6, fresh, false), messages.SyncPeerUp{Peer: peer, Channel: fresh},
+		}, 6, false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			ana.sync = NewSync(SyncConfig{Random: ana.random, Jitter: rand.New(rand.NewPCG(1, 2))})
+			ana.stepSync(start, ana.state)
+			ana.stepSync(start, messages.SyncPeerUp{Peer: peer, Channel: old})
+			for _, event := range test.events {
+				ana.stepSync(start, event)
+			}
+			if sessions := open(); len(sessions) > 1 || test.open == 0 && len(sessions) != 0 || test.open != 0 && !slices.Contains(sessions, test.open) {
+				t.Errorf("sessions %v go on, not %d", sessions, test.open)
+			}
+			asked := !ana.sync.peers[peer].opening.IsZero()
+			if asked != test.asked || ana.sync.peers[peer].channel != fresh {
+				t.Errorf("asked for one on the new channel: %t", asked)
+			}
+		})
+	}
+}

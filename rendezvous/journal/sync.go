@@ -95,7 +95,7 @@ func (y *Sync) Step(now time.Time, event messages.JournalSyncMessage) []SyncEffe
 	case messages.SyncOpened:
 		y.opened(now, e)
 	case messages.SyncOpenFailed:
-		if peer := y.peers[e.Peer]; peer != nil && !peer.opening.IsZero() {
+		if peer := y.peers[e.Peer]; peer != nil && peer.channel == e.Channel && !peer.opening.IsZero() {
 			peer.opening = time.Time{}
 			y.failed(now, peer)
 		}
@@ -152,14 +152,19 @@ func (y *Sync) stateChanged(state messages.JournalState) {
 	}
 }
 
+// endReplaced is how a session ends whose channel was replaced. The peer may
+// have forgotten it: it would win over the one on the new channel, and say
+// nothing.
+var endReplaced = SyncEnd{Reason: EndLost, Detail: "the channel was replaced"}
+
 func (y *Sync) peerUp(now time.Time, e messages.SyncPeerUp) {
 	if peer := y.peers[e.Peer]; peer != nil {
-		// A session on a channel that was replaced may be one that the peer has
-		// forgotten: it would win over the new one and say nothing.
-		if s := y.sessions[peer.session]; s != nil && peer.channel != e.Channel {
-			y.end(now, s, SyncEnd{Reason: EndLost, Detail: "the channel was replaced"}, true)
+		if peer.channel != e.Channel {
+			peer.channel, peer.opening = e.Channel, time.Time{}
 		}
-		peer.channel = e.Channel
+		if s := y.sessions[peer.session]; s != nil && s.channel != e.Channel {
+			y.end(now, s, endReplaced, true)
+		}
 		peer.want, peer.retryAt, peer.failures = true, now, 0
 		return
 	}

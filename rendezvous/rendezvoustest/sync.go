@@ -79,18 +79,18 @@ func (p *process) performSync(h *syncHost, cx messages.ContextID, effect journal
 func (p *process) openSession(h *syncHost, cx messages.ContextID, e journal.OpenSession) {
 	l := p.channelLine(e.Channel)
 	if l == nil || l.allowed == nil {
-		h.later(0, messages.SyncOpenFailed{Peer: e.Peer, Reason: "the channel is gone"})
+		h.later(0, messages.SyncOpenFailed{Peer: e.Peer, Channel: e.Channel, Reason: "the channel is gone"})
 		return
 	}
 	s := p.addSession(cx, l, l.openStream(protocolSync))
-	h.later(0, messages.SyncOpened{Session: s.id, Peer: e.Peer, Initiator: true})
+	h.later(0, messages.SyncOpened{Session: s.id, Peer: e.Peer, Channel: e.Channel, Initiator: true})
 }
 
 // acceptSession takes a stream that the peer opened.
 func (p *process) acceptSession(cx messages.ContextID, peer messages.AuthorityID, l *line, id streamID) {
 	if hosts := p.contexts[cx]; hosts != nil {
 		s := p.addSession(cx, l, id)
-		hosts.sync.tell(messages.SyncOpened{Session: s.id, Peer: peer})
+		hosts.sync.tell(messages.SyncOpened{Session: s.id, Peer: peer, Channel: l.record.Channel})
 	}
 }
 
