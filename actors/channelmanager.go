@@ -115,10 +115,7 @@ func (n *Node) performChannel(effect channel.Effect) {
 	case channel.StopSync:
 		n.stopSync(e.Pair, e.Channel)
 	case channel.OpenStreams:
-		if line, ok := n.lines.Load().Channel(e.Channel); ok {
-			line.MarkOpen()
-			line.Allow()
-		}
+		n.openStreams(e.Channel)
 	case channel.DrainChannel:
 		if line, ok := n.lines.Load().Channel(e.Channel); ok {
 			line.MarkDraining()
@@ -192,6 +189,20 @@ func (n *Node) resendAnswer(attempt messages.AttemptID, via messages.Via) {
 	}
 }
 
+// openStreams hands out the streams of a channel. The sync hears of it before
+// the first one that the peer opened.
+func (n *Node) openStreams(id messages.ChannelID) {
+	line, ok := n.lines.Load().Channel(id)
+	if !ok {
+		return
+	}
+	line.MarkOpen()
+	if record := line.Record(); record != nil {
+		n.tellSync(record.Context, messages.SyncPeerUp{Peer: record.Peer, Channel: id})
+	}
+	line.Allow()
+}
+
 // channelUp tells everybody that a channel can be used.
 func (n *Node) channelUp(e channel.ChannelUp) {
 	line, ok := n.lines.Load().Channel(e.Channel)
@@ -200,7 +211,6 @@ func (n *Node) channelUp(e channel.ChannelUp) {
 	}
 	n.noChannel.Delete(e.Pair)
 	n.tellPair(e.Pair, n.channelUpMessage(line, e.Initiator))
-	n.tellSync(e.Pair.Context, messages.SyncPeerUp{Peer: e.Pair.Peer, Channel: e.Channel})
 	path := line.Path()
 	n.publish(messages.Event{
 		Kind: messages.EventChannelUp, Context: e.Pair.Context, Peer: e.Pair.Peer, Channel: e.Channel,

@@ -40,14 +40,16 @@ func (s RendezvousService) PrepareCatchUp(
 	return guard.Evaluate(snapshot, guard.Request{Operation: guard.ExchangeSync, Peer: peer})
 }
 
-// Lacks says what a catch-up channel of that epoch still lacks to become
-// Active, or "".
+// Lacks says what a channel that may only sync still lacks to become Active, or
+// "": its own ChannelEstablished waits for the pen.
 //
 // SPEC 7.8: "it becomes Active without a new handshake when both ends hold
 // each other's current descriptor and epoch".
 func (v *View) Lacks(peer messages.AuthorityID, epoch messages.Epoch, now messages.Millis) string {
 	own, theirs := v.Descriptors[v.Self], v.Descriptors[peer]
 	switch {
+	case v.PenHeld:
+		return "we have not synced since our start"
 	case epoch != v.Epoch:
 		return fmt.Sprintf("it is of epoch %d, the context is in epoch %d", epoch, v.Epoch)
 	case own.Descriptor.Nonce.IsZero() || own.Revoked:

@@ -14,6 +14,12 @@ import (
 // could not tell what is missing. The peer is in the current roster, checked
 // before any Diffie-Hellman, so nothing is shown to it that it may not see.
 
+// A node that has just started may not write that it has a channel before it
+// has synced (SPEC 3.1), and nothing can be synced without a channel. So its
+// channels begin like those that catch up, and go on when it holds the pen: at
+// the latest 5 s after the start, if the sync should fail. The other end, which
+// waits for nothing, may be Active long before.
+
 // catchUpTime is how long a channel may catch up (SPEC 7.8).
 const catchUpTime = 30 * time.Second
 
@@ -75,6 +81,12 @@ func (m *Manager) caughtUp(view *rendezvous.View) {
 			m.activate(view, c)
 		}
 	}
+}
+
+// penHeld reports whether we may write no fact in the context yet.
+func (m *Manager) penHeld(context messages.ContextID) bool {
+	view := m.view(context)
+	return view != nil && view.PenHeld
 }
 
 // activate lets a channel go the way of any other once it has caught up: it is

@@ -73,7 +73,10 @@ type SecureChannel struct {
 
 	// completed is the step of the manager in which the handshake completed;
 	// zero for a channel of an earlier life.
-	completed uint64
+	completed   uint64
+	completedAt time.Time
+	// disputedUntil is until when it waits for a rival; zero: it does not.
+	disputedUntil time.Time
 	// journaled is set when ChannelEstablished is on disk.
 	journaled bool
 	// syncing is set when sync was allowed before the channel was Active.

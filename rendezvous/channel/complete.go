@@ -1,6 +1,8 @@
 package channel
 
 import (
+	"time"
+
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous"
 )
@@ -40,11 +42,11 @@ func (m *Manager) handshakeComplete(e messages.HandshakeComplete) {
 		Transcript: e.Result.Hash,
 		Path:       a.path,
 	})
-	c.completed = m.step
-	if a.establish.CatchUp {
+	c.completed, c.completedAt = m.step, m.now
+	if a.establish.CatchUp || m.penHeld(p.Context) {
 		c.CatchUp, c.catchUpUntil = true, m.now.Add(catchUpTime)
 	}
-	p.behind = c.CatchUp
+	p.behind = a.establish.CatchUp
 	m.takePlace(c)
 	m.emit(AdoptChannel{Attempt: a.id, Record: c.Record()})
 	if p.call != nil && (p.call.stage == paying || m.losesTo(p.call, c)) {
@@ -129,16 +131,10 @@ func (m *Manager) journal(c *SecureChannel) {
 // an attempt is still in the air that would take its place: then it waits, so
 // that who has to close closes unused.
 func (m *Manager) openIfUndisputed(c *SecureChannel) {
-	if c.State != Establishing || !c.journaled {
+	if c.State != Establishing || !c.journaled || m.isDisputed(c) {
 		return
 	}
 	p := m.pair(Pair{c.Context, c.Remote})
-	for _, a := range m.attemptsOf(p) {
-		rival := a.initiator(m.config.Self)
-		if a.stage == shaking && a.began < c.completed && rival != c.Initiator && rival.Compare(c.Initiator) < 0 {
-			return
-		}
-	}
 	c.must(Active)
 	c.openedAt = m.now
 	if c.syncing && c.Initiator == m.config.Self {
@@ -149,4 +145,31 @@ func (m *Manager) openIfUndisputed(c *SecureChannel) {
 		OpenStreams{Channel: c.Channel},
 		ChannelUp{Pair: p.Pair, Channel: c.Channel, Epoch: c.Epoch, Initiator: c.Initiator == m.config.Self},
 	)
+}
+
+// isDisputed reports whether a channel waits for a rival. A rival that is lost
+// on its way is not waited for until it fails: our own call ends after
+// rivalTime, and the peer's no longer counts after twice that time, for by then
+// the peer has ended it.
+func (m *Manager) isDisputed(c *SecureChannel) bool {
+	for _, a := range m.attemptsOf(m.pair(Pair{c.Context, c.Remote})) {
+		rival := a.initiator(m.config.Self)
+		if a.stage != shaking || a.began >= c.completed || rival == c.Initiator || rival.Compare(c.Initiator) > 0 {
+			continue
+		}
+		until := c.completedAt.Add(rivalTime)
+		if a.id.Inbound() {
+			until = until.Add(rivalTime)
+		}
+		if m.now.Before(until) {
+			c.disputedUntil = until
+			return true
+		}
+		if !a.id.Inbound() {
+			m.forget(a)
+			m.emit(FreeAttempt{Attempt: a.id})
+		}
+	}
+	c.disputedUntil = time.Time{}
+	return false
 }

@@ -103,6 +103,36 @@ func TestWaitingChannelOpensWhenTheOtherFails(t *testing.T) {
 	}
 }
 
+// TestLostRivalIsNotWaitedFor: a call of the smaller id that was lost on its way
+// holds the channel up for half a second at the end that made it, and for twice
+// as long where its hello arrived, but not until it fails.
+func TestLostRivalIsNotWaitedFor(t *testing.T) {
+	for _, outbound := range []bool{true, false} {
+		small, large := newMembers(t)
+		self, peer, wait := small, large, 500*time.Millisecond
+		if !outbound {
+			self, peer, wait = large, small, time.Second
+		}
+		d, ours, theirs := both(t, self, peer)
+		lost, goesOn := ours, theirs
+		if !outbound {
+			lost, goesOn = theirs, ours
+		}
+		d.complete(goesOn)
+		if d.after(wait - time.Millisecond); d.states() != "Establishing" {
+			t.Fatalf("ours is lost %t: too early: %s", outbound, d.states())
+		}
+		effects := d.after(time.Millisecond)
+		the[channel.OpenStreams](t, effects)
+		if outbound && the[channel.FreeAttempt](t, effects).Attempt != lost {
+			t.Error("our own call goes on")
+		}
+		if d.after(time.Minute); d.states() != "Active" {
+			t.Errorf("ours is lost %t: a minute later: %s", outbound, d.states())
+		}
+	}
+}
+
 // TestRestartedPeerSupersedes: only a confirmed channel takes the place of the
 // old one, and whoever initiated it.
 func TestRestartedPeerSupersedes(t *testing.T) {

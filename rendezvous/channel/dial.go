@@ -28,15 +28,32 @@ func (m *Manager) scheduleFirst(p *pair) {
 	}
 }
 
+// scheduleReturn sets the time of the first call after a start. A peer that has
+// called us before may believe that the channel of then goes on, and will not
+// call: it is given no more time for it than there is after a failure.
+//
+// SPEC 8.4: "After a restart … a node dials, jittered, every peer it had a
+// channel with".
+func (m *Manager) scheduleReturn(p *pair) {
+	m.scheduleFirst(p)
+	if !m.isSmaller(p) && p.saved.Completed != (Counter{}) {
+		p.dialAt = m.now.Add(m.backoff(0, backoffMax))
+	}
+}
+
 // scheduleAgain sets the time of the next call after a failure.
 func (m *Manager) scheduleAgain(p *pair) {
 	most := backoffMax
 	if p.behind {
 		most = catchUpBackoff
 	}
-	wait := backoff(p.failures, m.config.Random.IntN(2*backoffJitter+1)-backoffJitter, most)
+	p.dialAt = m.now.Add(m.backoff(p.failures, most))
 	p.failures++
-	p.dialAt = m.now.Add(wait)
+}
+
+// backoff is the wait after so many failures, moved by the jitter.
+func (m *Manager) backoff(failures int, most time.Duration) time.Duration {
+	return backoff(failures, m.config.Random.IntN(2*backoffJitter+1)-backoffJitter, most)
 }
 
 // backoff is base·2ⁿ moved by that many hundredths, never above the maximum.

@@ -36,6 +36,10 @@ const (
 	// supersededTime is how long a channel may that another one of its epoch
 	// has replaced.
 	supersededTime = 5 * time.Second
+	// rivalTime is how long a channel that is ready waits for a call of ours that
+	// would take its place; a peer whose call was completed answers ours within a
+	// round trip.
+	rivalTime = 500 * time.Millisecond
 	// maxHellos and helloTime bound the pending handshakes (SPEC 6.3), and
 	// maxPairHellos those of one pair among them: one member that calls and
 	// calls takes no place from the others, in its context or in another.
@@ -172,6 +176,7 @@ func (m *Manager) Deadline() time.Time {
 	for _, c := range m.registry.channels {
 		sooner(c.drainUntil)
 		sooner(c.catchUpUntil)
+		sooner(c.disputedUntil)
 	}
 	return next
 }
@@ -203,6 +208,9 @@ func (m *Manager) expire() {
 	for _, c := range m.registry.All() {
 		if !c.drainUntil.IsZero() && !m.now.Before(c.drainUntil) {
 			m.close(c, messages.ReasonDrained)
+		}
+		if !c.disputedUntil.IsZero() && !m.now.Before(c.disputedUntil) {
+			m.openIfUndisputed(c)
 		}
 		if !c.catchUpUntil.IsZero() && !m.now.Before(c.catchUpUntil) {
 			m.giveUpOn(c)

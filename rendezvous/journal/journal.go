@@ -61,6 +61,8 @@ type Journal struct {
 	last   messages.Batch
 	// peers is what peers show of our chain.
 	peers peerClaims
+	// penHeld: our chain may not be written yet, as it was published last.
+	penHeld bool
 	// again is set while facts of ours beyond a cut are read to be appended
 	// again.
 	again bool
@@ -111,6 +113,7 @@ func (j *Journal) Step(now time.Time, event messages.JournalMessage) []Effect {
 	default:
 		j.queue = append(j.queue, event)
 	}
+	j.lookAtPen(now)
 	if j.failed != "" {
 		return append(effects, j.refuseAll()...)
 	}
@@ -121,13 +124,13 @@ func (j *Journal) Step(now time.Time, event messages.JournalMessage) []Effect {
 }
 
 // Deadline is when the Journal wants a Tick: when a fact is no longer too
-// early, or when commits need wait for a peer no longer.
+// early, or when our chain need wait for a peer no longer.
 func (j *Journal) Deadline() time.Time {
 	if j.flight != nil || j.failed != "" {
 		return time.Time{}
 	}
 	due := j.aside.due()
-	if len(j.held) > 0 && !j.peers.block(j.ownHead()) && (due.IsZero() || j.config.WriteAfter.Before(due)) {
+	if j.penHeld && !j.peers.block(j.ownHead()) && (due.IsZero() || j.config.WriteAfter.Before(due)) {
 		due = j.config.WriteAfter
 	}
 	return due
@@ -210,6 +213,14 @@ func (j *Journal) mayWrite(now time.Time) bool {
 	return alone || j.peers.synced || !now.Before(j.config.WriteAfter)
 }
 
+// lookAtPen has a view published when our chain may be written, or not any
+// more: channels wait for it.
+func (j *Journal) lookAtPen(now time.Time) {
+	if held := !j.mayWrite(now); held != j.penHeld {
+		j.penHeld, j.changed = held, true
+	}
+}
+
 // written ends the batch that was under way.
 func (j *Journal) written(e messages.Written) []Effect {
 	if j.flight == nil || e.Batch != j.last {
@@ -252,7 +263,7 @@ func (j *Journal) finish(b *batch) []Effect {
 // view is what the facts and the ledger say.
 func (j *Journal) view() *rendezvous.View {
 	view := Reduce(j.set)
-	view.Ledger = j.book.share()
+	view.Ledger, view.PenHeld = j.book.share(), j.penHeld
 	j.peers.cover(view.Covered, j.ownHead())
 	return view
 }

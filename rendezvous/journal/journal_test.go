@@ -193,6 +193,42 @@ func TestWritingWaitsForAPeerAfterTheStart(t *testing.T) {
 	}
 }
 
+// The view says whether our chain may be written, though nothing waits for it:
+// channels do.
+func TestViewSaysWhoHoldsThePen(t *testing.T) {
+	ana, ben, _ := trio(t)
+	peer, ready := ben.identity.Authority(), start.Add(WaitForPeer)
+	own := ana.journal.ownHead()
+	if ana.view.PenHeld {
+		t.Error("the pen is held with nothing to wait for")
+	}
+	begin := func() {
+		ana.journal.config.WriteAfter = ready
+		ana.journal.peers = peerClaims{}
+		ana.step(start, messages.Tick{})
+	}
+	held := func(at time.Time, event messages.JournalMessage) bool {
+		ana.step(at, event)
+		return ana.view.PenHeld
+	}
+	if begin(); !ana.view.PenHeld || !ana.journal.Deadline().Equal(ready) {
+		t.Errorf("at the start: held %t, deadline %v", ana.view.PenHeld, ana.journal.Deadline())
+	}
+	if held(ready, messages.Tick{}) {
+		t.Error("it is held after 5 s")
+	}
+	begin()
+	if !held(start, messages.PeerHolds{Peer: peer, Own: own}) {
+		t.Error("a peer's hello gave it back")
+	}
+	if held(start, messages.PeerHolds{Peer: peer, Own: own, Done: true}) {
+		t.Error("a sync did not give it back")
+	}
+	if !held(ready.Add(time.Hour), messages.PeerHolds{Peer: peer, Own: own + 1}) || !ana.journal.Deadline().IsZero() {
+		t.Error("it is not held while a peer shows more of our chain")
+	}
+}
+
 // SPEC 3.1: "a peer that shows more of its chain than it holds stops its
 // writing until fetched".
 func TestWritingStopsWhileAPeerHoldsMoreOfOurChain(t *testing.T) {
