@@ -74,7 +74,8 @@ type PeerHolds struct {
 	Peer AuthorityID
 	// Own is the last seq of our chain that the peer shows.
 	Own Seq
-	// Done reports that a session with the peer has ended with equal sets.
+	// Done reports that the peer has given all that it showed: in the session
+	// that is over with equal sets, or in a round of one that goes on.
 	Done bool
 }
 

@@ -5,7 +5,7 @@ import "github.com/waymeet/waymeet/messages"
 // peerClaims is what the peers show of our own chain.
 type peerClaims struct {
 	shown map[messages.AuthorityID]messages.Seq
-	// synced: a session has ended with equal sets since we started.
+	// synced: since we started, we were given all that a peer showed.
 	synced bool
 }
 

@@ -331,6 +331,9 @@ func (y *Sync) advance(now time.Time, s *session) {
 		y.fault(now, s, "it shows facts of ours that it does not send")
 		return
 	}
+	// Each has what the other showed. If one of them writes without pause, the
+	// sets are never equal: whoever waits for a sync has had it.
+	y.showOwn(s, s.waiting == 0)
 	s.round = round{number: s.round.number + 1, ours: showState(y.state), theirs: s.ahead}
 	s.ahead = nil
 	y.send(s, stateFrame{

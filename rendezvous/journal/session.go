@@ -100,14 +100,15 @@ func (s *session) begin(state messages.JournalState) (equal bool) {
 
 // missing are the facts that the other side lacks: by the frontier what comes
 // after its heads, and from the second round on the whole chain of every
-// author on whom the digests differ.
+// author on whom the digests differ though the heads do not. Where the heads
+// differ again, the chain has grown meanwhile, and that alone may be why.
 func (s *session) missing(state messages.JournalState) []messages.FactRange {
 	var ranges []messages.FactRange
 	for _, author := range state.Authors {
 		prefix := prefixOf(author.Author)
 		ours, theirs := s.round.ours.heads[prefix], s.round.theirs.heads[prefix]
 		switch {
-		case s.round.number > 1 && s.round.ours.digests[prefix] != s.round.theirs.digests[prefix]:
+		case s.round.number > 1 && ours == theirs && s.round.ours.digests[prefix] != s.round.theirs.digests[prefix]:
 			ranges = append(ranges, messages.FactRange{Author: author.Author, To: author.Last})
 		case ours > theirs:
 			ranges = append(ranges, messages.FactRange{

@@ -105,6 +105,38 @@ func TestEquivocatorsForkReachesEverybody(t *testing.T) {
 	}
 }
 
+// A peer that writes without pause never holds what we hold. What it showed is
+// here after one round all the same, and what we hold is not sent again.
+func TestPeerThatWritesWithoutPause(t *testing.T) {
+	ana, ben, _ := trio(t)
+	for n := range 150 {
+		ben.note(start, fmt.Sprintf("long ago %d", n))
+	}
+	ana.learn(start, ben)
+	ana.journal.config.WriteAfter = start.Add(time.Hour)
+	ana.step(start, messages.Tick{})
+	w := newNetwork(t, ana, ben)
+	w.tamper = func(frame []byte) []byte {
+		ben.note(w.now, "again and again")
+		return frame
+	}
+	ben.note(w.now, "the first")
+	before := ana.view.Count
+	w.link(0, 1)
+	w.run(1000)
+	if ana.view.PenHeld || ana.view.Count <= before {
+		t.Errorf("the pen is held %t, %d facts of %d have come", ana.view.PenHeld, ana.view.Count-before, ben.view.Count-before)
+	}
+	if slices.ContainsFunc(ana.ends, func(e SyncEnd) bool { return e.Reason == EndEqual }) {
+		t.Fatal("a session ended with equal sets: nothing was proved")
+	}
+	if each := w.bytes / w.frames; each > 2000 {
+		t.Errorf("%d bytes a frame: facts are sent again", each)
+	}
+	w.tamper = nil
+	w.settle(20)
+}
+
 func TestBothSidesOpeningGiveOneSession(t *testing.T) {
 	ana, ben, _ := trio(t)
 	ana.note(start, "a")
