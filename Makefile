@@ -1,4 +1,4 @@
-# What can be done here: make demo | test | check | race | chaos | bench | fuzz | test-deps
+# What can be done here: make demo | test | check | race | chaos | sigkill | bench | fuzz | test-deps
 #
 #   make demo FILE=/path/to/any/file    sends that file instead of the demo binary
 #   make fuzz T=60s                     fuzzes every parser for that long
@@ -14,7 +14,7 @@ T ?= 10s
 # have none, and a test sees to that.
 CONCURRENT := . ./supervision/... ./transport/... ./actors/... ./cmd/...
 
-.PHONY: demo test check race chaos bench fuzz test-deps
+.PHONY: demo test check race chaos sigkill bench fuzz test-deps
 
 demo:
 	go run ./cmd/waymeet demo $(if $(FILE),--file "$(FILE)")
@@ -37,6 +37,10 @@ race: test-deps
 # sample of the steps.
 chaos:
 	go test -count=1 -v -run '^TestKillEveryActorAtEveryStep$$' -timeout 30m ./actors -args -long
+
+# Whole processes killed at 200 moments under traffic; make test takes 10.
+sigkill:
+	go test -count=1 -v -run '^TestSIGKILLLosesNothing$$' -timeout 30m . -args -kills 200
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...

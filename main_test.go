@@ -17,8 +17,9 @@ import (
 	"github.com/waymeet/waymeet/supervision"
 )
 
-// The test binary is two programs: the tests, and the inviter that one of them
-// kills. The environment says which one it is.
+// The test binary is three programs: the tests, the inviter that one of them
+// kills, and the members that another one does. The environment says which one
+// it is.
 const (
 	inviterDir   = "WAYMEET_TEST_INVITER_DIR"
 	inviterRelay = "WAYMEET_TEST_INVITER_RELAY"
@@ -27,6 +28,13 @@ const (
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(inviterDir); dir != "" {
 		if err := runInviter(dir, os.Getenv(inviterRelay)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	if dir := os.Getenv(memberDir); dir != "" {
+		if err := runMember(dir, os.Getenv(memberRelay), os.Getenv(memberTicket)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -28,15 +28,15 @@ func (m *Manager) scheduleFirst(p *pair) {
 	}
 }
 
-// scheduleReturn sets the time of the first call after a start. A peer that has
-// called us before may believe that the channel of then goes on, and will not
-// call: it is given no more time for it than there is after a failure.
+// scheduleReturn sets the time of the first call after a start. A peer with
+// whom there was a channel may believe that it goes on, and will not call: it is
+// given no more time for it than there is after a failure.
 //
 // SPEC 8.4: "After a restart … a node dials, jittered, every peer it had a
 // channel with".
-func (m *Manager) scheduleReturn(p *pair) {
+func (m *Manager) scheduleReturn(view *rendezvous.View, p *pair) {
 	m.scheduleFirst(p)
-	if !m.isSmaller(p) && p.saved.Completed != (Counter{}) {
+	if _, had := view.Established[p.Peer]; had && !m.isSmaller(p) {
 		p.dialAt = m.now.Add(m.backoff(0, backoffMax))
 	}
 }

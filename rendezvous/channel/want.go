@@ -97,7 +97,7 @@ func (m *Manager) want(view *rendezvous.View) {
 		if !p.wanted {
 			p.wanted = true
 			m.emit(SpawnConnection{Pair: p.Pair})
-			m.scheduleReturn(p)
+			m.scheduleReturn(view, p)
 		} else if !p.refused.Allowed() && p.call == nil {
 			// What was refused for what the journal said may be allowed now.
 			p.dialAt = m.now
