@@ -21,6 +21,16 @@ type (
 	JoinResult = admin.JoinResult
 	// SendResult is what a peer acknowledged.
 	SendResult = admin.SendResult
+	// ActorReport is one actor, what it did last, and how it crashed.
+	ActorReport = admin.ActorReport
+	// ActorStep is one thing that an actor did.
+	ActorStep = admin.ActorStep
+	// ActorCrash is how a life of an actor ended.
+	ActorCrash = admin.ActorCrash
+	// StormRequest says what is to go wrong in a running node.
+	StormRequest = admin.StormRequest
+	// StormStatus is what a storm has done so far.
+	StormStatus = admin.StormStatus
 )
 
 // What a Client may find running.
@@ -41,6 +51,11 @@ type backend struct{ n *Node }
 
 // Status implements admin.Backend.
 func (b backend) Status(context.Context) (messages.Status, error) { return b.n.Status(), nil }
+
+// Actors implements admin.Backend.
+func (b backend) Actors(context.Context) (messages.ActorTree, error) {
+	return messages.ActorTree{Schema: messages.StatusSchema, Actors: b.n.node.Actors()}, nil
+}
 
 // Events implements admin.Backend.
 func (b backend) Events(ctx context.Context) <-chan messages.Event { return b.n.Events(ctx) }
@@ -114,25 +129,13 @@ func pairWith(peer AuthorityID, peers []messages.PeerStatus) actors.Pair {
 	return pair
 }
 
-// Kill implements admin.Backend.
-func (b backend) Kill(_ context.Context, pattern string) (int, error) {
-	return b.n.node.Kill(pattern), nil
-}
-
-// NetworkChange implements admin.Backend.
-func (b backend) NetworkChange(_ context.Context, announced messages.NetworkGeneration) error {
-	b.n.node.AnnounceNetwork(announced)
-	return nil
-}
-
-// HoldRelay implements admin.Backend.
-func (b backend) HoldRelay(_ context.Context, on bool) error {
-	b.n.node.HoldRelay(on)
-	return nil
-}
-
 // relayBackend is a relay as its admin socket asks it.
 type relayBackend struct{ r *Relay }
+
+// Actors implements admin.RelayBackend.
+func (b relayBackend) Actors(context.Context) (messages.ActorTree, error) {
+	return messages.ActorTree{Schema: messages.StatusSchema, Actors: b.r.relay.Actors()}, nil
+}
 
 // Status implements admin.RelayBackend.
 func (b relayBackend) Status(context.Context) (messages.RelayStatus, error) { return b.r.Status(), nil }

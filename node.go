@@ -3,6 +3,7 @@ package waymeet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/waymeet/waymeet/actors"
 	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/supervision"
 	"github.com/waymeet/waymeet/transport/admin"
 )
 
@@ -34,6 +36,10 @@ type Config struct {
 	NoAdmin bool
 	// UnsafeDebug lets the admin socket kill actors and the like. Tests only.
 	UnsafeDebug bool
+	// UnsafeIntensity is how many restarts a minute every supervisor allows;
+	// zero: 3. Only with UnsafeDebug: a node that hides how often it crashes helps
+	// nobody.
+	UnsafeIntensity int
 	// Logger gets what the node logs; nil: silence. No secret is in it.
 	Logger *slog.Logger
 }
@@ -53,6 +59,9 @@ func Start(ctx context.Context, config Config) (*Node, error) {
 	if config.StateDir == "" {
 		return nil, Problem{Code: ExitUsage, What: "no state directory", Whose: "Config.StateDir is empty", Hint: "name a directory"}
 	}
+	if config.UnsafeIntensity < 0 || config.UnsafeIntensity != 0 && !config.UnsafeDebug {
+		return nil, Problem{Code: ExitUsage, What: fmt.Sprintf("an intensity of %d restarts", config.UnsafeIntensity), Whose: "it is for tests alone, and not below 0", Hint: "--unsafe-debug beside --unsafe-intensity N"}
+	}
 	relays := make([]messages.RelayURL, 0, len(config.Relays))
 	for _, text := range config.Relays {
 		url, err := messages.ParseRelayURL(text)
@@ -66,7 +75,7 @@ func Start(ctx context.Context, config Config) (*Node, error) {
 	}
 	node, err := actors.Start(actors.Config{
 		Dir: config.StateDir, Listen: config.Listen, Relays: relays, STUN: config.STUN,
-		Nickname: config.Nickname, Logger: config.Logger, Debug: config.UnsafeDebug,
+		Nickname: config.Nickname, Logger: config.Logger, Debug: config.UnsafeDebug, Intensity: config.intensity(),
 	})
 	if err != nil {
 		return nil, err
@@ -83,6 +92,14 @@ func Start(ctx context.Context, config Config) (*Node, error) {
 		return nil, err
 	}
 	return n, nil
+}
+
+// intensity is zero, the default, unless a test wants another.
+func (c Config) intensity() supervision.Intensity {
+	if c.UnsafeIntensity == 0 {
+		return supervision.Intensity{}
+	}
+	return supervision.Intensity{Restarts: c.UnsafeIntensity, Within: time.Minute}
 }
 
 // Stop ends the node and returns when nothing of it runs any more, or ctx has

@@ -56,6 +56,8 @@ type (
 	// ActorStatus, ContextStatus, PeerStatus, RelayUse, PathStatus and
 	// AttemptStatus are its parts.
 	ActorStatus = messages.ActorStatus
+	// ActorTree is every actor of a node or a relay.
+	ActorTree = messages.ActorTree
 	// ContextStatus is one context in a Status.
 	ContextStatus = messages.ContextStatus
 	// PeerStatus is one peer of one context in a Status.

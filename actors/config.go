@@ -41,7 +41,7 @@ type Config struct {
 	// Watch reports the network, at once and after every change, until ctx
 	// ends; nil: that of the system.
 	Watch func(ctx context.Context, report func(netwatch.Change)) error
-	// Debug arms KillNext.
+	// Debug arms KillNext and Follow.
 	Debug bool
 }
 

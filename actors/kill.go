@@ -13,6 +13,9 @@ type armedKills struct {
 	left map[string]int
 }
 
+// Tree is the supervision tree, for who looks into it or hurts it.
+func (n *Node) Tree() *supervision.Tree { return n.tree() }
+
 // Kill makes every actor whose path matches the pattern panic, and says how
 // many that were. In a pattern '*' is any run of characters.
 func (n *Node) Kill(pattern string) int { return n.tree().Kill(pattern) }
@@ -28,21 +31,23 @@ func (n *Node) KillNext(pattern string, lives int) {
 	n.armed.left[pattern] += lives
 }
 
-// nodeChaos is the chaos of the node's tree: the configured one, and the kills
-// that are armed.
+// nodeChaos is the chaos of the node's tree: the configured one, the plan that
+// is followed, and the kills that are armed.
 type nodeChaos struct{ *Node }
 
 // Told implements supervision.Chaos.
 func (n nodeChaos) Told(d supervision.Delivery) supervision.Fate {
-	if n.config.Chaos == nil {
-		return supervision.Fate{}
+	if n.config.Chaos != nil {
+		if fate := n.config.Chaos.Told(d); fate != (supervision.Fate{}) {
+			return fate
+		}
 	}
-	return n.config.Chaos.Told(d)
+	return n.storms.injector.Told(d)
 }
 
 // At implements supervision.Chaos.
 func (n nodeChaos) At(p supervision.Point) bool {
-	if n.config.Chaos != nil && n.config.Chaos.At(p) {
+	if n.config.Chaos != nil && n.config.Chaos.At(p) || n.storms.injector.At(p) {
 		return true
 	}
 	if p.Phase != supervision.AfterEffect {

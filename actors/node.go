@@ -96,6 +96,7 @@ type Node struct {
 	attempted  atomic.Uint64
 	requests   atomic.Uint64
 	armed      armedKills
+	storms     storms
 	// relayHeld is told to every PeerConnectionActor, whenever it starts.
 	relayHeld atomic.Bool
 

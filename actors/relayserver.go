@@ -123,6 +123,9 @@ func (r *Relay) Status() messages.RelayStatus {
 	}
 }
 
+// Actors is the relay's supervision tree: the forwarder, under the root.
+func (r *Relay) Actors() []messages.ActorStatus { return actorStatuses(r.tree) }
+
 // Stop tells the clients, then ends the relay. Stopping again gives the same
 // error.
 func (r *Relay) Stop(ctx context.Context) error {

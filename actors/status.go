@@ -7,6 +7,7 @@ import (
 
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/channel"
+	"github.com/waymeet/waymeet/supervision"
 )
 
 // Status is a copy of how the node stands. It asks no actor: all that it tells
@@ -16,11 +17,9 @@ func (n *Node) Status() messages.Status {
 		Schema: messages.StatusSchema, Authority: n.identity.Authority(),
 		NetworkGeneration: n.networkGeneration(), Listen: n.socket.LocalAddr().String(),
 	}
-	for _, actor := range n.tree().Inspect() {
+	for _, actor := range n.Actors() {
 		if !actor.Supervisor {
-			status.Actors = append(status.Actors, messages.ActorStatus{
-				Path: actor.Path, Incarnation: uint64(actor.Incarnation), Restarts: actor.Restarts,
-			})
+			status.Actors = append(status.Actors, actor)
 		}
 	}
 	for _, cx := range n.views.contexts() {
@@ -37,6 +36,41 @@ func (n *Node) Status() messages.Status {
 		status.Relays = append(status.Relays, use.status())
 	}
 	return status
+}
+
+// Actors is every actor as it stands, supervisors too, sorted by path, with the
+// generations and attempts that it saved.
+func (n *Node) Actors() []messages.ActorStatus {
+	actors := actorStatuses(n.tree())
+	pairs := make(map[string]channel.Pair)
+	for _, pair := range n.pairs() {
+		pairs[atPair(pair)] = pair
+	}
+	for i := range actors {
+		actor := &actors[i]
+		if actor.Path == atNetwork {
+			actor.NetworkGeneration = n.networkGeneration()
+		}
+		if pair, ok := pairs[actor.Path]; ok {
+			saved, _ := n.savedConnections.Load(pair)
+			actor.NetworkGeneration, actor.CandidateGeneration = saved.Network, saved.Remote
+			actor.Attempts = &messages.AttemptStatus{Used: saved.Attempts.Used, Max: saved.Attempts.Max}
+		}
+	}
+	return actors
+}
+
+// actorStatuses is what a tree tells of its actors.
+func actorStatuses(tree *supervision.Tree) []messages.ActorStatus {
+	var actors []messages.ActorStatus
+	for _, a := range tree.Inspect() {
+		actors = append(actors, messages.ActorStatus{
+			Path: a.Path, Supervisor: a.Supervisor, State: a.State.String(),
+			Incarnation: uint64(a.Incarnation), Restarts: a.Restarts,
+			Mailbox: a.Mailbox, Handling: a.Handling, Suspended: a.Suspended, Refused: a.Refused, Dropped: a.Dropped,
+		})
+	}
+	return actors
 }
 
 func (u *relayUse) status() messages.RelayUse {

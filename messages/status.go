@@ -27,17 +27,6 @@ type Status struct {
 	Nearby []NearbyStatus `json:"nearby"`
 }
 
-// ActorStatus is one actor of the supervision tree.
-type ActorStatus struct {
-	// Path is where the actor stands in the tree: "/channels/manager".
-	Path string `json:"path"`
-	// Incarnation numbers its life. The number grows over the whole tree: of
-	// two lives of one path, the greater is the later.
-	Incarnation uint64 `json:"incarnation"`
-	// Restarts is how often its supervisor brought it back.
-	Restarts uint64 `json:"restarts"`
-}
-
 // ContextStatus is one context that the node is a member of.
 type ContextStatus struct {
 	Context ContextID `json:"context"`

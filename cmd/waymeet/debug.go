@@ -10,34 +10,13 @@ import (
 func (c *command) debug() *cobra.Command {
 	verb := &cobra.Command{
 		Use:   "debug",
-		Short: "Hurt a running node, to see it recover (needs --unsafe-debug there)",
+		Short: "Hurt a running node or look into it (needs --unsafe-debug there)",
 		Args:  noVerb,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	verb.AddCommand(c.debugKill(), c.debugNetworkChange(), c.debugHoldRelay())
+	verb.AddCommand(c.debugKill(), c.debugSuspend(), c.debugResume(), c.debugInspect(), c.debugReport(), c.debugSchedule(),
+		c.debugNetworkChange(), c.debugHoldRelay())
 	return verb
-}
-
-func (c *command) debugKill() *cobra.Command {
-	return &cobra.Command{
-		Use:   "kill ACTOR",
-		Short: "Make actors panic: a glob over the paths that status shows (* is any run, / included)",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return c.ask(func(ctx context.Context, client *waymeet.Client) error {
-				killed, err := client.Kill(ctx, args[0])
-				if err != nil {
-					return err
-				}
-				if killed == 0 {
-					return waymeet.Problem{Code: waymeet.ExitFailed, What: "nothing was killed", Whose: "no actor's path matches " + args[0], Hint: "waymeet status --actors"}
-				}
-				return say(c, struct {
-					Killed int `json:"killed"`
-				}{killed}, "killed %d", killed)
-			})
-		},
-	}
 }
 
 func (c *command) debugNetworkChange() *cobra.Command {

@@ -64,30 +64,11 @@ func (s Storm) Run(ctx context.Context, tree *supervision.Tree) (Result, error) 
 	if !(s.Rate > 0 && s.Rate <= MaxRate) || s.For <= 0 {
 		return Result{}, errors.New("chaos: a storm wants a rate above 0 and at most 10000 a second, and a time")
 	}
-	run := &stormRun{tree: tree, kills: make(map[string]int), down: make(map[string]time.Time), recovered: make(map[string][]time.Duration)}
-	defer tree.Listen(run.hear)()
+	run := newStormRun(tree, s.Pattern)
+	defer tree.Listen(run.back)()
 	strike := time.NewTicker(time.Duration(float64(time.Second) / s.Rate))
 	defer strike.Stop()
-	second := time.NewTicker(time.Second)
-	defer second.Stop()
-	end := time.NewTimer(s.For)
-	defer end.Stop()
-	for over := false; !over; {
-		select {
-		case <-strike.C:
-			run.strike(s.Pattern)
-		case <-second.C:
-			if s.Progress != nil {
-				s.Progress(run.result())
-			}
-		case <-end.C:
-			over = true
-		case <-ctx.Done():
-			over = true
-		case <-tree.Done():
-			over = true
-		}
-	}
+	run.last(ctx, s.For, strike.C, s.Progress)
 	run.calm(s.Grace)
 	result := run.result()
 	if result.Kills == 0 && ctx.Err() == nil {
@@ -96,9 +77,10 @@ func (s Storm) Run(ctx context.Context, tree *supervision.Tree) (Result, error) 
 	return result, nil
 }
 
-// stormRun is a storm at work.
+// stormRun is a storm at work, or the run of a plan.
 type stormRun struct {
-	tree *supervision.Tree
+	tree    *supervision.Tree
+	pattern string // of a storm
 
 	mu        sync.Mutex
 	kills     map[string]int
@@ -106,8 +88,40 @@ type stormRun struct {
 	recovered map[string][]time.Duration
 }
 
-// hear notes who is back.
-func (r *stormRun) hear(e supervision.Event) {
+func newStormRun(tree *supervision.Tree, pattern string) *stormRun {
+	return &stormRun{
+		tree: tree, pattern: pattern,
+		kills: make(map[string]int), down: make(map[string]time.Time), recovered: make(map[string][]time.Duration),
+	}
+}
+
+// last lets the run last so long, or until ctx or the tree is done: it strikes
+// at every tick, and tells every second how things stand.
+func (r *stormRun) last(ctx context.Context, length time.Duration, ticks <-chan time.Time, progress func(Result)) {
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	end := time.NewTimer(length)
+	defer end.Stop()
+	for {
+		select {
+		case <-ticks:
+			r.strike()
+		case <-second.C:
+			if progress != nil {
+				progress(r.result())
+			}
+		case <-end.C:
+			return
+		case <-ctx.Done():
+			return
+		case <-r.tree.Done():
+			return
+		}
+	}
+}
+
+// back notes who is back.
+func (r *stormRun) back(e supervision.Event) {
 	started, ok := e.(supervision.Started)
 	if !ok {
 		return
@@ -121,11 +135,11 @@ func (r *stormRun) hear(e supervision.Event) {
 }
 
 // strike kills one.
-func (r *stormRun) strike(pattern string) {
+func (r *stormRun) strike() {
 	victim := ""
 	r.mu.Lock()
 	for _, a := range r.tree.Inspect() {
-		if a.Path == "/" || a.State != supervision.StateUp || pattern != "" && !supervision.Match(pattern, a.Path) {
+		if a.Path == "/" || a.State != supervision.StateUp || r.pattern != "" && !supervision.Match(r.pattern, a.Path) {
 			continue
 		}
 		if _, down := r.down[a.Path]; !down && (victim == "" || r.kills[a.Path] < r.kills[victim]) {

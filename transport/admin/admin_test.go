@@ -20,6 +20,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // answers with the zero value.
 type fakeNode struct {
 	status messages.Status
+	actors messages.ActorTree
+	report ActorReport
+	storm  storm
 	events chan messages.Event
 	send   func(ctx context.Context, to, name string, size int64, body io.Reader) (SendResult, error)
 	err    error
@@ -50,14 +53,6 @@ func (f *fakeNode) Join(_ context.Context, ticket string) (JoinResult, error) {
 func (f *fakeNode) Send(ctx context.Context, to, name string, size int64, body io.Reader) (SendResult, error) {
 	return f.send(ctx, to, name, size, body)
 }
-
-func (f *fakeNode) Kill(_ context.Context, pattern string) (int, error) { return 3, f.note(pattern) }
-
-func (f *fakeNode) NetworkChange(_ context.Context, g messages.NetworkGeneration) error {
-	return f.note(g)
-}
-
-func (f *fakeNode) HoldRelay(_ context.Context, on bool) error { return f.note(on) }
 
 // storeAll is a Send that reads everything and says what it got.
 func storeAll(_ context.Context, _, name string, _ int64, body io.Reader) (SendResult, error) {

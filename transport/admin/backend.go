@@ -14,6 +14,8 @@ import (
 type Backend interface {
 	// Status is a copy of how things stand.
 	Status(ctx context.Context) (messages.Status, error)
+	// Actors is the supervision tree as it stands.
+	Actors(ctx context.Context) (messages.ActorTree, error)
 	// Events is every event from now on. The channel is closed when ctx ends
 	// or the node stops; a reader that is too slow misses events.
 	Events(ctx context.Context) <-chan messages.Event
@@ -26,19 +28,13 @@ type Backend interface {
 	// person wrote: ResolvePeer says which peer is meant.
 	Send(ctx context.Context, to, name string, size int64, body io.Reader) (SendResult, error)
 
-	// Kill makes every actor whose path matches the glob panic, and says how
-	// many that were.
-	Kill(ctx context.Context, pattern string) (int, error)
-	// NetworkChange announces a generation of the node's network; zero means
-	// the next one. One that is not newer changes nothing (SPEC 1.4).
-	NetworkChange(ctx context.Context, announced messages.NetworkGeneration) error
-	// HoldRelay keeps every channel on its relay while on.
-	HoldRelay(ctx context.Context, on bool) error
+	Debugger
 }
 
 // RelayBackend is a running relay as its owner may ask it.
 type RelayBackend interface {
 	Status(ctx context.Context) (messages.RelayStatus, error)
+	Actors(ctx context.Context) (messages.ActorTree, error)
 }
 
 // NewContext asks in an InviteRequest for a context of its own. It is too short
@@ -96,11 +92,20 @@ type (
 	joinRequest struct {
 		Ticket string `json:"ticket"`
 	}
-	killRequest struct {
+	actorRequest struct {
 		Actor string `json:"actor"`
 	}
 	killReply struct {
 		Killed int `json:"killed"`
+	}
+	suspendReply struct {
+		Suspended int `json:"suspended"`
+	}
+	resumeReply struct {
+		Resumed int `json:"resumed"`
+	}
+	scheduleReply struct {
+		Plan string `json:"plan"`
 	}
 	networkChange struct {
 		Generation messages.NetworkGeneration `json:"generation"`

@@ -75,6 +75,11 @@ func (c *Client) RelayStatus(ctx context.Context) (messages.RelayStatus, error) 
 	return ask[messages.RelayStatus](ctx, c, http.MethodGet, "/v1/status", nil)
 }
 
+// Actors is the supervision tree of a node or a relay.
+func (c *Client) Actors(ctx context.Context) (messages.ActorTree, error) {
+	return ask[messages.ActorTree](ctx, c, http.MethodGet, "/v1/actors", nil)
+}
+
 // Events is every event from now on: when Events returns, the node is already
 // listening to itself. The channel is closed when ctx ends or the node stops;
 // the caller ends ctx to let go of it.
@@ -83,24 +88,30 @@ func (c *Client) Events(ctx context.Context) (<-chan messages.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	events := make(chan messages.Event)
+	return readLines[messages.Event](ctx, answer), nil
+}
+
+// readLines is every line of an answer. The channel is closed when ctx ends or
+// the answer does.
+func readLines[L any](ctx context.Context, answer *http.Response) <-chan L {
+	lines := make(chan L)
 	go func() {
-		defer close(events)
+		defer close(lines)
 		defer answer.Body.Close()
 		decoder := json.NewDecoder(answer.Body)
 		for {
-			var event messages.Event
-			if decoder.Decode(&event) != nil {
+			var line L
+			if decoder.Decode(&line) != nil {
 				return
 			}
 			select {
-			case events <- event:
+			case lines <- line:
 			case <-ctx.Done():
 				return
 			}
 		}
 	}()
-	return events, nil
+	return lines
 }
 
 // Invite makes a ticket.
@@ -133,24 +144,6 @@ func (c *Client) Send(ctx context.Context, to, name string, size int64, body io.
 		return SendResult{}, err
 	}
 	return readAnswer[SendResult](answer)
-}
-
-// Kill makes the actors panic whose paths match the glob.
-func (c *Client) Kill(ctx context.Context, pattern string) (int, error) {
-	reply, err := ask[killReply](ctx, c, http.MethodPost, "/v1/debug/kill", jsonBody(killRequest{pattern}))
-	return reply.Killed, err
-}
-
-// NetworkChange announces a network generation; zero means the next one.
-func (c *Client) NetworkChange(ctx context.Context, announced messages.NetworkGeneration) error {
-	_, err := ask[nothing](ctx, c, http.MethodPost, "/v1/debug/network-change", jsonBody(networkChange{announced}))
-	return err
-}
-
-// HoldRelay keeps every channel of the node on its relay while on.
-func (c *Client) HoldRelay(ctx context.Context, on bool) error {
-	_, err := ask[nothing](ctx, c, http.MethodPost, "/v1/debug/hold-relay", jsonBody(holdRelay{on}))
-	return err
 }
 
 func jsonBody[Q any](question Q) io.Reader {

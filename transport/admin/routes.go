@@ -30,6 +30,7 @@ func nodeRoutes(b Backend, unsafeDebug bool) http.Handler {
 	mux := http.NewServeMux()
 	get(mux, "/v1/role", func(context.Context) (roleReply, error) { return roleReply{RoleNode}, nil })
 	get(mux, "/v1/status", b.Status)
+	get(mux, "/v1/actors", b.Actors)
 	mux.HandleFunc("GET /v1/events", func(w http.ResponseWriter, r *http.Request) { streamEvents(w, r, b) })
 	post(mux, "/v1/invite", quickTimeout, func(ctx context.Context, q InviteRequest) (inviteReply, error) {
 		ticket, err := b.Invite(ctx, q)
@@ -48,23 +49,11 @@ func nodeRoutes(b Backend, unsafeDebug bool) http.Handler {
 	return mux
 }
 
-func debugRoutes(mux *http.ServeMux, b Backend) {
-	post(mux, "/v1/debug/kill", quickTimeout, func(ctx context.Context, q killRequest) (killReply, error) {
-		killed, err := b.Kill(ctx, q.Actor)
-		return killReply{killed}, err
-	})
-	post(mux, "/v1/debug/network-change", quickTimeout, func(ctx context.Context, q networkChange) (nothing, error) {
-		return nothing{}, b.NetworkChange(ctx, q.Generation)
-	})
-	post(mux, "/v1/debug/hold-relay", quickTimeout, func(ctx context.Context, q holdRelay) (nothing, error) {
-		return nothing{}, b.HoldRelay(ctx, q.On)
-	})
-}
-
 func relayRoutes(b RelayBackend) http.Handler {
 	mux := http.NewServeMux()
 	get(mux, "/v1/role", func(context.Context) (roleReply, error) { return roleReply{RoleRelay}, nil })
 	get(mux, "/v1/status", b.Status)
+	get(mux, "/v1/actors", b.Actors)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		writeProblem(w, http.StatusNotFound, messages.Problem{
 			Code: messages.ExitUsage, What: "that cannot be asked here", Whose: "a relay runs in this state directory, not a node",
@@ -133,10 +122,8 @@ func answer[R any](w http.ResponseWriter, reply R, err error) {
 // stops, or the caller no longer reads.
 func streamEvents(w http.ResponseWriter, r *http.Request, b Backend) {
 	events := b.Events(r.Context())
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	control := http.NewResponseController(w)
-	encoder := json.NewEncoder(w)
-	if control.Flush() != nil {
+	lines := newLineWriter[messages.Event](w)
+	if lines.flush() != nil {
 		return
 	}
 	for {
@@ -144,11 +131,29 @@ func streamEvents(w http.ResponseWriter, r *http.Request, b Backend) {
 		case <-r.Context().Done():
 			return
 		case event, ok := <-events:
-			if !ok || encoder.Encode(event) != nil || control.Flush() != nil {
+			if !ok || lines.write(event) != nil {
 				return
 			}
 		}
 	}
+}
+
+// lineWriter answers with one JSON object a line.
+type lineWriter[L any] struct {
+	encoder *json.Encoder
+	flush   func() error
+}
+
+func newLineWriter[L any](w http.ResponseWriter) lineWriter[L] {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	return lineWriter[L]{json.NewEncoder(w), http.NewResponseController(w).Flush}
+}
+
+func (l lineWriter[L]) write(line L) error {
+	if err := l.encoder.Encode(line); err != nil {
+		return err
+	}
+	return l.flush()
 }
 
 // receiveFile hands the body to the node as a file. The body is asked for
@@ -188,13 +193,6 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	n, err := c.from.Read(p)
 	c.read += n
 	return n, err
-}
-
-func refuseDebug(w http.ResponseWriter, _ *http.Request) {
-	writeProblem(w, http.StatusForbidden, messages.Problem{
-		Code: messages.ExitFailed, What: "debug verbs are off", Whose: "the node was started without --unsafe-debug",
-		Hint: "waymeet up --unsafe-debug, in a test",
-	})
 }
 
 func noRoute(w http.ResponseWriter, r *http.Request) {

@@ -71,12 +71,16 @@ func TestDebugIsOffUnlessAskedFor(t *testing.T) {
 	wantProblem(t, err, messages.ExitFailed, "--unsafe-debug")
 	wantProblem(t, client.NetworkChange(context.Background(), 0), messages.ExitFailed, "--unsafe-debug")
 	wantProblem(t, client.HoldRelay(context.Background(), true), messages.ExitFailed, "--unsafe-debug")
+	_, err = client.Inspect(context.Background(), "/")
+	wantProblem(t, err, messages.ExitFailed, "--unsafe-debug")
+	_, err = client.Storm(context.Background(), anyStorm)
+	wantProblem(t, err, messages.ExitFailed, "--unsafe-debug")
 	if len(node.asked) != 0 {
 		t.Errorf("the node was asked %v", node.asked)
 	}
 }
 
-func TestRelayAnswersItsStatusAndNothingElse(t *testing.T) {
+func TestRelayAnswersHowItStandsAndNothingElse(t *testing.T) {
 	dir := shortDir(t)
 	want := messages.RelayStatus{Schema: 1, Key: "rk-x", Slots: 1, Sessions: 2, ForwardedBytes: 3}
 	server, err := ServeRelay(Config{StateDir: dir}, fakeRelay(want))
@@ -98,6 +102,10 @@ type fakeRelay messages.RelayStatus
 
 func (f fakeRelay) Status(context.Context) (messages.RelayStatus, error) {
 	return messages.RelayStatus(f), nil
+}
+
+func (f fakeRelay) Actors(context.Context) (messages.ActorTree, error) {
+	return messages.ActorTree{Actors: []messages.ActorStatus{{Path: "/forwarder"}}}, nil
 }
 
 func TestBadRequests(t *testing.T) {

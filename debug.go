@@ -1,0 +1,185 @@
+package waymeet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/waymeet/waymeet/actors"
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/supervision"
+	"github.com/waymeet/waymeet/supervision/chaos"
+	"github.com/waymeet/waymeet/transport/admin"
+)
+
+// Kill implements admin.Debugger.
+func (b backend) Kill(_ context.Context, pattern string) (int, error) {
+	return b.n.node.Kill(pattern), nil
+}
+
+// Suspend implements admin.Debugger.
+func (b backend) Suspend(_ context.Context, pattern string) (int, error) {
+	return b.n.node.Tree().Suspend(pattern), nil
+}
+
+// Resume implements admin.Debugger.
+func (b backend) Resume(_ context.Context, pattern string) (int, error) {
+	return b.n.node.Tree().Resume(pattern), nil
+}
+
+// NetworkChange implements admin.Debugger.
+func (b backend) NetworkChange(_ context.Context, announced messages.NetworkGeneration) error {
+	b.n.node.AnnounceNetwork(announced)
+	return nil
+}
+
+// HoldRelay implements admin.Debugger.
+func (b backend) HoldRelay(_ context.Context, on bool) error {
+	b.n.node.HoldRelay(on)
+	return nil
+}
+
+// Report implements admin.Debugger.
+func (b backend) Report(context.Context) (json.RawMessage, error) {
+	return json.Marshal(b.n.node.Tree().Report())
+}
+
+// Schedule implements admin.Debugger.
+func (b backend) Schedule(context.Context) (string, error) {
+	return chaos.Replay(b.n.node.Tree().Report().Crashes).String(), nil
+}
+
+// Inspect implements admin.Debugger. A pattern that one actor alone matches
+// will do for its path.
+func (b backend) Inspect(_ context.Context, pattern string) (admin.ActorReport, error) {
+	var found []messages.ActorStatus
+	for _, actor := range b.n.node.Actors() {
+		if supervision.Match(pattern, actor.Path) {
+			found = append(found, actor)
+		}
+	}
+	problem := messages.Problem{Code: messages.ExitFailed, What: "nobody to inspect", Hint: "waymeet actors"}
+	switch {
+	case len(found) == 0:
+		problem.Whose = "no actor's path matches " + pattern
+		return admin.ActorReport{}, problem
+	case len(found) > 1:
+		problem.What, problem.Whose = "one actor at a time", fmt.Sprintf("the paths of %d actors match %s", len(found), pattern)
+		return admin.ActorReport{}, problem
+	}
+	return b.n.inspect(found[0])
+}
+
+// inspect completes what is known of an actor.
+func (n *Node) inspect(actor messages.ActorStatus) (admin.ActorReport, error) {
+	tree := n.node.Tree()
+	last, err := tree.Record(actor.Path)
+	if err != nil {
+		return admin.ActorReport{}, messages.Problem{Code: messages.ExitFailed, What: "nobody to inspect", Whose: actor.Path + " has gone meanwhile", Hint: "again"}
+	}
+	report := admin.ActorReport{ActorStatus: actor, Last: actorSteps(last), Crashes: []admin.ActorCrash{}}
+	whole := tree.Report()
+	for _, info := range whole.Actors {
+		if info.Path == actor.Path {
+			report.Tasks = info.Tasks
+		}
+	}
+	for _, c := range whole.Crashes {
+		if c.Path == actor.Path {
+			report.Crashes = append(report.Crashes, admin.ActorCrash{
+				Incarnation: uint64(c.Incarnation), At: c.At,
+				ActorStep: admin.ActorStep{Seq: c.Step, Phase: c.Phase.String(), Message: c.Message},
+				Reason:    c.Text, Killed: c.Killed, Last: actorSteps(c.Last.List()), Stack: c.Stack.String(),
+			})
+		}
+	}
+	return report, nil
+}
+
+func actorSteps(steps []supervision.Step) []admin.ActorStep {
+	all := make([]admin.ActorStep, 0, len(steps))
+	for _, s := range steps {
+		all = append(all, admin.ActorStep{Seq: s.Seq, Phase: s.Phase.String(), Message: s.Message})
+	}
+	return all
+}
+
+// Calm implements admin.Debugger.
+func (b backend) Calm(context.Context) error {
+	b.n.node.Calm()
+	return nil
+}
+
+// Storm implements admin.Debugger.
+func (b backend) Storm(ctx context.Context, request admin.StormRequest, told func(admin.StormStatus)) error {
+	began := time.Now()
+	tell := func(result chaos.Result, over bool) {
+		status := stormStatus(result, time.Since(began))
+		status.Over = over
+		if request.Plan != "" {
+			status.Strikes = strikes(b.n.node.Strikes())
+		}
+		told(status)
+	}
+	progress := func(result chaos.Result) { tell(result, false) }
+	result, err := b.storm(ctx, request, progress)
+	switch {
+	case errors.Is(err, actors.ErrStorming):
+		return messages.Problem{Code: messages.ExitFailed, What: "no chaos", Whose: err.Error(), Hint: "again when it is over"}
+	case errors.Is(err, chaos.ErrNobody):
+		return nobodyToKill(request.Actors)
+	case err != nil:
+		return err
+	}
+	tell(result, true)
+	return nil
+}
+
+func (b backend) storm(ctx context.Context, request admin.StormRequest, progress func(chaos.Result)) (chaos.Result, error) {
+	if request.Plan != "" {
+		plan, err := chaos.Parse(request.Plan)
+		if err != nil {
+			return chaos.Result{}, messages.Problem{Code: messages.ExitUsage, What: "the plan is not understood", Whose: err.Error(), Hint: "docs/operating.md says what is in a plan"}
+		}
+		return b.n.node.Follow(ctx, plan, request.For, progress)
+	}
+	if !b.n.hasActor(request.Actors) {
+		return chaos.Result{}, nobodyToKill(request.Actors)
+	}
+	return b.n.node.Storm(ctx, chaos.Storm{Pattern: request.Actors, Rate: request.Rate, For: request.For, Progress: progress})
+}
+
+// hasActor reports whether the pattern means anybody at this moment; the empty
+// one means everybody.
+func (n *Node) hasActor(pattern string) bool {
+	for _, actor := range n.node.Tree().Inspect() {
+		if pattern == "" || actor.Path != "/" && supervision.Match(pattern, actor.Path) {
+			return true
+		}
+	}
+	return false
+}
+
+func nobodyToKill(pattern string) error {
+	return messages.Problem{Code: messages.ExitFailed, What: "nobody to kill", Whose: "no actor's path matches " + pattern, Hint: "waymeet actors"}
+}
+
+func stormStatus(r chaos.Result, since time.Duration) admin.StormStatus {
+	millis := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	return admin.StormStatus{
+		Millis: since.Milliseconds(), Kills: r.Kills, ByPath: r.ByPath,
+		P50Millis: millis(r.Percentile(50)), P99Millis: millis(r.Percentile(99)),
+		Lost: append([]string{}, r.Lost...), Gone: append([]string{}, r.Gone...),
+	}
+}
+
+// strikes counts by action.
+func strikes(all []chaos.Strike) map[string]int {
+	counts := make(map[string]int)
+	for _, s := range all {
+		counts[s.Do.String()]++
+	}
+	return counts
+}

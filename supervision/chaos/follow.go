@@ -1,0 +1,42 @@
+package chaos
+
+import (
+	"context"
+	"time"
+
+	"github.com/waymeet/waymeet/supervision"
+)
+
+// Run follows a plan in a running tree for a time, or until ctx is done, and
+// measures as a Storm does; progress is called once a second, nil: not called.
+// Then the Injector does nothing again, and Strikes tells what it did. It must
+// be the Chaos of that tree.
+func (i *Injector) Run(ctx context.Context, tree *supervision.Tree, plan Plan, length time.Duration, progress func(Result)) Result {
+	run := newStormRun(tree, "")
+	defer tree.Listen(run.follow)()
+	i.Follow(plan)
+	run.last(ctx, length, nil, progress)
+	i.rest()
+	run.calm(0)
+	return run.result()
+}
+
+// rest ends the plan and keeps what is known of it.
+func (i *Injector) rest() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.rules = nil
+}
+
+// follow notes who was killed, by whomever, and who is back.
+func (r *stormRun) follow(e supervision.Event) {
+	crashed, ok := e.(supervision.Crashed)
+	if !ok || !crashed.Crash.Killed {
+		r.back(e)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kills[crashed.Crash.Path]++
+	r.down[crashed.Crash.Path] = time.Now()
+}
