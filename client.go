@@ -31,6 +31,8 @@ type (
 	StormRequest = admin.StormRequest
 	// StormStatus is what a storm has done so far.
 	StormStatus = admin.StormStatus
+	// StormActor is what a storm did to one actor.
+	StormActor = admin.StormActor
 )
 
 // What a Client may find running.

@@ -167,13 +167,19 @@ func nobodyToKill(pattern string) error {
 }
 
 func stormStatus(r chaos.Result, since time.Duration) admin.StormStatus {
-	millis := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	return admin.StormStatus{
-		Millis: since.Milliseconds(), Kills: r.Kills, ByPath: r.ByPath,
-		P50Millis: millis(r.Percentile(50)), P99Millis: millis(r.Percentile(99)),
+	status := admin.StormStatus{
+		Millis: since.Milliseconds(), Kills: r.Kills, ByPath: make(map[string]admin.StormActor, len(r.ByPath)),
+		P50Millis: millis(r.Recovered.Percentile(50)), P99Millis: millis(r.Recovered.Percentile(99)),
 		Lost: append([]string{}, r.Lost...), Gone: append([]string{}, r.Gone...),
 	}
+	for path, kills := range r.ByPath {
+		back := r.Back[path]
+		status.ByPath[path] = admin.StormActor{Kills: kills, P50Millis: millis(back.Percentile(50)), P99Millis: millis(back.Percentile(99))}
+	}
+	return status
 }
+
+func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // strikes counts by action.
 func strikes(all []chaos.Strike) map[string]int {

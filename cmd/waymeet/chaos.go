@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -121,8 +122,24 @@ func (c *command) stormNews(s waymeet.StormStatus) error {
 		return say(c, s, "%4ds  %6d kills of %d actors%s, back after p50 %.2f ms, p99 %.2f ms",
 			s.Millis/1000, s.Kills, len(s.ByPath), strikeCounts(s), s.P50Millis, s.P99Millis)
 	}
+	if !c.json {
+		if err := printStorm(c.out, s.ByPath); err != nil {
+			return err
+		}
+	}
 	return say(c, s, "chaos: kills=%d actors=%d%s lost=%d gone=%d p50_ms=%.2f p99_ms=%.2f",
 		s.Kills, len(s.ByPath), strikeCounts(s), len(s.Lost), len(s.Gone), s.P50Millis, s.P99Millis)
+}
+
+// printStorm writes what was done to each actor, for people.
+func printStorm(out io.Writer, actors map[string]waymeet.StormActor) error {
+	t := &table{tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
+	t.row("ACTOR", "KILLS", "P50", "P99")
+	for _, path := range slices.Sorted(maps.Keys(actors)) {
+		a := actors[path]
+		t.row(longID.ReplaceAllString(path, "$1*"), fmt.Sprint(a.Kills), fmt.Sprintf("%.2f ms", a.P50Millis), fmt.Sprintf("%.2f ms", a.P99Millis))
+	}
+	return t.w.Flush()
 }
 
 // strikeCounts is what a plan did beside killing.

@@ -13,7 +13,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"waymeet": main}) }
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"waymeet": main, "stormnode": stormNodeMain})
+}
 
 // scriptLimit ends a script that hangs.
 const scriptLimit = 2 * time.Minute

@@ -152,8 +152,8 @@ func TestStorm(t *testing.T) {
 			t.Errorf("%s was killed %d times of %d", path, n, result.Kills)
 		}
 	}
-	if len(result.Recovered) != result.Kills || result.Percentile(50) <= 0 || result.Percentile(50) > result.Percentile(99) {
-		t.Errorf("%d kills, %d recoveries, p50 %v, p99 %v", result.Kills, len(result.Recovered), result.Percentile(50), result.Percentile(99))
+	if len(result.Recovered) != result.Kills || len(result.Back["/a"]) != result.ByPath["/a"] || result.Recovered.Percentile(50) <= 0 || result.Recovered.Percentile(50) > result.Recovered.Percentile(99) {
+		t.Errorf("%d kills, %d recoveries, p50 %v, p99 %v", result.Kills, len(result.Recovered), result.Recovered.Percentile(50), result.Recovered.Percentile(99))
 	}
 	if _, err := (chaos.Storm{Pattern: "/nobody", Rate: 100, For: 50 * time.Millisecond}).Run(context.Background(), tree); err != chaos.ErrNobody {
 		t.Errorf("nobody: %v", err)

@@ -3,7 +3,6 @@ package chaos
 import (
 	"context"
 	"errors"
-	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -39,22 +38,26 @@ type Result struct {
 	Kills  int
 	ByPath map[string]int // how often each was killed
 	// Recovered are the times from a kill to the next acknowledged start at that
-	// path, sorted.
-	Recovered []time.Duration
+	// path, Back those of each path.
+	Recovered Times
+	Back      map[string]Times
 	// Lost are the actors that were killed, still have their place, and did not
 	// come back; Gone those whose place has gone: temporary ones, and those whose
 	// supervisor began anew. Sorted by path.
 	Lost, Gone []string
 }
 
-// Percentile is the recovery time that so many of a hundred did not exceed;
-// zero if there was none.
-func (r Result) Percentile(p float64) time.Duration {
-	if len(r.Recovered) == 0 {
+// Times are recovery times, sorted.
+type Times []time.Duration
+
+// Percentile is the time that so many of a hundred did not exceed; zero if there
+// is none.
+func (t Times) Percentile(p float64) time.Duration {
+	if len(t) == 0 {
 		return 0
 	}
-	i := int(p / 100 * float64(len(r.Recovered)))
-	return r.Recovered[min(i, len(r.Recovered)-1)]
+	i := int(p / 100 * float64(len(t)))
+	return t[min(i, len(t)-1)]
 }
 
 // Run is the storm. It returns when its time is over, or ctx is done: what was
@@ -180,19 +183,6 @@ func (r *stormRun) calm(grace time.Duration) {
 	}
 }
 
-// all are the times of all paths, in no order.
-func all(byPath map[string][]time.Duration) iter.Seq[time.Duration] {
-	return func(yield func(time.Duration) bool) {
-		for _, times := range byPath {
-			for _, t := range times {
-				if !yield(t) {
-					return
-				}
-			}
-		}
-	}
-}
-
 func (r *stormRun) result() Result {
 	places := make(map[string]bool)
 	for _, a := range r.tree.Inspect() {
@@ -200,7 +190,12 @@ func (r *stormRun) result() Result {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	result := Result{ByPath: make(map[string]int, len(r.kills)), Recovered: slices.Sorted(all(r.recovered))}
+	result := Result{ByPath: make(map[string]int, len(r.kills)), Back: make(map[string]Times, len(r.recovered))}
+	for path, times := range r.recovered {
+		result.Back[path] = slices.Sorted(slices.Values(times))
+		result.Recovered = append(result.Recovered, times...)
+	}
+	slices.Sort(result.Recovered)
 	for path, n := range r.kills {
 		if n > 0 {
 			result.Kills += n

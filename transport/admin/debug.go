@@ -113,10 +113,11 @@ func (r StormRequest) Check() error {
 // StormStatus is what a storm has done so far.
 type StormStatus struct {
 	// Over: this is the last word.
-	Over   bool           `json:"over,omitempty"`
-	Millis int64          `json:"t_ms"`
-	Kills  int            `json:"kills"`
-	ByPath map[string]int `json:"by_path"`
+	Over   bool  `json:"over,omitempty"`
+	Millis int64 `json:"t_ms"`
+	Kills  int   `json:"kills"`
+	// ByPath is the same for each actor.
+	ByPath map[string]StormActor `json:"by_path"`
 	// P50Millis and P99Millis are the times from a kill to the next start of the
 	// actor, of which half and 99 of 100 are not longer.
 	P50Millis float64 `json:"p50_ms"`
@@ -127,4 +128,11 @@ type StormStatus struct {
 	Gone []string `json:"gone"`
 	// Strikes counts what a plan did, by its action.
 	Strikes map[string]int `json:"strikes,omitempty"`
+}
+
+// StormActor is what a storm did to one actor.
+type StormActor struct {
+	Kills     int     `json:"kills"`
+	P50Millis float64 `json:"p50_ms"`
+	P99Millis float64 `json:"p99_ms"`
 }

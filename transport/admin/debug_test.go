@@ -56,7 +56,7 @@ func (f *fakeNode) Storm(ctx context.Context, q StormRequest, told func(StormSta
 		f.storm.ended <- ctx.Err()
 		return ctx.Err()
 	case <-f.storm.calm:
-		told(StormStatus{Kills: 2, Over: true, ByPath: map[string]int{"/a": 2}})
+		told(StormStatus{Kills: 2, Over: true, ByPath: map[string]StormActor{"/a": {Kills: 2}}})
 		f.storm.ended <- nil
 		return nil
 	}
@@ -133,7 +133,7 @@ func TestAStormIsToldUntilItsLastWord(t *testing.T) {
 	if err := client.Calm(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if status := <-news; status.Kills != 2 || !status.Over || status.ByPath["/a"] != 2 {
+	if status := <-news; status.Kills != 2 || !status.Over || status.ByPath["/a"].Kills != 2 {
 		t.Errorf("last %+v", status)
 	}
 	if _, more := <-news; more {

@@ -91,7 +91,11 @@ func (n *Node) Get(bucket messages.Bucket, key []byte) ([]byte, error) {
 
 // PutOnce writes the record only where there is none, in one transaction, and
 // returns what is there afterwards (SPEC 14.2: "the first claim is stored").
+// Where there is one already, it costs no write.
 func (n *Node) PutOnce(bucket messages.Bucket, key, value []byte) (there []byte, err error) {
+	if there, err = n.file.get(bucket, key); err != nil || there != nil {
+		return there, err
+	}
 	err = n.file.update(func(tx *bolt.Tx, t *tally) error {
 		if there, err = n.file.read(tx, bucket, key); err != nil || there != nil {
 			return err

@@ -146,3 +146,30 @@ func TestIdentityIsRefusedWhen(t *testing.T) {
 		})
 	}
 }
+
+// Who only asks what is there waits for no disk: keepers do in every life.
+func TestPutOnceWritesOnce(t *testing.T) {
+	state := t.TempDir()
+	node := openNode(t, state)
+	defer node.Close()
+	written := func() time.Time {
+		info, err := os.Stat(filepath.Join(state, "node.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.ModTime()
+	}
+	put := func() {
+		if _, err := node.PutOnce(store.BucketSlots, []byte("relay"), []byte("key")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := written()
+	put()
+	first := written()
+	time.Sleep(20 * time.Millisecond) // longer than a tick of the file system's clock
+	put()
+	if !first.After(before) || !written().Equal(first) {
+		t.Errorf("written at %v, then %v, then %v", before, first, written())
+	}
+}
