@@ -325,7 +325,8 @@ func killEach(t *testing.T, away time.Duration, most int) {
 // JournalSyncActor and the ChannelManagerActor.
 var theFour = []string{"pair", "handshaker", "sync", "manager"}
 
-// long asks for every step instead of a sample: make chaos.
+// long asks for every step instead of a sample: make
+// kill-every-step.
 var long = flag.Bool("long", false, "kill at every step, not at a sample of them")
 
 // stepsPerKind bounds the runs of a test that is not the long one.

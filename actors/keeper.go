@@ -38,7 +38,10 @@ func (n *Node) keeperChild(ensure func() error) supervision.Child {
 func (k keeper) Start(c *supervision.Context[keeperMessage]) error {
 	k.n.root.Store(c.Tree())
 	c.WakeAt(c.Now().Add(keepEvery), lookAgain{})
-	return k.ensure()
+	if err := k.ensure(); !errors.Is(err, supervision.ErrStopped) {
+		return err
+	}
+	return nil // the supervisor is on its way down: when it is back, so is the keeper
 }
 
 // Receive implements supervision.Actor.

@@ -15,6 +15,9 @@ import (
 // patternHelp is what the verbs that take a pattern have in common.
 const patternHelp = "a glob over the paths that actors shows (* is any run, / included)"
 
+// shownCrashes is how many crashes of an actor people get to see.
+const shownCrashes = 3
+
 // onActors is a verb that does something to every actor which a pattern means.
 func (c *command) onActors(use, short, done string, do func(*waymeet.Client, context.Context, string) (int, error)) *cobra.Command {
 	return &cobra.Command{
@@ -131,7 +134,12 @@ func printActor(out io.Writer, r waymeet.ActorReport) error {
 	if err := t.w.Flush(); err != nil {
 		return err
 	}
-	for _, crash := range r.Crashes {
+	crashes := r.Crashes
+	if earlier := len(crashes) - shownCrashes; earlier > 0 {
+		fmt.Fprintf(out, "\n%d earlier crashes: --json has them\n", earlier)
+		crashes = crashes[earlier:]
+	}
+	for _, crash := range crashes {
 		if err := printCrash(out, crash); err != nil {
 			return err
 		}
