@@ -30,6 +30,7 @@ func TestScripts(t *testing.T) {
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Values[started{}] = map[string]*process{}
+			env.Setenv("GORACE", "atexit_sleep_ms=100") // a second at the end of every verb is too much
 			return nil
 		},
 	})

@@ -29,7 +29,7 @@ const (
 	// in both directions.
 	stormStreams = 4
 	// stormPace is what a stream of the long form carries in each direction.
-	stormPace = 4_000_000
+	stormPace = 2_000_000
 	// What the long form is held to.
 	minKillsPerPath = 200
 	minRatio        = 0.85
