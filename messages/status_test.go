@@ -13,7 +13,7 @@ import (
 func TestStatusKeepsItsPromisedFields(t *testing.T) {
 	s := Status{
 		Schema: StatusSchema, Authority: AuthorityID{1}, NetworkGeneration: 3,
-		Actors: []ActorStatus{{Path: "/channels/manager", Incarnation: 2, Restarts: 1}},
+		Actors: []ActorStatus{{Path: "/channels/manager", State: "up", Incarnation: 2, Restarts: 1, Mailbox: 3}},
 		Peers: []PeerStatus{{
 			Context: ContextID{2}, Peer: AuthorityID{3}, Channel: ChannelID{4}, Epoch: 1,
 			Path:      PathStatus{Kind: PathDirect, Remote: "127.0.0.1:9", Since: 7, Reason: "validated"},
@@ -31,7 +31,7 @@ func TestStatusKeepsItsPromisedFields(t *testing.T) {
 	}
 	want := map[string]any{
 		"schema": 1.0, "authority": s.Authority.String(), "network_generation": 3.0,
-		"actors": []any{map[string]any{"path": "/channels/manager", "incarnation": 2.0, "restarts": 1.0}},
+		"actors": []any{map[string]any{"path": "/channels/manager", "state": "up", "incarnation": 2.0, "restarts": 1.0, "mailbox": 3.0}},
 		"nearby": []any{},
 	}
 	for key, value := range want {
