@@ -98,6 +98,8 @@ const (
 	EventActorEscalated   = messages.EventActorEscalated
 	EventActorQuarantined = messages.EventActorQuarantined
 	EventActorStuck       = messages.EventActorStuck
+	EventActorBlocked     = messages.EventActorBlocked
+	EventActorOverloaded  = messages.EventActorOverloaded
 	EventPathChanged      = messages.EventPathChanged
 	EventChannelUp        = messages.EventChannelUp
 	EventChannelDown      = messages.EventChannelDown

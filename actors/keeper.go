@@ -7,13 +7,13 @@ import (
 	"github.com/waymeet/waymeet/supervision"
 )
 
-// keepEvery is how often a keeper looks whether a child was given up.
+// keepEvery is how often a keeper looks whether a child is missing.
 const keepEvery = 30 * time.Second
 
 // keeper starts the children of the dynamic supervisor that stands right before
 // it: in every life, so also after the supervisor was restarted and its
-// children are gone, and now and then, for a child that crashed too often is
-// given up and nobody else would start it again.
+// children are gone, and now and then, for what could not be started at first.
+// A child in quarantine is there, and comes back by itself.
 type keeper struct {
 	n *Node
 	// ensure starts whoever is missing; who is there already is no error.

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -102,6 +103,16 @@ func (n *Node) treeEvent(event supervision.Event) {
 		n.publish(messages.Event{
 			Kind: messages.EventActorStuck, Actor: e.Path, Incarnation: uint64(e.Incarnation),
 			Reason: stuckReason(e),
+		})
+	case supervision.Blocked:
+		n.publish(messages.Event{
+			Kind: messages.EventActorBlocked, Actor: e.Path, Incarnation: uint64(e.Incarnation),
+			Reason: fmt.Sprintf("at one %s for %v", cmp.Or(e.Message, "step"), e.For.Round(time.Second)),
+		})
+	case supervision.Overloaded:
+		n.publish(messages.Event{
+			Kind: messages.EventActorOverloaded, Actor: e.Path, Incarnation: uint64(e.Incarnation),
+			Reason: fmt.Sprintf("%d messages wait, no more find room", e.Limit),
 		})
 	}
 }

@@ -26,6 +26,12 @@ const (
 	// EventActorStuck: Actor (it did not react in time and was abandoned),
 	// Incarnation, Reason.
 	EventActorStuck EventKind = "actor_stuck"
+	// EventActorBlocked: Actor (it has been at one message for long, and is left
+	// alone), Incarnation, Reason.
+	EventActorBlocked EventKind = "actor_blocked"
+	// EventActorOverloaded: Actor (its mailbox is full), Incarnation, Reason. It
+	// is told again only after the mailbox was half empty.
+	EventActorOverloaded EventKind = "actor_overloaded"
 	// EventPathChanged: Context, Peer, Channel, Path, Remote, Reason.
 	EventPathChanged EventKind = "path_changed"
 	// EventChannelUp: Context, Peer, Channel, Epoch, Path.
