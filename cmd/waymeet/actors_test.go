@@ -1,8 +1,6 @@
 package main
 
 import (
-	"io"
-	"os"
 	"strings"
 	"testing"
 
@@ -51,40 +49,5 @@ func TestTreeName(t *testing.T) {
 		if got := treeName(path); got != want {
 			t.Errorf("%s: %q, want %q", path, got, want)
 		}
-	}
-}
-
-func TestFit(t *testing.T) {
-	lines := []string{"one", "zwölf", "three", "four"}
-	for _, c := range []struct {
-		width, height int
-		want          []string
-	}{
-		{80, 24, lines},
-		{80, 4, lines},
-		{4, 24, []string{"one", "zwöl", "thre", "four"}},
-		{80, 3, []string{"one", "zwölf", "… 2 more"}},
-		{0, 0, lines},
-	} {
-		if diff := cmp.Diff(c.want, fit(append([]string(nil), lines...), c.width, c.height)); diff != "" {
-			t.Errorf("%d × %d: %s", c.width, c.height, diff)
-		}
-	}
-}
-
-// Where there is no terminal, pages follow each other and nothing is erased.
-func TestScreenOfAFile(t *testing.T) {
-	read, write, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, page := range []string{"a\nb\n", "c\n"} {
-		if err := screenOf(write).show([]byte(page)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write.Close()
-	if got, err := io.ReadAll(read); string(got) != "a\nb\n\nc\n\n" || err != nil {
-		t.Errorf("got %q, %v", got, err)
 	}
 }
