@@ -25,7 +25,7 @@ var phaseNames = [...]string{
 }
 
 // String is the phase in words.
-func (p Phase) String() string { return phaseNames[p] }
+func (p Phase) String() string { return nameOf(p, phaseNames[:]) }
 
 // MarshalText is String.
 func (p Phase) MarshalText() ([]byte, error) { return []byte(p.String()), nil }

@@ -17,7 +17,16 @@ const (
 var classNames = [...]string{MustDeliver: "must deliver", LatestWins: "latest wins", Droppable: "droppable"}
 
 // String is the class in words.
-func (c Class) String() string { return classNames[c] }
+func (c Class) String() string { return nameOf(c, classNames[:]) }
+
+// nameOf is the name of a value that may be none of those named, such as the wild
+// cards of package chaos.
+func nameOf[T ~int](v T, names []string) string {
+	if v < 0 || int(v) >= len(names) {
+		return "any"
+	}
+	return names[v]
+}
 
 // Sort is the class of one message. The zero Sort is MustDeliver.
 type Sort struct {

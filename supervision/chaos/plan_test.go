@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,13 @@ func TestPlanText(t *testing.T) {
 	}
 	if r := plan.Rules[5]; r.Do != Delay || r.By != 50*time.Millisecond || r.Class != supervision.LatestWins || r.Chance != 0.25 {
 		t.Errorf("rule %+v", r)
+	}
+}
+
+// The wild cards can be printed.
+func TestWildCards(t *testing.T) {
+	if got := fmt.Sprint(Anywhere, AnyClass, Strike{Do: Drop, Phase: Anywhere}); !strings.Contains(got, "any any") {
+		t.Errorf("printed %q", got)
 	}
 }
 
