@@ -242,8 +242,12 @@ func (m *mailbox) UserMessageCount() int { return m.depth() }
 // PostUserMessage refuses what comes around Ref.Tell: nobody holds the PID.
 func (m *mailbox) PostUserMessage(any) {}
 
-// PostSystemMessage appends to the control lane.
+// PostSystemMessage appends to the control lane. That protoactor has started the
+// process is news to nobody, and not worth a run.
 func (m *mailbox) PostSystemMessage(message any) {
+	if _, started := message.(*actor.Started); started {
+		return
+	}
 	m.mu.Lock()
 	if m.closed {
 		m.mu.Unlock()
