@@ -24,15 +24,23 @@ var hostIntensity = supervision.Intensity{Restarts: 3, Within: time.Minute}
 // children when it is started again.
 type hostActors struct {
 	mu       sync.Mutex
-	children []supervision.Child
+	children []hostChild
+	last     uint64 // numbers the entries
+}
+
+// hostChild is one entry of the list. Its number tells it from another of the
+// same name, earlier or later.
+type hostChild struct {
+	supervision.Child
+	number uint64
 }
 
 func (h *hostActors) find(name string) int {
-	return slices.IndexFunc(h.children, func(c supervision.Child) bool { return c.Name() == name })
+	return slices.IndexFunc(h.children, func(c hostChild) bool { return c.Name() == name })
 }
 
-// forget takes a child off the list, and reports whether it was on it.
-func (h *hostActors) forget(name string) bool {
+// dismiss takes a child off the list, and reports whether it was on it.
+func (h *hostActors) dismiss(name string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	at := h.find(name)
@@ -40,6 +48,13 @@ func (h *hostActors) forget(name string) bool {
 		h.children = slices.Delete(h.children, at, at+1)
 	}
 	return at >= 0
+}
+
+// forget takes the entry of that number off the list.
+func (h *hostActors) forget(number uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.children = slices.DeleteFunc(h.children, func(c hostChild) bool { return c.number == number })
 }
 
 // Supervise starts an actor of the host program, or a supervisor with actors of
@@ -59,8 +74,9 @@ func (n *Node) Supervise(child supervision.Child) error {
 	if err != nil && !(errors.Is(err, supervision.ErrStopped) && n.restarting()) {
 		return err
 	}
-	h.children = append(h.children, child)
-	n.tellHostKeeper(lookAfter{child.Name()})
+	h.last++
+	h.children = append(h.children, hostChild{child, h.last})
+	n.tellHostKeeper(lookAfter{child.Name(), h.last})
 	return nil
 }
 
@@ -77,7 +93,7 @@ func (n *Node) restarting() bool {
 // Dismiss stops what Supervise started and does not start it again. It does not
 // wait.
 func (n *Node) Dismiss(name string) error {
-	if !n.hostActors.forget(name) {
+	if !n.hostActors.dismiss(name) {
 		return fmt.Errorf("%w: %s", supervision.ErrNoActor, atHostActor(name))
 	}
 	if err := n.tree().StopChild(atHostActor(name)); !errors.Is(err, supervision.ErrNoActor) {
@@ -99,8 +115,8 @@ func (n *Node) Report() supervision.Report { return n.tree().Report() }
 // list who has ended for good.
 type hostKeeper struct {
 	n *Node
-	// watched are those whose end this life will hear of.
-	watched map[string]bool
+	// watched are the entries of whose end this life will hear.
+	watched map[uint64]bool
 }
 
 // hostKeeperMessage is the inbox of the hostKeeper.
@@ -108,11 +124,14 @@ type hostKeeperMessage interface{ hostKeeperMessage() }
 
 type (
 	// lookAfter: this child was started.
-	lookAfter struct{ name string }
+	lookAfter struct {
+		name   string
+		number uint64
+	}
 	// childGone: a life of a child has ended.
 	childGone struct {
-		name string
-		down supervision.Down
+		number uint64
+		down   supervision.Down
 	}
 )
 
@@ -125,7 +144,7 @@ func (n *Node) hostKeeperChild() supervision.Child {
 	return supervision.WorkerSpec[hostKeeperMessage]{
 		Name: "hostkeeper",
 		New: func() supervision.Actor[hostKeeperMessage] {
-			return &hostKeeper{n: n, watched: make(map[string]bool)}
+			return &hostKeeper{n: n, watched: make(map[uint64]bool)}
 		},
 	}.Child()
 }
@@ -136,10 +155,10 @@ func (k *hostKeeper) Start(c *supervision.Context[hostKeeperMessage]) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, child := range h.children {
-		if err := c.Tree().Spawn(atHost, child); err != nil && !errors.Is(err, supervision.ErrExists) {
+		if err := c.Tree().Spawn(atHost, child.Child); err != nil && !errors.Is(err, supervision.ErrExists) {
 			return err
 		}
-		k.watch(c, child.Name())
+		k.watch(c, lookAfter{child.Name(), child.number})
 	}
 	return nil
 }
@@ -148,14 +167,14 @@ func (k *hostKeeper) Start(c *supervision.Context[hostKeeperMessage]) error {
 func (k *hostKeeper) Receive(c *supervision.Context[hostKeeperMessage], message hostKeeperMessage) {
 	switch m := message.(type) {
 	case lookAfter:
-		k.watch(c, m.name)
+		k.watch(c, m)
 	case childGone:
 		if m.down.Restarting {
 			return
 		}
-		delete(k.watched, m.name)
+		delete(k.watched, m.number)
 		if goneForGood(m.down.Reason.Reason) {
-			k.n.hostActors.forget(m.name)
+			k.n.hostActors.forget(m.number)
 		}
 	}
 }
@@ -163,10 +182,10 @@ func (k *hostKeeper) Receive(c *supervision.Context[hostKeeperMessage], message 
 // Stop implements supervision.Actor.
 func (*hostKeeper) Stop(*supervision.Context[hostKeeperMessage]) {}
 
-func (k *hostKeeper) watch(c *supervision.Context[hostKeeperMessage], name string) {
-	if !k.watched[name] {
-		k.watched[name] = true
-		c.Monitor(atHostActor(name), func(d supervision.Down) hostKeeperMessage { return childGone{name, d} })
+func (k *hostKeeper) watch(c *supervision.Context[hostKeeperMessage], entry lookAfter) {
+	if !k.watched[entry.number] {
+		k.watched[entry.number] = true
+		c.Monitor(atHostActor(entry.name), func(d supervision.Down) hostKeeperMessage { return childGone{entry.number, d} })
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"sync"
 	"sync/atomic"
 
 	"github.com/waymeet/waymeet/messages"
@@ -42,8 +41,9 @@ type Relay struct {
 	tree      *supervision.Tree
 	inbox     supervision.Ref[messages.RelayForwarderMessage]
 	counts    atomic.Pointer[relay.Counts]
-	stopping  sync.Once
-	stopError error
+	stopping  atomic.Bool
+	stopError error // set before done is closed
+	done      chan struct{}
 }
 
 type forwarderContext = supervision.Context[messages.RelayForwarderMessage]
@@ -52,6 +52,7 @@ type forwarderContext = supervision.Context[messages.RelayForwarderMessage]
 func StartRelay(config RelayConfig) (*Relay, error) {
 	r := &Relay{
 		forwarder: relay.NewForwarder(relay.ForwarderConfig{Random: rand.Reader}),
+		done:      make(chan struct{}),
 	}
 	r.counts.Store(&relay.Counts{})
 	ready := make(chan struct{})
@@ -77,6 +78,7 @@ func StartRelay(config RelayConfig) (*Relay, error) {
 	r.tree = tree
 	r.inbox = supervision.Lookup[messages.RelayForwarderMessage](tree, atForwarder)
 	close(ready)
+	go r.watchTree()
 	return r, nil
 }
 
@@ -126,15 +128,34 @@ func (r *Relay) Status() messages.RelayStatus {
 // Actors is the relay's supervision tree: the forwarder, under the root.
 func (r *Relay) Actors() []messages.ActorStatus { return actorStatuses(r.tree) }
 
-// Stop tells the clients, then ends the relay. Stopping again gives the same
-// error.
-func (r *Relay) Stop(ctx context.Context) error {
-	r.stopping.Do(func() { r.stopError = errors.Join(r.tree.Stop(ctx), r.server.Close()) })
-	return r.stopError
+// watchTree notices when the root gives up: then the socket goes too.
+func (r *Relay) watchTree() {
+	<-r.tree.Done()
+	if r.tree.Err() != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+		defer cancel()
+		_ = r.Stop(ctx) // Err tells the reason that counts
+	}
 }
 
-// Done is closed when the relay has stopped.
-func (r *Relay) Done() <-chan struct{} { return r.tree.Done() }
+// Stop tells the clients, then ends the relay. Stopping again, also from several
+// goroutines, is safe: all wait for the same stop and get the same error.
+func (r *Relay) Stop(ctx context.Context) error {
+	if r.stopping.CompareAndSwap(false, true) {
+		r.stopError = errors.Join(r.tree.Stop(ctx), r.server.Close())
+		close(r.done)
+		return r.stopError
+	}
+	select {
+	case <-r.done:
+		return r.stopError
+	case <-ctx.Done():
+		return ctx.Err() // somebody else stops it, and has more time
+	}
+}
+
+// Done is closed when the relay has stopped, asked or not.
+func (r *Relay) Done() <-chan struct{} { return r.done }
 
 // Err is why it stopped by itself; nil if it was asked to.
 func (r *Relay) Err() error { return r.tree.Err() }

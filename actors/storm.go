@@ -49,14 +49,14 @@ func (n *Node) Storm(ctx context.Context, storm chaos.Storm) (chaos.Result, erro
 }
 
 // Follow lets go wrong what the plan says, for so long; Config.Debug must be
-// set. Errors: ErrStorming.
+// set. Errors: ErrStorming, and those of Plan.Check.
 func (n *Node) Follow(ctx context.Context, plan chaos.Plan, length time.Duration, progress func(chaos.Result)) (chaos.Result, error) {
 	ctx, over, err := n.storms.begin(ctx)
 	if err != nil {
 		return chaos.Result{}, err
 	}
 	defer over()
-	return n.storms.injector.Run(ctx, n.tree(), plan, length, progress), nil
+	return n.storms.injector.Run(ctx, n.tree(), plan, length, progress)
 }
 
 // Strikes are what the plan that is followed, or was followed last, has done.

@@ -45,6 +45,8 @@ func (r Reply[A]) Send(answer A) {
 // actor left the tree; and ctx's error when that came first. A question that
 // waits in the mailbox survives a restart like any message.
 //
+// A question must be delivered, whatever WorkerSpec.Sort says of the message.
+//
 // It blocks: an actor must not call it, nor the work of a task in virtual time.
 // Between actors, tell the question and have the answer told back.
 func Ask[M, A any](ctx context.Context, to Ref[M], ask func(Reply[A]) M) (A, error) {
@@ -57,6 +59,7 @@ func Ask[M, A any](ctx context.Context, to Ref[M], ask func(Reply[A]) M) (A, err
 	case o := <-q.done:
 		return o.answer, o.err
 	case <-ctx.Done():
+		q.over.Store(true)
 		var none A
 		return none, context.Cause(ctx)
 	}
@@ -88,25 +91,6 @@ type asked interface {
 
 func (q *question[A]) fail(err *AskError) { q.end(outcome[A]{err: err}) }
 func (q *question[A]) answered() bool     { return q.over.Load() }
-
-// hear notes a question that this life was asked, to fail it with the life.
-func (c *Context[M]) hear(a asked) {
-	if n := len(c.asks); n > 0 && c.asks[n-1].answered() { // most are answered at once
-		c.asks[n-1] = a
-		return
-	}
-	if len(c.asks) == cap(c.asks) {
-		open := c.asks[:0]
-		for _, other := range c.asks {
-			if !other.answered() {
-				open = append(open, other)
-			}
-		}
-		clear(c.asks[len(open):])
-		c.asks = open
-	}
-	c.asks = append(c.asks, a)
-}
 
 // failAsks fails the questions among messages that nobody will hear.
 func failAsks(waiting queue[envelope], path string, why error) {

@@ -131,7 +131,7 @@ func TestAskNobody(t *testing.T) {
 // Answered questions are forgotten: a life that answers late keeps what it owes,
 // no more.
 func TestAskForgetsWhatIsAnswered(t *testing.T) {
-	c := &Context[inquiry]{}
+	c := &life{}
 	var open, soon []*question[string]
 	for i := range 1000 {
 		q := &question[string]{done: make(chan outcome[string], 1)}
@@ -156,4 +156,22 @@ func TestAskForgetsWhatIsAnswered(t *testing.T) {
 			t.Errorf("open question %d was forgotten", i)
 		}
 	}
+}
+
+// Questions whose asker gave up are forgotten too.
+func TestAskForgetsWhoGaveUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tree := startClerk(t, 0)
+		for range 1000 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			_, _ = askClerk(ctx, tree, "never")
+			cancel()
+		}
+		synctest.Wait()
+		c, _ := tree.find("/clerk")
+		if n := len(c.life.Load().asks); n > 100 {
+			t.Errorf("%d questions are kept that nobody waits for", n)
+		}
+		mustStop(t, tree)
+	})
 }

@@ -30,9 +30,10 @@ type (
 		id     uint64
 		down   Down
 	}
-	pause     struct{ on bool } // Tree.Suspend and Resume
-	discard   struct{}          // the cell has no place in the tree any more
-	drainOver struct{}          // tasks of a discarded cell had their time
+	leaveLate struct{ number Incarnation } // tasks of a life that ends by itself had their time
+	pause     struct{ on bool }            // Tree.Suspend and Resume
+	discard   struct{}                     // the cell has no place in the tree any more
+	drainOver struct{}                     // tasks of a discarded cell had their time
 )
 
 func (beginLife) isControl()  {}
@@ -41,6 +42,7 @@ func (killLife) isControl()   {}
 func (wakeLife) isControl()   {}
 func (taskDone) isControl()   {}
 func (downNotice) isControl() {}
+func (leaveLate) isControl()  {}
 func (pause) isControl()      {}
 func (discard) isControl()    {}
 func (drainOver) isControl()  {}
@@ -71,6 +73,8 @@ type cell struct {
 
 	// Guarded by tree.mu.
 	settled  bool             // the tree does not wait for it any more
+	told     bool             // that it is stuck
+	watching bool             // it has, or had, monitors
 	children map[string]*cell // of a supervisor; nil: a worker
 
 	// What others write while it runs stands last, away from what it reads.
@@ -114,6 +118,9 @@ func (c *cell) obey(m control) {
 		c.drained(true)
 	default:
 		if c.discarding {
+			if done, ok := m.(taskDone); ok && done.crash != nil {
+				c.crashed(done.number, done.crash)
+			}
 			c.drained(false)
 			return
 		}
@@ -141,28 +148,32 @@ func (c *cell) open(l *life) {
 // acknowledge tells the parent that the life has started.
 func (c *cell) acknowledge(l *life) {
 	c.setState(StateUp)
+	defer func() { // whatever a hook does with the report
+		if c.parent == nil {
+			close(c.tree.up)
+			return
+		}
+		c.parent.childUp(c.child.name, l.number)
+	}()
 	if c.tree.heard() {
 		c.tree.report(Started{Path: c.path, Incarnation: l.number, Restarts: c.restarts()})
 	}
-	if c.parent == nil {
-		close(c.tree.up)
-		return
-	}
-	c.parent.childUp(c.child.name, l.number)
 }
 
 // leave tells the parent that the life is over.
 func (c *cell) leave(exit *Exit) {
 	c.phase = Idle
 	c.setState(StateDown)
+	defer func() { // whatever a hook does with the report
+		if c.parent == nil {
+			c.tree.ended(exit)
+			return
+		}
+		c.parent.childExit(c.child.name, exit.Incarnation, exit)
+	}()
 	if !exit.Reason.Failure() && c.tree.heard() {
 		c.tree.report(Stopped{exit})
 	}
-	if c.parent == nil {
-		c.tree.ended(exit)
-		return
-	}
-	c.parent.childExit(c.child.name, exit.Incarnation, exit)
 }
 
 // crashed completes the report of a crash of life n and sends it out.
@@ -189,6 +200,13 @@ func (c *cell) childExit(name string, life Incarnation, exit *Exit) {
 func (c *cell) fence() {
 	if l := c.life.Load(); l != nil {
 		l.end()
+	}
+}
+
+// forsake fails the questions that the last life heard.
+func (c *cell) forsake(why *Exit) {
+	if l := c.life.Load(); l != nil {
+		l.forsake(c.path, why)
 	}
 }
 

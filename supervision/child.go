@@ -15,7 +15,7 @@ const (
 // WorkerSpec describes a child that runs an Actor with inbox type M. Only Name
 // and New are needed.
 type WorkerSpec[M any] struct {
-	Name        string          // last element of the path: not empty, without '/'
+	Name        string          // last element of the path: not empty, without '/', '*' and '?'
 	New         func() Actor[M] // called for every life; see Host.Actor
 	Restart     Restart         // zero: Permanent
 	Significant bool            // its end for good ends its supervisor; not if Permanent
@@ -94,7 +94,7 @@ func (c Child) OrIntensity(i Intensity) Child {
 func (c Child) check(at string) error {
 	path := join(at, c.name)
 	switch {
-	case c.name == "" || strings.Contains(c.name, "/"):
+	case c.name == "" || strings.ContainsAny(c.name, "/*?"):
 		return fmt.Errorf("supervision: child of %s: %q is no name", at, c.name)
 	case c.body == nil:
 		return fmt.Errorf("supervision: %s has no constructor", path)
@@ -103,10 +103,13 @@ func (c Child) check(at string) error {
 	case c.spec != nil:
 		return c.spec.check(path)
 	}
-	return nil
+	return c.intensity.check(path)
 }
 
 func (s *SupervisorSpec) check(path string) error {
+	if err := s.Intensity.check(path); err != nil {
+		return err
+	}
 	if s.Strategy == Dynamic && len(s.Children) > 0 {
 		return fmt.Errorf("supervision: %s is dynamic and must begin without children", path)
 	}

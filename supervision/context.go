@@ -28,7 +28,6 @@ type Context[M any] struct {
 	wakeAt   time.Time
 	wake     M
 	monitors map[uint64]watch[M]
-	asks     []asked // heard in this life; some are answered
 	stopSelf bool
 	logger   *slog.Logger
 }

@@ -51,6 +51,7 @@ type (
 		Incarnation Incarnation
 		Waited      time.Duration
 		Tasks       []string
+		Last        Steps // what it did last
 	}
 	// Blocked: an actor has been at one step for so long. It is told once a step,
 	// and nothing is done about it.

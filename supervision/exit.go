@@ -3,6 +3,7 @@ package supervision
 import (
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"reflect"
 	"runtime"
 	"slices"
@@ -79,7 +80,7 @@ func (e *Exit) Error() string {
 	}
 	switch {
 	case e.Cause != nil:
-		text += ": " + e.Cause.Error()
+		text += ": " + textOf(e.Cause)
 	case e.Crash != nil:
 		text += ": " + e.Crash.Text
 	}
@@ -90,7 +91,8 @@ func (e *Exit) Error() string {
 func (e *Exit) Unwrap() error { return e.Cause }
 
 // Crash is the report of one crash. It names the type of the message at hand
-// and never holds the message.
+// and never holds the message; but Text is what the panic or the error says, so
+// neither may say what must stay secret.
 type Crash struct {
 	Path        string      `json:"path"`
 	Incarnation Incarnation `json:"incarnation"`
@@ -120,7 +122,7 @@ func (s Stack) String() string {
 	frames := runtime.CallersFrames(s)
 	for {
 		frame, more := frames.Next()
-		fmt.Fprintf(&text, "%s (%s:%d)\n", frame.Function, frame.File, frame.Line)
+		fmt.Fprintf(&text, "%s (%s:%d)\n", frame.Function, filepath.Base(frame.File), frame.Line)
 		if !more {
 			return text.String()
 		}
@@ -155,12 +157,22 @@ func newCrash(v any) *Crash {
 	return &Crash{Text: panicText(v), Stack: here(), Killed: isKill}
 }
 
+// textOf is the text of an error that somebody else made: making it may panic.
+func textOf(err error) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprintf("an error of type %T, whose text cannot be made", err)
+		}
+	}()
+	return err.Error()
+}
+
 // panicText renders errors and strings; of other values only the type, since a
 // panic value may be a message.
 func panicText(v any) string {
 	switch v := v.(type) {
 	case error:
-		return v.Error()
+		return textOf(v)
 	case string:
 		return v
 	}

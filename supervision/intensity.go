@@ -26,6 +26,14 @@ func (i Intensity) or(d Intensity) Intensity {
 	return i
 }
 
+// check refuses what bounds nothing: restarts without a span.
+func (i Intensity) check(path string) error {
+	if i != (Intensity{}) && (i.Within <= 0 || i.Restarts < 0) {
+		return fmt.Errorf("supervision: the intensity of %s makes no sense: %v", path, i)
+	}
+	return nil
+}
+
 // String is the bound in words.
 func (i Intensity) String() string {
 	return fmt.Sprintf("%d restarts in %v", i.Restarts, i.Within)

@@ -39,11 +39,20 @@ const (
 // and droppable counts the Droppable ones.
 type lane struct {
 	queue     queue[envelope]
-	popped    uint64            // messages taken out so far: it numbers those that wait
-	latest    map[string]uint64 // key to number
+	popped    uint64               // messages taken out so far: it numbers those that wait
+	latest    map[latestKey]uint64 // to the number of what waits
 	droppable int
 	crowded   bool // it was full, and has not been half empty since
 }
+
+// latestKey is what LatestWins messages share that replace each other: those of
+// different lives never do, for one may turn out stale.
+type latestKey struct {
+	key  string
+	life Incarnation
+}
+
+func (e *envelope) key() latestKey { return latestKey{e.extra.sort.Key, e.life} }
 
 // offer appends a message or, where there is no room or it is not needed, does
 // what the verdict says. first is true for the first message that found no room
@@ -72,9 +81,9 @@ func (l *lane) push(e envelope) {
 	switch e.class() {
 	case LatestWins:
 		if l.latest == nil {
-			l.latest = make(map[string]uint64)
+			l.latest = make(map[latestKey]uint64)
 		}
-		l.latest[e.extra.sort.Key] = l.popped + uint64(l.queue.n)
+		l.latest[e.key()] = l.popped + uint64(l.queue.n)
 	case Droppable:
 		l.droppable++
 	}
@@ -87,7 +96,7 @@ func (l *lane) pop(limit int) envelope {
 	l.popped++
 	switch e.class() {
 	case LatestWins:
-		delete(l.latest, e.extra.sort.Key)
+		delete(l.latest, e.key())
 	case Droppable:
 		l.droppable--
 	}
@@ -97,7 +106,7 @@ func (l *lane) pop(limit int) envelope {
 
 // replace puts e in the place of a waiting message with the same key.
 func (l *lane) replace(e envelope) bool {
-	number, waits := l.latest[e.extra.sort.Key]
+	number, waits := l.latest[e.key()]
 	if waits {
 		*l.queue.at(int(number - l.popped)) = e
 	}

@@ -1,7 +1,6 @@
 package supervision
 
 import (
-	"context"
 	"errors"
 	"sync"
 
@@ -46,21 +45,6 @@ func (m *mailbox) offer(e envelope) (v verdict, first bool) {
 	return v, first
 }
 
-// offerWaiting is offer for tasks: it waits for room until ctx is done.
-func (m *mailbox) offerWaiting(ctx context.Context, e envelope) (verdict, bool) {
-	for {
-		v, first := m.offer(e)
-		if v != full {
-			return v, first
-		}
-		select {
-		case <-m.waitRoom():
-		case <-ctx.Done():
-			return refusal, first
-		}
-	}
-}
-
 // waitRoom returns a channel that is closed when there may be room.
 func (m *mailbox) waitRoom() <-chan struct{} {
 	m.mu.Lock()
@@ -92,11 +76,17 @@ func (m *mailbox) release() {
 	m.unlockAndSchedule(m.user.queue.n > 0 && !m.suspended)
 }
 
-// suspend says whether the user lane waits on purpose.
+// suspend says whether the user lane waits on purpose: at once, also when the
+// actor is busy. The actor hears of it in the same order, for its timer's sake.
 func (m *mailbox) suspend(on bool) {
 	m.mu.Lock()
+	if m.closed {
+		m.mu.Unlock()
+		return
+	}
 	m.suspended = on
-	m.unlockAndSchedule(m.user.queue.n > 0 && !m.held && !on)
+	m.control.push(pause{on})
+	m.unlockAndSchedule(true)
 }
 
 // shutUser refuses messages of users from now on, and returns those that wait.
@@ -111,13 +101,18 @@ func (m *mailbox) shutUser() lane {
 }
 
 // adopt takes over what waits in the mailbox of a predecessor, which is shut by
-// it; for a mailbox that nobody knows yet.
+// it, and what its flight recorder kept; for a mailbox that nobody knows yet.
 func (m *mailbox) adopt(old *mailbox) {
 	waiting := old.shutUser()
-	_, suspended := old.waiting()
+	old.mu.Lock()
+	suspended, recorder := old.suspended, old.recorder.copy()
+	old.mu.Unlock()
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.user, m.suspended = waiting, suspended
+	m.user, m.recorder = waiting, recorder
+	m.mu.Unlock()
+	if suspended {
+		m.suspend(true)
+	}
 }
 
 // close ends the mailbox with its actor.

@@ -62,6 +62,10 @@ func (t *Tree) monitor(path string, by *cell, life Incarnation) uint64 {
 	defer t.mu.Unlock()
 	t.serial++
 	id := t.serial
+	if by.current() != life {
+		return id // it was abandoned, and hears nothing more
+	}
+	by.watching = true
 	if t.at(path) == nil {
 		none := &Exit{Path: path, Reason: ReasonNoActor}
 		by.box.post(downNotice{life, id, Down{Path: path, Reason: none}})
@@ -80,6 +84,9 @@ func (t *Tree) unmonitor(path string, by *cell, id uint64) {
 
 // unwatch takes all watchers of one cell off; t.mu is held.
 func (t *Tree) unwatch(by *cell) {
+	if !by.watching {
+		return
+	}
 	for path := range t.monitors {
 		t.drop(path, func(w watcher) bool { return w.cell == by })
 	}

@@ -27,6 +27,16 @@ type recorder struct {
 	number uint16
 }
 
+// copy is a recorder of its own that goes on from here.
+func (r *recorder) copy() recorder {
+	other := *r
+	if r.ring != nil {
+		ring := *r.ring
+		other.ring = &ring
+	}
+	return other
+}
+
 // A packed step: sequence number 40, type 16, phase 8.
 func pack(seq uint64, kind uint16, phase Phase) uint64 {
 	return seq<<24 | uint64(kind)<<8 | uint64(phase)

@@ -92,9 +92,11 @@ func (t *target[M]) resolve() (*worker[M], error) {
 
 // tell offers m to the mailbox; errShut means that the worker lost its place.
 func (w *worker[M]) tell(m M, q asked) error {
-	e := w.envelope(m)
+	e := envelope{message: m}
 	if q != nil {
-		e.ask(q)
+		e.extra = &extra{ask: q} // it must be delivered: somebody waits
+	} else {
+		e = w.envelope(m)
 	}
 	if w.cell.tree.config.Chaos != nil {
 		return w.cell.tellThroughChaos(e)
@@ -106,34 +108,47 @@ func (w *worker[M]) tell(m M, q asked) error {
 func (w *worker[M]) envelope(m M) envelope {
 	e := envelope{message: m}
 	if w.sort != nil {
-		if sort := w.sort(m); sort != (Sort{}) {
+		if sort := w.sortOf(m); sort != (Sort{}) {
 			e.extra = &extra{sort: sort}
 		}
 	}
 	return e
 }
 
-// ask makes the message a question.
-func (e *envelope) ask(q asked) {
-	if e.extra == nil {
-		e.extra = &extra{}
-	}
-	e.extra.ask = q
+// sortOf is the class of m. A Sort that panics must not hurt who tells: what it
+// cannot sort must be delivered.
+func (w *worker[M]) sortOf(m M) (s Sort) {
+	defer func() { _ = recover() }()
+	return w.sort(m)
+}
+
+// fate is what chaos has in store for a message.
+func (c *cell) fate(e envelope) Fate {
+	return c.tree.config.Chaos.Told(Delivery{
+		Path: c.path, Message: typeName(e.message), Class: e.class(), Seq: c.counters.told.Add(1),
+	})
 }
 
 // tellThroughChaos offers a message as often and as late as chaos has it.
 func (c *cell) tellThroughChaos(e envelope) error {
-	fate := c.tree.config.Chaos.Told(Delivery{
-		Path: c.path, Message: typeName(e.message), Class: e.class(), Seq: c.counters.told.Add(1),
-	})
+	fate := c.fate(e)
 	switch {
 	case fate.Drop:
 		return nil
 	case fate.Delay > 0:
-		c.tree.config.Runtime.AfterFunc(fate.Delay, func() { _ = c.offerTimes(e, 1+fate.Again) })
+		c.later(e, fate)
 		return nil
 	}
 	return c.offerTimes(e, 1+fate.Again)
+}
+
+// later offers a message after a while; if it finds no room then, it is lost.
+func (c *cell) later(e envelope, fate Fate) {
+	c.tree.config.Runtime.AfterFunc(fate.Delay, func() {
+		if err := c.offerTimes(e, 1+fate.Again); err != nil && e.extra != nil && e.extra.ask != nil {
+			e.extra.ask.fail(&AskError{Path: c.path, Err: err})
+		}
+	})
 }
 
 // offerTimes offers a message so often; the first error counts.
@@ -148,11 +163,15 @@ func (c *cell) offerTimes(e envelope, times int) error {
 
 func (c *cell) offer(e envelope) error { return c.heed(c.box.offer(e)) }
 
+func (c *cell) overloaded() {
+	c.tree.report(Overloaded{Path: c.path, Incarnation: c.current(), Limit: c.child.mailbox})
+}
+
 // heed counts what became of a message that was offered, and says so to who
 // told it.
 func (c *cell) heed(v verdict, first bool) error {
 	if first {
-		c.tree.report(Overloaded{Path: c.path, Incarnation: c.current(), Limit: c.child.mailbox})
+		c.overloaded()
 	}
 	switch v {
 	case replaced:

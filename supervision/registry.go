@@ -101,10 +101,29 @@ func (t *Tree) childNames(s *cell) []string {
 func (t *Tree) snapshot() []*cell {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
+	return t.inOrder()
+}
+
+// inOrder is snapshot; t.mu is held.
+func (t *Tree) inOrder() []*cell {
 	if t.root == nil {
 		return nil
 	}
 	return t.root.withThoseBelow(nil)
+}
+
+// everybody is snapshot in no order, which is cheaper.
+func (t *Tree) everybody() []*cell {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	var all []*cell
+	if t.root != nil {
+		all = append(all, t.root)
+	}
+	for i := 0; i < len(all); i++ {
+		all = slices.AppendSeq(all, maps.Values(all[i].children))
+	}
+	return all
 }
 
 func (c *cell) withThoseBelow(all []*cell) []*cell {
@@ -136,6 +155,8 @@ func (t *Tree) remove(c *cell, exit *Exit) {
 		delete(c.parent.children, c.child.name)
 	}
 	c.fence()
+	t.unwatch(c)
+	c.forsake(exit)
 	failAsks(c.box.shutUser().queue, c.path, exit)
 	c.box.post(discard{})
 	t.mourn(exit, false)
@@ -157,14 +178,12 @@ func (t *Tree) abandon(s *cell, name string, waited time.Duration) {
 	old.fence()
 	c := t.newCell(s, old.path, old.child)
 	c.box.adopt(&old.box)
-	if _, suspended := c.box.waiting(); suspended {
-		c.box.post(pause{true})
-	}
 	c.lives.Store(old.lives.Load())
 	c.counters.adopt(&old.counters)
 	old.box.post(discard{})
 	t.unwatch(old)
 	t.mu.Unlock()
+	old.forsake(&Exit{Path: old.path, Incarnation: old.number(), Reason: ReasonStuck, Detail: "within " + waited.String()})
 	t.stuck(old, waited)
 	t.settle(old)
 }
@@ -177,9 +196,15 @@ func (t *Tree) stuck(c *cell, waited time.Duration) {
 		name += fmt.Sprintf(" (tasks %v)", tasks)
 	}
 	t.mu.Lock()
-	t.stuckAt = append(t.stuckAt, name)
+	told := c.told
+	c.told = true
+	if !told && !slices.Contains(t.stuckAt, name) {
+		t.stuckAt = append(t.stuckAt, name)
+	}
 	t.mu.Unlock()
-	t.report(Stuck{Path: c.path, Incarnation: c.number(), Waited: waited, Tasks: tasks})
+	if !told {
+		t.report(Stuck{Path: c.path, Incarnation: c.number(), Waited: waited, Tasks: tasks, Last: c.box.steps()})
+	}
 }
 
 // settle says that nothing more is to be expected of a cell. The tree is done

@@ -6,7 +6,7 @@ import "time"
 const keptCrashes = 64
 
 // Report is all that a tree can tell of itself, ready to be written as JSON. No
-// message is in it, only types of messages.
+// message is in it, only types of messages, and the texts of panics and errors.
 type Report struct {
 	At      time.Time   `json:"at"`
 	Exit    string      `json:"exit,omitempty"` // why the root gave up, with the chain of reasons

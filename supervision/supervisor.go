@@ -31,7 +31,7 @@ func (s *supervisor) handle(m control) {
 			s.step(crewClose{&Exit{Path: s.cell.path, Incarnation: m.number, Reason: ReasonShutdown}})
 		}
 	case killLife:
-		if s.cell.current() == m.number {
+		if s.cell.current() == m.number && s.crew.phase < closing { // else it ends anyway
 			crash := newCrash(killed{})
 			s.cell.crashed(m.number, crash)
 			s.step(crewClose{&Exit{Path: s.cell.path, Incarnation: m.number, Reason: ReasonCrash, Crash: crash}})

@@ -10,11 +10,12 @@ func (t *Tree) Suspend(pattern string) int { return t.pause(pattern, true) }
 func (t *Tree) Resume(pattern string) int { return t.pause(pattern, false) }
 
 func (t *Tree) pause(pattern string, on bool) int {
+	t.mu.RLock() // nobody is abandoned meanwhile
+	defer t.mu.RUnlock()
 	count := 0
-	for _, c := range t.snapshot() {
+	for _, c := range t.inOrder() {
 		if c.child.spec == nil && Match(pattern, c.path) {
-			c.box.suspend(on) // at once, also if it is busy or about to be abandoned
-			c.box.post(pause{on})
+			c.box.suspend(on)
 			count++
 		}
 	}

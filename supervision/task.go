@@ -21,15 +21,9 @@ func (c *Context[M]) Task(name string, work func(ctx context.Context, emit func(
 	cell, number := c.worker.cell, c.life.number
 	id := cell.tasks.add(name)
 	emit := func(m M) {
-		if c.life.over.Load() {
-			cell.counters.stale.Add(1)
-			return
-		}
 		e := c.worker.envelope(m)
 		e.life = number
-		if cell.heed(cell.box.offerWaiting(ctx, e)) != nil {
-			cell.counters.stale.Add(1)
-		}
+		cell.emit(ctx, e)
 	}
 	cell.tree.config.Runtime.Go(func() {
 		var crash *Crash
@@ -45,6 +39,45 @@ func (c *Context[M]) Task(name string, work func(ctx context.Context, emit func(
 		work(ctx, emit)
 		finished = true
 	})
+}
+
+// emit offers what a task emits, as chaos has it.
+func (c *cell) emit(ctx context.Context, e envelope) {
+	times := 1
+	if c.tree.config.Chaos != nil {
+		fate := c.fate(e)
+		switch {
+		case fate.Drop:
+			return
+		case fate.Delay > 0:
+			c.later(e, fate)
+			return
+		}
+		times += fate.Again
+	}
+	for range times {
+		if c.offerWaiting(ctx, e) != nil {
+			c.counters.stale.Add(1)
+		}
+	}
+}
+
+// offerWaiting is offer for tasks: it waits for room until ctx is done.
+func (c *cell) offerWaiting(ctx context.Context, e envelope) error {
+	for ctx.Err() == nil {
+		v, first := c.box.offer(e)
+		if v != full {
+			return c.heed(v, first)
+		}
+		if first {
+			c.overloaded()
+		}
+		select {
+		case <-c.box.waitRoom():
+		case <-ctx.Done():
+		}
+	}
+	return ctx.Err()
 }
 
 // taskList holds the names of the tasks of a cell that still run, those of

@@ -17,8 +17,10 @@ import (
 type Config struct {
 	// Logger gets a line for every event; nil: silence.
 	Logger *slog.Logger
-	// Events is called for every event, from any goroutine of the tree; it must
-	// not block. A panic in it is ignored. nil: not called.
+	// Events is called for every event. It must not block, nor call
+	// runtime.Goexit; a panic in it is ignored. It runs where the event happens:
+	// in goroutines of the tree, and for Overloaded in whoever told the message,
+	// so it must not wait for a lock that is held around Tell. nil: not called.
 	Events func(Event)
 	// BlockedAfter is how long an actor may be at one message before it is
 	// reported as Blocked; zero: 10 s, negative: never.
@@ -35,6 +37,7 @@ type Config struct {
 type Tree struct {
 	config  Config
 	props   *actor.Props
+	life    Incarnation   // of the root, which has but one
 	numbers atomic.Uint64 // lives begun
 	kinds   kinds
 	// listeners is replaced under mu, never changed.
@@ -105,6 +108,7 @@ func Launch(config Config, root SupervisorSpec) (*Tree, error) {
 		done:     make(chan struct{}),
 		monitors: make(map[string][]watcher),
 	}
+	t.life = t.nextLife()
 	t.props = t.newProps()
 	t.listeners.Store(new([]*listener))
 	top := root.Child()
@@ -116,7 +120,7 @@ func Launch(config Config, root SupervisorSpec) (*Tree, error) {
 		t.watchdog = watchdog{tree: t, after: config.BlockedAfter}
 		t.watchdog.watch()
 	}
-	begin(beginLife{t.nextLife()})
+	begin(beginLife{t.life})
 	return t, nil
 }
 
@@ -172,7 +176,7 @@ func (t *Tree) Stop(ctx context.Context) error {
 // Done.
 func (t *Tree) Shutdown() {
 	if root, err := t.find("/"); err == nil {
-		root.box.post(endLife{root.current()})
+		root.box.post(endLife{t.life})
 	}
 }
 
@@ -271,15 +275,22 @@ func (t *Tree) report(e Event) {
 	case Crashed, Quarantined, Escalated, Stuck:
 		t.remember(e)
 	}
-	defer func() { _ = recover() }() // the host's hook must not hurt the tree
 	if t.config.Logger.Handler() != slog.DiscardHandler {
-		level, text, attrs := e.log()
-		t.config.Logger.LogAttrs(context.Background(), level, text, attrs...)
+		hook(func() {
+			level, text, attrs := e.log()
+			t.config.Logger.LogAttrs(context.Background(), level, text, attrs...)
+		})
 	}
 	if t.config.Events != nil {
-		t.config.Events(e)
+		hook(func() { t.config.Events(e) })
 	}
 	for _, l := range *t.listeners.Load() {
-		l.hear(e)
+		hook(func() { l.hear(e) })
 	}
+}
+
+// hook runs code of the host, which must not hurt the tree nor other hooks.
+func hook(run func()) {
+	defer func() { _ = recover() }()
+	run()
 }

@@ -42,7 +42,7 @@ func (w *watchdog) rest() {
 func (w *watchdog) look() {
 	now := w.tree.now()
 	seen := make(map[*cell]sighting)
-	for _, c := range w.tree.snapshot() {
+	for _, c := range w.tree.everybody() {
 		step, busy := c.box.handling()
 		if c.child.spec != nil || !busy {
 			continue

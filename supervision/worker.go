@@ -33,6 +33,8 @@ func (w *worker[M]) handle(m control) {
 		w.begin(m.number)
 	case taskDone:
 		w.taskDone(m)
+	case leaveLate:
+		w.leaveLate(m.number)
 	case endLife:
 		if w.cell.current() == m.number {
 			w.finish(ReasonShutdown)
@@ -79,7 +81,7 @@ func (w *worker[M]) begin(n Incarnation) {
 	}
 	switch {
 	case err != nil:
-		w.fail(&Crash{Text: err.Error()}, err)
+		w.fail(&Crash{Text: textOf(err)}, err)
 	case !w.ctx.Live():
 		w.over(&Exit{Path: c.path, Incarnation: n, Reason: ReasonStart}) // abandoned meanwhile
 	default:
@@ -96,8 +98,8 @@ func (w *worker[M]) deliver(e envelope) {
 		return
 	}
 	m, _ := e.message.(M) // a nil M arrives as nil
-	if e.extra != nil && e.extra.ask != nil && w.ctx != nil {
-		w.ctx.hear(e.extra.ask)
+	if e.extra != nil && e.extra.ask != nil && (w.ctx == nil || !w.ctx.life.hear(e.extra.ask)) {
+		e.extra.ask.fail(&AskError{Path: w.cell.path, Err: ErrStopped})
 	}
 	w.receive(m)
 }
@@ -150,12 +152,12 @@ func (w *worker[M]) fail(crash *Crash, startError error) {
 	n := w.ctx.life.number
 	w.cell.box.hold()
 	w.ctx.life.end()
-	w.cell.crashed(n, crash)
 	exit := &Exit{Path: w.cell.path, Incarnation: n, Reason: ReasonCrash, Crash: crash, Cause: startError}
-	if crash.Phase == Starting || crash.Phase == Acknowledging {
+	if w.cell.phase == Starting || w.cell.phase == Acknowledging {
 		exit.Reason = ReasonStart
 	}
-	w.over(exit)
+	defer w.over(exit) // whatever a hook does with the report
+	w.cell.crashed(n, crash)
 }
 
 // finish ends the life cleanly; it is over when the last task has returned.
@@ -172,6 +174,19 @@ func (w *worker[M]) finish(reason Reason) {
 	l.end()
 	w.leaving = &Exit{Path: c.path, Incarnation: l.number, Reason: reason}
 	w.leave()
+	if w.leaving != nil && reason == ReasonNormal { // else the supervisor minds the time
+		n := l.number
+		c.tree.config.Runtime.AfterFunc(c.child.stopWithin, func() { c.box.post(leaveLate{n}) })
+	}
+}
+
+// leaveLate ends a life that wanted to end, though tasks of it still run: they
+// are fenced, and named.
+func (w *worker[M]) leaveLate(n Incarnation) {
+	if w.leaving != nil && w.leaving.Incarnation == n {
+		w.cell.tree.stuck(w.cell, w.cell.child.stopWithin)
+		w.over(w.leaving)
+	}
 }
 
 // leave reports the end of a clean stop when no task runs any more.
@@ -186,12 +201,10 @@ func (w *worker[M]) over(exit *Exit) {
 	for id, watch := range w.ctx.monitors {
 		w.cell.tree.unmonitor(watch.path, w.cell, id)
 	}
-	asks := w.ctx.asks
+	l := &w.ctx.life
 	w.actor, w.ctx, w.leaving = nil, nil, nil
 	w.cell.leave(exit)
-	for _, a := range asks {
-		a.fail(&AskError{Path: w.cell.path, Err: exit})
-	}
+	l.forsake(w.cell.path, exit)
 }
 
 // taskDone is the end of a task, of this life or of an earlier one.

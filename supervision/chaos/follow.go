@@ -10,15 +10,17 @@ import (
 // Run follows a plan in a running tree for a time, or until ctx is done, and
 // measures as a Storm does; progress is called once a second, nil: not called.
 // Then the Injector does nothing again, and Strikes tells what it did. It must
-// be the Chaos of that tree.
-func (i *Injector) Run(ctx context.Context, tree *supervision.Tree, plan Plan, length time.Duration, progress func(Result)) Result {
+// be the Chaos of that tree. The error is that of Plan.Check.
+func (i *Injector) Run(ctx context.Context, tree *supervision.Tree, plan Plan, length time.Duration, progress func(Result)) (Result, error) {
 	run := newStormRun(tree, "")
 	defer tree.Listen(run.follow)()
-	i.Follow(plan)
+	if err := i.Follow(plan); err != nil {
+		return Result{}, err
+	}
 	run.last(ctx, length, nil, progress)
 	i.rest()
 	run.calm(0)
-	return run.result()
+	return run.result(), nil
 }
 
 // rest ends the plan and keeps what is known of it.

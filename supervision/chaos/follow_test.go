@@ -29,7 +29,11 @@ func TestRunPlan(t *testing.T) {
 	told := 0
 	ended := make(chan chaos.Result)
 	go func() {
-		ended <- injector.Run(context.Background(), tree, plan, 1100*time.Millisecond, func(chaos.Result) { told++ })
+		result, err := injector.Run(context.Background(), tree, plan, 1100*time.Millisecond, func(chaos.Result) { told++ })
+		if err != nil {
+			t.Error(err)
+		}
+		ended <- result
 	}()
 	time.Sleep(200 * time.Millisecond)
 	tellAll := func(from, to note) {

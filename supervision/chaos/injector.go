@@ -37,7 +37,11 @@ type Strike struct {
 const keptStrikes = 1 << 16
 
 // Follow begins a plan, in place of the one before. The empty plan does nothing.
-func (i *Injector) Follow(p Plan) {
+// The error is that of Plan.Check: then nothing has changed.
+func (i *Injector) Follow(p Plan) error {
+	if err := p.Check(); err != nil {
+		return err
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.rng = rand.New(rand.NewPCG(p.Seed, 0x6368616f73))
@@ -45,6 +49,7 @@ func (i *Injector) Follow(p Plan) {
 	for _, r := range p.Rules {
 		i.rules = append(i.rules, rule{Rule: r})
 	}
+	return nil
 }
 
 // Strikes are what was done since Follow, in order, the first 65 536 of them.

@@ -37,7 +37,9 @@ func read(t *testing.T, plan string, n int) ([]string, *chaos.Injector, *supervi
 		t.Fatal(err)
 	}
 	injector := &chaos.Injector{}
-	injector.Follow(parsed)
+	if err := injector.Follow(parsed); err != nil {
+		t.Fatal(err)
+	}
 	runtime := virtual.New(1, time.Unix(0, 0))
 	var out []string
 	var children []supervision.Child

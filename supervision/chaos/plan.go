@@ -205,6 +205,21 @@ func (r *Rule) read(name, value string) (err error) {
 	return err
 }
 
+// Check refuses rules that no run could follow. Parse has checked what it read.
+func (p Plan) Check() error {
+	for i, r := range p.Rules {
+		switch {
+		case r.Do < Kill || r.Do > Delay:
+			return fmt.Errorf("chaos: rule %d has no action", i+1)
+		case r.Do == Delay && r.By <= 0:
+			return fmt.Errorf("chaos: rule %d: delay wants by DURATION", i+1)
+		case !(r.Chance >= 0 && r.Chance <= 1):
+			return fmt.Errorf("chaos: rule %d: chance is above 0 and at most 1, not %v", i+1, r.Chance)
+		}
+	}
+	return nil
+}
+
 // named finds what has that name.
 func named[T fmt.Stringer](name, what string, all ...T) (T, error) {
 	known := make([]string, 0, len(all))

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -79,4 +80,25 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q is read as %q, that as %q (%v)", text, plan, again, err)
 		}
 	})
+}
+
+// A plan that was built, not read, is checked before it is followed; so is a
+// storm.
+func TestWhatMakesNoSense(t *testing.T) {
+	for _, r := range []Rule{
+		{Do: Delay, Class: AnyClass}, {Do: Drop, Chance: 3}, {Do: Kill, Chance: -1}, {Do: 9}, {Do: -1},
+	} {
+		i := &Injector{}
+		if err := i.Follow(Plan{Rules: []Rule{{Do: Kill}, r}}); err == nil || !strings.Contains(err.Error(), "rule 2") {
+			t.Errorf("%+v: %v", r, err)
+		}
+		if i.At(supervision.Point{}) {
+			t.Errorf("%+v: the rest of a refused plan is followed", r)
+		}
+	}
+	for _, s := range []Storm{{Rate: 1e-10, For: time.Second}, {Rate: 10}, {Rate: math.NaN(), For: time.Second}} {
+		if _, err := s.Run(t.Context(), nil); err == nil {
+			t.Errorf("%+v was begun", s)
+		}
+	}
 }

@@ -25,8 +25,11 @@ type Storm struct {
 	Progress func(Result)
 }
 
-// MaxRate bounds a Storm, in kills a second.
-const MaxRate = 10_000
+// MinRate and MaxRate bound a Storm, in kills a second.
+const (
+	MinRate = 0.001
+	MaxRate = 10_000
+)
 
 const defaultGrace = 5 * time.Second
 
@@ -64,8 +67,8 @@ func (t Times) Percentile(p float64) time.Duration {
 // done until then is no error. Errors: a Rate or For that makes no sense, and
 // ErrNobody when at no time there was anybody to kill.
 func (s Storm) Run(ctx context.Context, tree *supervision.Tree) (Result, error) {
-	if !(s.Rate > 0 && s.Rate <= MaxRate) || s.For <= 0 {
-		return Result{}, errors.New("chaos: a storm wants a rate above 0 and at most 10000 a second, and a time")
+	if !(s.Rate >= MinRate && s.Rate <= MaxRate) || s.For <= 0 {
+		return Result{}, errors.New("chaos: a storm wants a rate from 0.001 to 10000 a second, and a time")
 	}
 	run := newStormRun(tree, s.Pattern)
 	defer tree.Listen(run.back)()

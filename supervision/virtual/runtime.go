@@ -4,8 +4,12 @@
 // inputs give the same run, step by step, so a run that went wrong can be run
 // again.
 //
-// Several trees may share one Runtime. Work given to Task must not block: there
-// is nobody else to go on meanwhile. It imports supervision and the standard
+// Several trees may share one Runtime. Nothing may block, for there is nobody
+// else to go on meanwhile: work given to Task must not wait, nor emit more than
+// the mailbox has room for, and an actor must not call runtime.Goexit, which ends
+// the thread. A tree's watchdog has a timer that never ends, so Step never runs
+// out of work in a tree whose Config.BlockedAfter is not negative: use RunFor. It
+// imports supervision and the standard
 // library. Start reading at Runtime.Step.
 package virtual
 
@@ -73,9 +77,15 @@ func (r *Runtime) AfterFunc(d time.Duration, f func()) supervision.Timer {
 // Step runs one thing that is ready, any of them alike. When nothing is, the
 // clock first jumps to the earliest timer. It reports false when nothing is left
 // to run.
-func (r *Runtime) Step() bool {
+func (r *Runtime) Step() bool { return r.stepBy(endOfTime) }
+
+// endOfTime is later than any timer.
+var endOfTime = time.Unix(1<<60, 0)
+
+// stepBy is Step of what is ready or due by then.
+func (r *Runtime) stepBy(t time.Time) bool {
 	for {
-		if len(r.ready) == 0 && !r.advance() {
+		if len(r.ready) == 0 && !r.advance(t) {
 			return false
 		}
 		if s := r.pick(); !s.over {
@@ -87,10 +97,10 @@ func (r *Runtime) Step() bool {
 	}
 }
 
-// RunUntil steps until nothing is to be run before t, then sets the clock to t.
+// RunUntil steps until nothing is left to be run by t, t included, then sets the
+// clock to t.
 func (r *Runtime) RunUntil(t time.Time) {
-	for len(r.ready) > 0 || len(r.due) > 0 && !r.due[0].at.After(t) {
-		r.Step()
+	for r.stepBy(t) {
 	}
 	if t.After(r.now) {
 		r.now = t
@@ -112,10 +122,10 @@ func (r *Runtime) pick() *step {
 	return s
 }
 
-// advance moves the clock to the earliest timer and makes all of that time
-// ready.
-func (r *Runtime) advance() bool {
-	if len(r.due) == 0 {
+// advance moves the clock to the earliest timer, if that is due by then, and
+// makes all of that time ready.
+func (r *Runtime) advance(by time.Time) bool {
+	if len(r.due) == 0 || r.due[0].at.After(by) {
 		return false
 	}
 	if at := r.due[0].at; at.After(r.now) {

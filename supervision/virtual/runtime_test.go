@@ -166,3 +166,19 @@ func TestOrderIsTheSeeds(t *testing.T) {
 		t.Errorf("10 seeds gave %d orders", len(orders))
 	}
 }
+
+// The clock never runs past the time that was asked for, though nothing is left
+// of what was ready.
+func TestRunUntilStops(t *testing.T) {
+	for seed := range uint64(20) {
+		runtime := virtual.New(seed, start)
+		var a, b supervision.Timer
+		a = runtime.AfterFunc(time.Second, func() { b.Stop() })
+		b = runtime.AfterFunc(time.Second, func() { a.Stop() })
+		runtime.AfterFunc(time.Hour, func() {})
+		runtime.RunFor(time.Second)
+		if at := runtime.Now().Sub(start); at != time.Second {
+			t.Errorf("seed %d: the clock stands at %v after a second", seed, at)
+		}
+	}
+}

@@ -73,7 +73,9 @@ type ActorCrash struct {
 }
 
 const (
-	// maxStormRate is how many kills a second may be asked for.
+	// minStormRate and maxStormRate bound the kills a second that may be asked
+	// for.
+	minStormRate = 0.001
 	maxStormRate = 1000
 	// maxStormTime is how long a storm may last.
 	maxStormTime = time.Hour
@@ -101,8 +103,8 @@ func (r StormRequest) Check() error {
 		problem.Hint = "--for 60s"
 	case r.Plan != "" && (r.Rate != 0 || r.Actors != ""):
 		problem.Whose, problem.Hint = "a plan says itself whom it hits and how often", "--plan without --rate and --actors"
-	case r.Plan == "" && !(r.Rate > 0 && r.Rate <= maxStormRate):
-		problem.Whose = fmt.Sprintf("%g kills a second are asked for; above 0 and at most %d are possible", r.Rate, maxStormRate)
+	case r.Plan == "" && !(r.Rate >= minStormRate && r.Rate <= maxStormRate):
+		problem.Whose = fmt.Sprintf("%g kills a second are asked for; from %g to %d are possible", r.Rate, minStormRate, maxStormRate)
 		problem.Hint = "--rate 100"
 	default:
 		return nil
