@@ -91,7 +91,7 @@ func (w *World) context(name string) (messages.ContextID, error) {
 }
 
 // find finds a machine by its label.
-func (w *World) find(args []string) (*node, actor, error) {
+func (w *World) find(args []string) (*node, mortal, error) {
 	n, err := w.running(args[0])
 	if err != nil {
 		return nil, nil, err

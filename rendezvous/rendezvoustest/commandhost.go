@@ -23,7 +23,7 @@ func (w *World) cmdFound(args []string) error {
 	if err != nil {
 		return err
 	}
-	cx, records, err := journal.Found(n.identity, w.entropy, messages.MillisOf(w.now))
+	cx, records, err := journal.Found(n.identity, w.entropy, messages.MillisOf(w.now()))
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (w *World) cmdRevoke(args []string) error {
 	for _, cx := range sortedKeys(n.process.contexts, messages.ContextID.Compare) {
 		view := n.process.views[cx]
 		nonce := view.Descriptors[view.Self].Descriptor.Nonce
-		snapshot := n.service.Snapshot(view, view.Self, messages.MillisOf(w.now))
+		snapshot := n.service.Snapshot(view, view.Self, messages.MillisOf(w.now()))
 		outcome := n.service.PrepareRevokeDescriptor(snapshot, view, nonce)
 		if !outcome.Decision.Allowed() {
 			n.event("revokes nothing: %s", outcome.Decision)
@@ -180,7 +180,7 @@ func (w *World) cmdMayCall(args []string) error {
 		return err
 	}
 	view := p.views[cx]
-	snapshot := p.service.Snapshot(view, id, messages.MillisOf(w.now))
+	snapshot := p.service.Snapshot(view, id, messages.MillisOf(w.now()))
 	outcome, _ := p.service.PrepareEstablishChannel(snapshot, view, id, messages.PathRelay)
 	w.log.print("%s to %s: %s", args[0], args[1], outcome.Decision)
 	return nil

@@ -112,7 +112,7 @@ func (w *World) cmdStop(args []string) error {
 		return err
 	}
 	n.event("%s stops for good", a.label())
-	a.stop()
+	a.end()
 	return w.settle()
 }
 

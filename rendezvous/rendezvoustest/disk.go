@@ -61,6 +61,17 @@ type database struct {
 	buckets map[messages.Bucket]map[string][]byte
 	// founded: the context was founded since the process started.
 	founded bool
+	// pen is who may write.
+	pen pen
+}
+
+// pen is the right to write a database: a life of its store takes it from the
+// one before.
+type pen uint64
+
+func (d *database) takePen() pen {
+	d.pen++
+	return d.pen
 }
 
 func newDatabase(records []messages.Record) *database {

@@ -11,15 +11,17 @@ import (
 type attempt struct {
 	terms  messages.HandshakeTerms
 	owner  handshakeOwner
-	shaker *shakerHost
+	shaker *ShakerHost
 }
 
 func (a *attempt) id() messages.AttemptID { return a.terms.Attempt }
 
-// handshakeOwner is told how a handshake ended.
+// handshakeOwner is told how a handshake ended. It watches the handshaker: one
+// that crashed says nothing itself.
 type handshakeOwner interface {
 	complete(messages.HandshakeComplete)
 	down(messages.HandshakerDown)
+	watch(messages.AttemptID, messages.HandshakerDown)
 }
 
 // spawnHandshaker starts the handshaker of an attempt. It is temporary: when
@@ -30,24 +32,28 @@ func (p *process) spawnHandshaker(
 	p.lastIndex++
 	terms.ReceiveIndex = p.lastIndex
 	a := &attempt{terms: terms, owner: owner}
-	h := &shakerHost{process: p, kind: "handshaker", of: p.world.names.authority(terms.Peer), tick: messages.Tick{}}
-	h.build = func() machine[messages.HandshakerMessage, handshake.Effect] { return &handshake.Handshaker{} }
-	h.first = func() []messages.HandshakerMessage {
+	h := &ShakerHost{process: p, kind: "handshaker", of: p.world.names.authority(terms.Peer), Tick: messages.Tick{}}
+	h.Build = func() Machine[messages.HandshakerMessage, handshake.Effect] { return &handshake.Handshaker{} }
+	h.First = func() []messages.HandshakerMessage {
 		return []messages.HandshakerMessage{begin(terms.ReceiveIndex)}
 	}
-	h.perform = func(effect handshake.Effect) { p.performHandshake(a, effect) }
-	h.down = func() {
-		owner.down(messages.HandshakerDown{Attempt: terms.Attempt, Failure: messages.FailCrashed})
-	}
+	h.Perform = func(effect handshake.Effect) { p.performHandshake(a, effect) }
 	a.shaker = h
 	p.attempts = append(p.attempts, a)
-	h.start()
+	p.tree.SpawnHandshaker(a.id(), h)
+	owner.watch(a.id(), messages.HandshakerDown{Attempt: a.id(), Failure: messages.FailCrashed})
 }
 
 func (p *process) performHandshake(a *attempt, effect handshake.Effect) {
+	if p.attempt(a.id()) != a { // freed by its owner: nobody waits for it
+		a.shaker.end()
+		return
+	}
 	switch e := effect.(type) {
 	case handshake.Compute:
-		a.shaker.later(0, handshake.Run(e, p.static, p.world.entropy))
+		a.shaker.task("noise", 0, func(emit func(messages.HandshakerMessage)) {
+			emit(handshake.Run(e, p.static, p.world.entropy))
+		})
 	case handshake.SendHello:
 		p.sendHello(a, e)
 	case handshake.InstallKeys:
@@ -60,10 +66,10 @@ func (p *process) performHandshake(a *attempt, effect handshake.Effect) {
 		}
 	case handshake.Complete:
 		a.owner.complete(messages.HandshakeComplete{Attempt: a.id(), Result: e.Result})
-		a.shaker.stop()
+		a.shaker.end()
 	case handshake.Fail:
 		a.owner.down(messages.HandshakerDown{Attempt: a.id(), Failure: e.Failure})
-		a.shaker.stop()
+		a.shaker.end()
 	}
 }
 
@@ -78,7 +84,7 @@ func (p *process) sendHello(a *attempt, e handshake.SendHello) {
 			path = p.reach[pairOf(a.id())]
 		}
 		if path.IsZero() {
-			a.shaker.later(0, messages.TransportFailed{Reason: "there is no path to the peer"})
+			a.shaker.tell(messages.TransportFailed{Reason: "there is no path to the peer"})
 			return
 		}
 		p.event("hello to %s, %s", e.Attempt.Peer.Short(), p.world.describePath(path))
@@ -146,7 +152,7 @@ func (p *process) tellShaker(id messages.AttemptID, message messages.HandshakerM
 // endAttempt forgets an attempt; its line may live on as a channel.
 func (p *process) endAttempt(id messages.AttemptID) {
 	if a := p.attempt(id); a != nil {
-		a.shaker.stop()
+		a.shaker.end()
 		p.attempts = slices.DeleteFunc(p.attempts, func(b *attempt) bool { return a == b })
 	}
 }

@@ -13,8 +13,8 @@ import (
 // makeInviter is the host of all tickets of the node. A life begins with what
 // the disk holds of them.
 func (p *process) makeInviter() {
-	p.inviter = &inviterHost{process: p, kind: "inviter", tick: messages.Tick{}}
-	p.inviter.build = func() machine[messages.InviterMessage, discovery.InviterEffect] {
+	p.inviter = &InviterHost{process: p, kind: "inviter", Tick: messages.Tick{}}
+	p.inviter.Build = func() Machine[messages.InviterMessage, discovery.InviterEffect] {
 		for _, a := range slices.Clone(p.attempts) {
 			if a.id().Context.IsZero() && a.id().Inbound() {
 				p.freeAttempt(a.id())
@@ -23,26 +23,26 @@ func (p *process) makeInviter() {
 		p.closeInboundClaims()
 		return discovery.NewInviter(discovery.InviterConfig{Key: p.identity.Public()})
 	}
-	p.inviter.first = func() []messages.InviterMessage { return []messages.InviterMessage{p.disk.restore()} }
-	p.inviter.perform = p.performInviter
+	p.inviter.First = func() []messages.InviterMessage { return []messages.InviterMessage{p.disk.restore()} }
+	p.inviter.Perform = p.performInviter
 }
 
 func (p *process) performInviter(effect discovery.InviterEffect) {
 	switch e := effect.(type) {
 	case discovery.SaveTicket:
-		p.disk.tickets[e.Hash] = e.Ticket
-		p.inviter.later(fsync, messages.TicketSaved{Ticket: e.Hash})
+		p.inviter.task("save ticket", fsync, func(emit func(messages.InviterMessage)) {
+			p.disk.tickets[e.Hash] = e.Ticket
+			emit(messages.TicketSaved{Ticket: e.Hash})
+		})
 	case discovery.StoreClaim:
-		if _, claimed := p.disk.claims[e.Claim.Ticket]; !claimed {
-			p.disk.claims[e.Claim.Ticket] = e.Claim.Joiner
-			p.event("stores that %s has claimed the ticket", e.Claim.Joiner.Authority().Short())
-		}
-		p.inviter.later(fsync, messages.ClaimStored{Ticket: e.Claim.Ticket, Joiner: p.disk.claims[e.Claim.Ticket]})
+		p.inviter.task("store claim", fsync, func(emit func(messages.InviterMessage)) { emit(p.storeClaim(e.Claim)) })
 	case discovery.ReleaseTicket:
 		delete(p.ticketKeys, e.Hash)
-		delete(p.disk.tickets, e.Hash)
-		delete(p.disk.claims, e.Hash)
 		p.leaveRelays(relayScope(e.Hash))
+		p.inviter.task("release ticket", fsync, func(func(messages.InviterMessage)) {
+			delete(p.disk.tickets, e.Hash)
+			delete(p.disk.claims, e.Hash)
+		})
 	case discovery.InstallTicketKeys:
 		p.ticketKeys[e.Keys.Ticket] = e.Keys
 	case discovery.RegisterSlot:
@@ -60,6 +60,15 @@ func (p *process) performInviter(effect discovery.InviterEffect) {
 	default:
 		p.performClaim(effect)
 	}
+}
+
+// storeClaim stores who has claimed a ticket: the first one stays.
+func (p *process) storeClaim(claim messages.StoredClaim) messages.ClaimStored {
+	if _, claimed := p.disk.claims[claim.Ticket]; !claimed {
+		p.disk.claims[claim.Ticket] = claim.Joiner
+		p.event("stores that %s has claimed the ticket", claim.Joiner.Authority().Short())
+	}
+	return messages.ClaimStored{Ticket: claim.Ticket, Joiner: p.disk.claims[claim.Ticket]}
 }
 
 // performClaim does what concerns the channel of an attempt under a ticket.
@@ -140,6 +149,9 @@ func (o inviterOwner) complete(m messages.HandshakeComplete) {
 }
 
 func (o inviterOwner) down(m messages.HandshakerDown) { o.p.inviter.tell(m) }
+func (o inviterOwner) watch(id messages.AttemptID, m messages.HandshakerDown) {
+	o.p.inviter.actor.Watch(id, m)
+}
 
 // ticketSlot tells the inviter what becomes of a ticket's slot.
 type ticketSlot struct {

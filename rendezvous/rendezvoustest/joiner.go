@@ -19,7 +19,7 @@ var errJoinDied = errors.New("the join has died")
 type join struct {
 	ticket  messages.Ticket
 	hash    messages.TicketHash
-	joiner  *joinerHost
+	joiner  *JoinerHost
 	attempt messages.AttemptID
 	try     messages.JoinTry
 	done    func(error)
@@ -28,15 +28,16 @@ type join struct {
 // join begins a join; done hears of its end once.
 func (p *process) join(ticket messages.Ticket, done func(error)) {
 	j := &join{ticket: ticket, hash: ticket.Hash(), done: done}
-	j.joiner = &joinerHost{process: p, kind: "join", tick: messages.Tick{}}
-	j.joiner.build = func() machine[messages.JoinerMessage, discovery.JoinerEffect] {
+	j.joiner = &JoinerHost{process: p, kind: "join", Tick: messages.Tick{}}
+	j.joiner.Build = func() Machine[messages.JoinerMessage, discovery.JoinerEffect] {
 		return discovery.NewJoiner(discovery.JoinerConfig{Identity: p.identity, Random: p.world.jitter()})
 	}
-	j.joiner.first = func() []messages.JoinerMessage { return []messages.JoinerMessage{messages.BeginJoin{Ticket: ticket}} }
-	j.joiner.perform = func(effect discovery.JoinerEffect) { p.performJoin(j, effect) }
-	j.joiner.down = func() { p.endJoin(j, errJoinDied) }
+	j.joiner.First = func() []messages.JoinerMessage { return []messages.JoinerMessage{messages.BeginJoin{Ticket: ticket}} }
+	j.joiner.Perform = func(effect discovery.JoinerEffect) { p.performJoin(j, effect) }
+	j.joiner.Died = func() { p.endJoin(j, errJoinDied) }
 	p.joins = append(p.joins, j)
-	j.joiner.start()
+	p.lastTry++
+	p.tree.SpawnJoin(fmt.Sprintf("join-%d", p.lastTry), j.joiner)
 }
 
 func (p *process) performJoin(j *join, effect discovery.JoinerEffect) {
@@ -59,15 +60,11 @@ func (p *process) performJoin(j *join, effect discovery.JoinerEffect) {
 			p.sendClaim(e.Attempt, e.Claim)
 		}
 	case discovery.Adopt:
-		p.createContext(e.Ticket.Context, journal.Join(e.Welcome, e.Secret), false)
-		j.joiner.later(fsync, messages.JoinAdopted{})
+		j.joiner.task("adopt", fsync, func(emit func(messages.JoinerMessage)) { p.adoptContext(e, emit) })
 	case discovery.SyncOnce:
 		p.allowSync(e.Attempt, e.Context, e.Inviter)
-		life := j.joiner.life
 		p.await(func() bool { return p.isJoined(channel.Pair{Context: e.Context, Peer: e.Inviter}) }, func() {
-			if j.joiner.life == life {
-				j.joiner.step(messages.JoinSynced{Attempt: e.Attempt})
-			}
+			j.joiner.tell(messages.JoinSynced{Attempt: e.Attempt})
 		})
 	case discovery.SendSynced:
 		p.sendClaim(e.Attempt, messages.Synced{})
@@ -81,6 +78,13 @@ func (p *process) performJoin(j *join, effect discovery.JoinerEffect) {
 	default:
 		panic(fmt.Sprintf("rendezvoustest: %T is not played", effect))
 	}
+}
+
+// adoptContext makes the journal of the joined context here, and tells when it
+// is read.
+func (p *process) adoptContext(e discovery.Adopt, emit func(messages.JoinerMessage)) {
+	p.createContext(e.Ticket.Context, journal.Join(e.Welcome, e.Secret), false)
+	p.await(func() bool { return p.views[e.Ticket.Context] != nil }, func() { emit(messages.JoinAdopted{}) })
 }
 
 // end tells the host, once.
@@ -134,7 +138,7 @@ func (p *process) tellJoin(id messages.AttemptID, message messages.JoinerMessage
 
 // endJoin forgets a join and all that it used.
 func (p *process) endJoin(j *join, err error) {
-	j.joiner.stop()
+	j.joiner.end()
 	p.joins = slices.DeleteFunc(p.joins, func(k *join) bool { return k == j })
 	if j.attempt != (messages.AttemptID{}) {
 		p.closeTicketAttempt(j.attempt)
@@ -176,3 +180,6 @@ func (o joinOwner) complete(m messages.HandshakeComplete) {
 }
 
 func (o joinOwner) down(m messages.HandshakerDown) { o.j.joiner.tell(m) }
+func (o joinOwner) watch(id messages.AttemptID, m messages.HandshakerDown) {
+	o.j.joiner.actor.Watch(id, m)
+}

@@ -54,7 +54,7 @@ type line struct {
 }
 
 func (p *process) newLine(terms messages.HandshakeTerms, path messages.Path) *line {
-	now := p.world.now
+	now := p.world.now()
 	l := &line{
 		process: p, terms: terms, path: path, setAt: now, heard: now,
 		evidence: map[messages.Path]*track{}, streams: map[streamID]string{},

@@ -14,12 +14,12 @@ type log struct {
 }
 
 // begin starts the log of a command.
-func (l *log) begin() { l.began, l.lines = l.world.now, nil }
+func (l *log) begin() { l.began, l.lines = l.world.now(), nil }
 
 // event notes what happened at a node or relay. Ids in the text become names.
 func (l *log) event(who, format string, values ...any) {
 	text := l.world.names.replace(fmt.Sprintf(format, values...))
-	since := l.world.now.Sub(l.began)
+	since := l.world.now().Sub(l.began)
 	l.lines = append(l.lines, fmt.Sprintf("%8s  %-6s %s", since.Truncate(time.Millisecond).String(), who, text))
 }
 

@@ -12,8 +12,8 @@ import (
 // makeManager is the host of the channel manager. A life begins with what the
 // transport holds; attempts end with the life that began them.
 func (p *process) makeManager() {
-	p.manager = &managerHost{process: p, kind: "manager", tick: messages.Tick{}}
-	p.manager.build = func() machine[messages.ChannelManagerMessage, channel.Effect] {
+	p.manager = &ManagerHost{process: p, kind: "manager", Tick: messages.Tick{}}
+	p.manager.Build = func() Machine[messages.ChannelManagerMessage, channel.Effect] {
 		for _, a := range slices.Clone(p.attempts) {
 			if !a.id().Context.IsZero() {
 				p.freeAttempt(a.id())
@@ -25,8 +25,8 @@ func (p *process) makeManager() {
 		})
 		return p.managed
 	}
-	p.manager.first = p.managerBegin
-	p.manager.perform = p.performManager
+	p.manager.First = p.managerBegin
+	p.manager.Perform = p.performManager
 }
 
 // managerBegin tells a new life every context, then every way to a peer.
@@ -182,3 +182,6 @@ type managerOwner struct{ p *process }
 
 func (o managerOwner) complete(m messages.HandshakeComplete) { o.p.manager.tell(m) }
 func (o managerOwner) down(m messages.HandshakerDown)        { o.p.manager.tell(m) }
+func (o managerOwner) watch(id messages.AttemptID, m messages.HandshakerDown) {
+	o.p.manager.actor.Watch(id, m)
+}

@@ -9,15 +9,15 @@ import (
 
 // makeNetwork is the host that counts the generations of the node's network.
 func (p *process) makeNetwork() {
-	p.network = &networkHost{process: p, kind: "network", tick: messages.Tick{}}
-	p.network.build = func() machine[messages.NetworkMessage, upgrade.NetworkEffect] {
+	p.network = &NetworkHost{process: p, kind: "network", Tick: messages.Tick{}}
+	p.network.Build = func() Machine[messages.NetworkMessage, upgrade.NetworkEffect] {
 		return upgrade.NewNetwork(p.savedNetwork)
 	}
-	p.network.first = func() []messages.NetworkMessage {
+	p.network.First = func() []messages.NetworkMessage {
 		bound := netip.AddrPortFrom(netip.IPv4Unspecified(), nodePort)
 		return []messages.NetworkMessage{messages.SocketBound{Addr: bound}, p.interfaces()}
 	}
-	p.network.perform = p.performNetwork
+	p.network.Perform = p.performNetwork
 }
 
 func (p *process) performNetwork(effect upgrade.NetworkEffect) {

@@ -63,7 +63,7 @@ func (n *node) interfaces() messages.Interfaces {
 // start starts the process; what ran before is gone with all that it had in
 // memory (SPEC 7.3: "boot = max(stored + 1, Unix seconds at start)").
 func (n *node) start() {
-	n.disk.boot = max(n.disk.boot+1, messages.Boot(n.world.now.Unix()))
+	n.disk.boot = max(n.disk.boot+1, messages.Boot(n.world.now().Unix()))
 	n.process = newProcess(n)
 	n.process.start()
 }
@@ -72,6 +72,7 @@ func (n *node) start() {
 func (n *node) stop() {
 	if n.process != nil {
 		n.process.stopped = true
+		n.process.tree.Halt()
 		n.process = nil
 	}
 }

@@ -14,21 +14,21 @@ func (p *process) spawnPair(pair channel.Pair) {
 	if p.pairs[pair] != nil {
 		return
 	}
-	h := &pairHost{process: p, kind: "pair", of: p.world.names.authority(pair.Peer), tick: messages.Tick{}}
-	h.build = func() machine[messages.PeerConnectionMessage, upgrade.Effect] {
-		c := upgrade.New(upgrade.Config{Jitter: p.world.jitter()}, p.savedConnections[pair], p.world.now)
+	h := &PairHost{process: p, kind: "pair", of: p.world.names.authority(pair.Peer), Tick: messages.Tick{}}
+	h.Build = func() Machine[messages.PeerConnectionMessage, upgrade.Effect] {
+		c := upgrade.New(upgrade.Config{Jitter: p.world.jitter()}, p.savedConnections[pair], p.world.now())
 		p.connections[pair] = c
 		return c
 	}
-	h.first = func() []messages.PeerConnectionMessage { return p.pairBegin(pair) }
-	h.perform = func(effect upgrade.Effect) { p.performPair(pair, effect) }
+	h.First = func() []messages.PeerConnectionMessage { return p.pairBegin(pair) }
+	h.Perform = func(effect upgrade.Effect) { p.performPair(pair, effect) }
 	p.pairs[pair] = h
-	h.start()
+	p.tree.SpawnPair(pair, h)
 }
 
 func (p *process) stopPair(pair channel.Pair) {
 	if h := p.pairs[pair]; h != nil {
-		h.stop()
+		h.end()
 	}
 	delete(p.pairs, pair)
 	delete(p.connections, pair)

@@ -40,7 +40,7 @@ func (l *line) expect(path messages.Path) {
 	if !t.expecting.IsZero() {
 		return
 	}
-	since := l.process.world.now
+	since := l.process.world.now()
 	t.expecting = since
 	patience := directSilent
 	if path.Kind == messages.PathRelay || t.rtt == 0 {
@@ -56,7 +56,7 @@ func (l *line) expect(path messages.Path) {
 
 // silent tells once that a path is.
 func (l *line) silent(path messages.Path, t *track) {
-	l.tellPair(messages.PathSilent{Path: path, For: l.process.world.now.Sub(t.expecting)})
+	l.tellPair(messages.PathSilent{Path: path, For: l.process.world.now().Sub(t.expecting)})
 	if path.Kind == messages.PathRelay {
 		l.process.tellRelaysAt(path.Addr, messages.RelayUnanswered{})
 	}
@@ -64,7 +64,7 @@ func (l *line) silent(path messages.Path, t *track) {
 
 // hear notes a valid datagram on a path.
 func (l *line) hear(via messages.Path) {
-	now := l.process.world.now
+	now := l.process.world.now()
 	t := l.track(via)
 	if !t.expecting.IsZero() {
 		t.rtt = now.Sub(t.expecting)
@@ -102,10 +102,10 @@ func (l *line) follow(via messages.Path) {
 	if heard := l.track(*old).heard; heard.After(last) {
 		last = heard
 	}
-	if old.Kind != messages.PathRelay || l.process.world.now.Sub(last) < wait {
+	if old.Kind != messages.PathRelay || l.process.world.now().Sub(last) < wait {
 		return
 	}
-	*old, l.setAt = via, l.process.world.now
+	*old, l.setAt = via, l.process.world.now()
 	l.heardAgain(via)
 }
 
@@ -122,7 +122,7 @@ func (l *line) setPaths(first, second messages.Path) {
 	if second == first {
 		second = messages.Path{}
 	}
-	l.path, l.second, l.setAt = first, second, l.process.world.now
+	l.path, l.second, l.setAt = first, second, l.process.world.now()
 }
 
 // repeat sends the last thing again: it draws an answer at once (SPEC 10.7).
@@ -148,7 +148,7 @@ func (l *line) stayWarm() {
 
 // lookForDeath ends a line on which nothing was heard for 90 s.
 func (l *line) lookForDeath() {
-	if left := l.heard.Add(deadAfter).Sub(l.process.world.now); left > 0 {
+	if left := l.heard.Add(deadAfter).Sub(l.process.world.now()); left > 0 {
 		l.after(left, l.lookForDeath)
 		return
 	}
@@ -160,7 +160,7 @@ func (l *line) probe(id messages.ProbeID, to messages.Path, size int) {
 	if !l.keyed {
 		return
 	}
-	l.probes[id] = l.process.world.now
+	l.probes[id] = l.process.world.now()
 	l.sendOn(to, probe{id, size})
 }
 
@@ -170,7 +170,7 @@ func (l *line) probeAnswered(e probeAnswer, via messages.Path) {
 		return
 	}
 	delete(l.probes, e.id)
-	rtt := l.process.world.now.Sub(sent)
+	rtt := l.process.world.now().Sub(sent)
 	l.track(via).rtt = rtt
 	l.tellPair(messages.ProbeAnswered{ID: e.id, From: via.Addr, Observed: e.observed, Size: e.size, RTT: rtt})
 }

@@ -8,24 +8,7 @@ import (
 	"github.com/waymeet/waymeet/rendezvous"
 	"github.com/waymeet/waymeet/rendezvous/channel"
 	"github.com/waymeet/waymeet/rendezvous/discovery"
-	"github.com/waymeet/waymeet/rendezvous/handshake"
-	"github.com/waymeet/waymeet/rendezvous/journal"
-	"github.com/waymeet/waymeet/rendezvous/relay"
 	"github.com/waymeet/waymeet/rendezvous/upgrade"
-)
-
-// The hosts of all kinds of machines.
-type (
-	journalHost   = host[messages.JournalMessage, journal.Effect]
-	syncHost      = host[messages.JournalSyncMessage, journal.SyncEffect]
-	publisherHost = host[messages.PublisherMessage, rendezvous.PublisherEffect]
-	networkHost   = host[messages.NetworkMessage, upgrade.NetworkEffect]
-	managerHost   = host[messages.ChannelManagerMessage, channel.Effect]
-	pairHost      = host[messages.PeerConnectionMessage, upgrade.Effect]
-	shakerHost    = host[messages.HandshakerMessage, handshake.Effect]
-	relayHost     = host[messages.RelayClientMessage, relay.ClientEffect]
-	inviterHost   = host[messages.InviterMessage, discovery.InviterEffect]
-	joinerHost    = host[messages.JoinerMessage, discovery.JoinerEffect]
 )
 
 // process is a running node: its machines, and outside of them all that they
@@ -35,12 +18,13 @@ type process struct {
 	socket  netip.AddrPort
 	begun   time.Time
 	stopped bool
+	tree    Tree
 
 	contexts map[messages.ContextID]*contextHosts
-	network  *networkHost
-	manager  *managerHost
-	inviter  *inviterHost
-	pairs    map[channel.Pair]*pairHost
+	network  *NetworkHost
+	manager  *ManagerHost
+	inviter  *InviterHost
+	pairs    map[channel.Pair]*PairHost
 	uses     []*relayUse
 	joins    []*join
 	// managed and connections are the machines themselves, to be looked at.
@@ -57,10 +41,12 @@ type process struct {
 	lines       []*line
 	sessions    []*session
 	claims      []*claim
-	// last numbers key indexes, sync sessions, and attempts under tickets.
+	// last numbers key indexes, sync sessions, attempts under tickets, and uses
+	// of relays.
 	lastIndex   messages.KeyIndex
 	lastSession messages.SyncSession
 	lastTry     uint64
+	lastUse     uint64
 
 	// What machines have saved and read back, and what they last said.
 	savedPairs       map[channel.Pair]channel.Saved
@@ -81,9 +67,9 @@ type process struct {
 // contextHosts are the machines of one context; they live and die together
 // (rest_for_one).
 type contextHosts struct {
-	store     *journalHost
-	sync      *syncHost
-	publisher *publisherHost
+	store     *JournalHost
+	sync      *SyncHost
+	publisher *PublisherHost
 }
 
 // wait is somebody who waits for something to become true.
@@ -94,10 +80,10 @@ type wait struct {
 
 func newProcess(n *node) *process {
 	p := &process{
-		node: n, socket: netip.AddrPortFrom(n.address(), nodePort), begun: n.world.now,
+		node: n, socket: netip.AddrPortFrom(n.address(), nodePort), begun: n.world.now(),
 
 		contexts:    map[messages.ContextID]*contextHosts{},
-		pairs:       map[channel.Pair]*pairHost{},
+		pairs:       map[channel.Pair]*PairHost{},
 		connections: map[channel.Pair]*upgrade.Connection{},
 
 		views:       map[messages.ContextID]*rendezvous.View{},
@@ -122,15 +108,31 @@ func newProcess(n *node) *process {
 	return p
 }
 
-// start starts the machines in the order of the tree.
+// start starts the machines that every node has, and those of the contexts on
+// its disk.
 func (p *process) start() {
+	for _, database := range p.disk.journals {
+		database.founded = false
+	}
+	p.tree = p.world.stage.Tree(p.name)
+	p.tree.Start(Machines{
+		Network: p.network, Manager: p.manager, Inviter: p.inviter,
+		KeepContexts: p.keepContexts, KeepRelays: p.keepRelays,
+	})
+}
+
+// keepContexts spawns the machines of every context whose journal is here.
+func (p *process) keepContexts() {
 	for _, cx := range sortedKeys(p.disk.journals, messages.ContextID.Compare) {
-		p.disk.journals[cx].founded = false
 		p.spawnContext(cx)
 	}
-	p.network.start()
-	p.manager.start()
-	p.inviter.start()
+}
+
+// keepRelays spawns the client of every relay that is used.
+func (p *process) keepRelays() {
+	for _, use := range p.uses {
+		p.tree.SpawnRelay(use.name, use.client)
+	}
 }
 
 // after does something later, if the process still runs.
@@ -165,8 +167,8 @@ func (p *process) changed() {
 }
 
 // machines are all that run, in a fixed order.
-func (p *process) machines() []actor {
-	all := []actor{p.network, p.manager, p.inviter}
+func (p *process) machines() []mortal {
+	all := []mortal{p.network, p.manager, p.inviter}
 	for _, cx := range sortedKeys(p.contexts, messages.ContextID.Compare) {
 		hosts := p.contexts[cx]
 		all = append(all, hosts.store, hosts.sync, hosts.publisher)

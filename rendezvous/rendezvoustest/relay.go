@@ -170,7 +170,7 @@ func (r *relayServer) after(wait time.Duration, do func()) {
 }
 
 func (r *relayServer) step(message messages.RelayForwarderMessage) {
-	for _, effect := range r.forwarder.Step(r.world.now, message) {
+	for _, effect := range r.forwarder.Step(r.world.now(), message) {
 		switch e := effect.(type) {
 		case relay.Answer:
 			if c := r.clients[e.Client]; c != nil {
@@ -196,7 +196,7 @@ func (r *relayServer) step(message messages.RelayForwarderMessage) {
 		return
 	}
 	r.armed = due
-	r.after(due.Sub(r.world.now), func() {
+	r.after(due.Sub(r.world.now()), func() {
 		if r.armed.Equal(due) {
 			r.armed = time.Time{}
 			r.step(messages.Tick{})

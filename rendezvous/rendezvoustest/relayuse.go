@@ -24,8 +24,9 @@ type relayKey struct {
 type relayUse struct {
 	process *process
 	key     relayKey
+	name    string // of its place in the tree
 	addr    netip.AddrPort
-	client  *relayHost
+	client  *RelayHost
 	// nonce names the control handshake that was begun last; hash and index
 	// are there when it is complete.
 	nonce, hash [32]byte
@@ -70,17 +71,19 @@ func (p *process) useRelay(key relayKey) *relayUse {
 			return use
 		}
 	}
-	use := &relayUse{process: p, key: key}
+	p.lastUse++
+	use := &relayUse{process: p, key: key, name: fmt.Sprintf("use-%d", p.lastUse)}
 	use.addr, _ = key.url.AddrPort()
-	use.client = &relayHost{
-		process: p, kind: "relay", of: p.useName(key), tick: messages.Tick{},
-		first: use.wishes, perform: use.perform,
+	use.client = &RelayHost{
+		process: p, kind: "relay", of: p.useName(key), Tick: messages.Tick{},
+		First: use.wishes, Perform: use.perform,
+		Last: func() []messages.RelayClientMessage { return []messages.RelayClientMessage{messages.RelayLeave{}} },
 	}
-	use.client.build = func() machine[messages.RelayClientMessage, relay.ClientEffect] {
+	use.client.Build = func() Machine[messages.RelayClientMessage, relay.ClientEffect] {
 		return relay.NewClient(relay.ClientConfig{Random: p.world.jitter()})
 	}
 	p.uses = append(p.uses, use)
-	use.client.start()
+	p.tree.SpawnRelay(use.name, use.client)
 	return use
 }
 
@@ -130,8 +133,7 @@ func (p *process) leaveRelays(scope relayScope) {
 		if use.key.scope != scope {
 			return false
 		}
-		use.client.step(messages.RelayLeave{})
-		use.client.stop()
+		use.client.end()
 		return true
 	})
 }

@@ -144,7 +144,7 @@ func (p *process) pathWith(pair channel.Pair) []string {
 		parts = append(parts, fmt.Sprintf("attempts %s in cycle %d", status.Attempts.Status(), status.Cycles))
 	}
 	spent := p.views[pair.Context].Ledger.Flow[messages.FlowKey{
-		Peer: pair.Peer, Epoch: p.views[pair.Context].Epoch, Day: messages.MillisOf(p.world.now).Day(),
+		Peer: pair.Peer, Epoch: p.views[pair.Context].Epoch, Day: messages.MillisOf(p.world.now()).Day(),
 	}]
 	return append(parts, fmt.Sprintf("spent %d", spent))
 }

@@ -26,20 +26,15 @@ func (p *process) createContext(cx messages.ContextID, records []messages.Record
 	}
 }
 
-// spawnContext starts store, sync and publisher of a context and registers its
-// slots.
+// spawnContext starts store, sync and publisher of a context, if they do not
+// run, and registers its slots.
 func (p *process) spawnContext(cx messages.ContextID) {
-	hosts := &contextHosts{}
-	p.contexts[cx] = hosts
-	hosts.sync = p.makeSync(cx)
-	hosts.publisher = p.makePublisher(cx)
-	hosts.store = p.makeStore(cx)
-	hosts.store.rest = func() {
-		hosts.sync.start()
-		hosts.publisher.start()
+	hosts := p.contexts[cx]
+	if hosts == nil {
+		hosts = &contextHosts{store: p.makeStore(cx), sync: p.makeSync(cx), publisher: p.makePublisher(cx)}
+		p.contexts[cx] = hosts
 	}
-	hosts.store.start()
-	hosts.store.rest()
+	p.tree.SpawnContext(cx, hosts.store, hosts.sync, hosts.publisher)
 	for _, url := range p.relays {
 		key := relayKey{url, relayScope(cx)}
 		p.registerSlot(key, p.slotKey(key), contextSlot{p, cx})
@@ -48,10 +43,12 @@ func (p *process) spawnContext(cx messages.ContextID) {
 
 // makeStore is the host of a context's journal, its only writer. What a
 // Commit asked for is on disk before anybody hears of it.
-func (p *process) makeStore(cx messages.ContextID) *journalHost {
-	h := &journalHost{process: p, kind: "journal", tick: messages.Tick{}}
-	h.build = func() machine[messages.JournalMessage, journal.Effect] {
+func (p *process) makeStore(cx messages.ContextID) *JournalHost {
+	h := &JournalHost{process: p, kind: "journal", Tick: messages.Tick{}}
+	var pen pen
+	h.Build = func() Machine[messages.JournalMessage, journal.Effect] {
 		database := p.disk.journals[cx]
+		pen = database.takePen()
 		config := journal.Config{
 			Identity: p.identity, Random: p.world.entropy, Limits: journal.Limits{Flow: p.flow},
 			WriteAfter: p.begun.Add(journal.WaitForPeer),
@@ -65,16 +62,30 @@ func (p *process) makeStore(cx messages.ContextID) *journalHost {
 		}
 		return loaded
 	}
-	h.first = func() []messages.JournalMessage { return []messages.JournalMessage{messages.Tick{}} }
-	h.perform = func(effect journal.Effect) { p.performJournal(h, cx, effect) }
+	h.First = func() []messages.JournalMessage { return []messages.JournalMessage{messages.Tick{}} }
+	h.Perform = func(effect journal.Effect) {
+		if e, write := effect.(journal.Write); write {
+			p.writeJournal(h, cx, pen, e)
+			return
+		}
+		p.performJournal(h, cx, effect)
+	}
 	return h
 }
 
-func (p *process) performJournal(h *journalHost, cx messages.ContextID, effect journal.Effect) {
+// writeJournal runs one transaction, whatever becomes of the life, unless a
+// newer one has taken the pen: then nobody waits for it.
+func (p *process) writeJournal(h *JournalHost, cx messages.ContextID, pen pen, e journal.Write) {
+	h.task("write", fsync, func(emit func(messages.JournalMessage)) {
+		if database := p.disk.journals[cx]; database.pen == pen {
+			database.write(e.Records)
+			emit(messages.Written{Batch: e.Batch})
+		}
+	})
+}
+
+func (p *process) performJournal(h *JournalHost, cx messages.ContextID, effect journal.Effect) {
 	switch e := effect.(type) {
-	case journal.Write:
-		p.disk.journals[cx].write(e.Records)
-		h.later(fsync, messages.Written{Batch: e.Batch})
 	case journal.Reply:
 		p.journalReply(cx, e)
 	case journal.Offered:
@@ -83,12 +94,14 @@ func (p *process) performJournal(h *journalHost, cx messages.ContextID, effect j
 		p.views[cx], p.states[cx] = e.View, e.State
 		p.contextChanged(cx)
 	case journal.ReadFacts:
-		read := messages.FactsRead{Session: e.Session, Facts: p.disk.journals[cx].facts(e.Facts)}
-		if e.Session == 0 {
-			h.later(0, read)
-		} else {
-			p.contexts[cx].sync.tell(read)
-		}
+		h.task("read", 0, func(emit func(messages.JournalMessage)) {
+			read := messages.FactsRead{Session: e.Session, Facts: p.disk.journals[cx].facts(e.Facts)}
+			if e.Session == 0 {
+				emit(read)
+			} else {
+				p.contexts[cx].sync.tell(read)
+			}
+		})
 	case journal.Forked:
 		p.event("journal: %s signed two facts with number %d", e.Author.Short(), e.Seq)
 	case journal.ClockAhead:
@@ -200,14 +213,14 @@ func (p *process) allPairs() []channel.Pair {
 }
 
 // makePublisher is the host that keeps the node's descriptor true.
-func (p *process) makePublisher(cx messages.ContextID) *publisherHost {
-	h := &publisherHost{process: p, kind: "publisher", tick: messages.Tick{}}
-	h.build = func() machine[messages.PublisherMessage, rendezvous.PublisherEffect] {
+func (p *process) makePublisher(cx messages.ContextID) *PublisherHost {
+	h := &PublisherHost{process: p, kind: "publisher", Tick: messages.Tick{}}
+	h.Build = func() Machine[messages.PublisherMessage, rendezvous.PublisherEffect] {
 		return rendezvous.NewPublisher(rendezvous.PublisherConfig{
 			Context: cx, Service: p.service, Views: p, Random: p.world.entropy, ExpectRelay: len(p.relays) > 0,
 		})
 	}
-	h.first = func() []messages.PublisherMessage {
+	h.First = func() []messages.PublisherMessage {
 		var first []messages.PublisherMessage
 		if p.endpoints != nil {
 			first = append(first, *p.endpoints)
@@ -217,7 +230,7 @@ func (p *process) makePublisher(cx messages.ContextID) *publisherHost {
 		}
 		return first
 	}
-	h.perform = func(effect rendezvous.PublisherEffect) {
+	h.Perform = func(effect rendezvous.PublisherEffect) {
 		switch e := effect.(type) {
 		case rendezvous.PublishDescriptor:
 			p.commit(cx, e.Commit, ": "+string(e.Reason))

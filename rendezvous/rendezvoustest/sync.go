@@ -17,9 +17,9 @@ type session struct {
 }
 
 // makeSync is the host of a context's sync. Its sessions do not survive it.
-func (p *process) makeSync(cx messages.ContextID) *syncHost {
-	h := &syncHost{process: p, kind: "sync", tick: messages.Tick{}}
-	h.build = func() machine[messages.JournalSyncMessage, journal.SyncEffect] {
+func (p *process) makeSync(cx messages.ContextID) *SyncHost {
+	h := &SyncHost{process: p, kind: "sync", Tick: messages.Tick{}}
+	h.Build = func() Machine[messages.JournalSyncMessage, journal.SyncEffect] {
 		for _, s := range slices.Clone(p.sessions) {
 			if s.context == cx {
 				p.endSession(s.id)
@@ -27,7 +27,7 @@ func (p *process) makeSync(cx messages.ContextID) *syncHost {
 		}
 		return journal.NewSync(journal.SyncConfig{Random: p.world.entropy, Jitter: p.world.jitter()})
 	}
-	h.first = func() []messages.JournalSyncMessage {
+	h.First = func() []messages.JournalSyncMessage {
 		var first []messages.JournalSyncMessage
 		if state, ok := p.states[cx]; ok {
 			first = append(first, state)
@@ -44,11 +44,11 @@ func (p *process) makeSync(cx messages.ContextID) *syncHost {
 		}
 		return first
 	}
-	h.perform = func(effect journal.SyncEffect) { p.performSync(h, cx, effect) }
+	h.Perform = func(effect journal.SyncEffect) { p.performSync(h, cx, effect) }
 	return h
 }
 
-func (p *process) performSync(h *syncHost, cx messages.ContextID, effect journal.SyncEffect) {
+func (p *process) performSync(h *SyncHost, cx messages.ContextID, effect journal.SyncEffect) {
 	switch e := effect.(type) {
 	case journal.OpenSession:
 		p.openSession(h, cx, e)
@@ -76,14 +76,14 @@ func (p *process) performSync(h *syncHost, cx messages.ContextID, effect journal
 }
 
 // openSession opens the stream of a session.
-func (p *process) openSession(h *syncHost, cx messages.ContextID, e journal.OpenSession) {
+func (p *process) openSession(h *SyncHost, cx messages.ContextID, e journal.OpenSession) {
 	l := p.channelLine(e.Channel)
 	if l == nil || l.allowed == nil {
-		h.later(0, messages.SyncOpenFailed{Peer: e.Peer, Channel: e.Channel, Reason: "the channel is gone"})
+		h.later("open", 0, messages.SyncOpenFailed{Peer: e.Peer, Channel: e.Channel, Reason: "the channel is gone"})
 		return
 	}
 	s := p.addSession(cx, l, l.openStream(protocolSync))
-	h.later(0, messages.SyncOpened{Session: s.id, Peer: e.Peer, Channel: e.Channel, Initiator: true})
+	h.later("open", 0, messages.SyncOpened{Session: s.id, Peer: e.Peer, Channel: e.Channel, Initiator: true})
 }
 
 // acceptSession takes a stream that the peer opened.

@@ -2,7 +2,6 @@ package rendezvoustest
 
 import (
 	"encoding/binary"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"time"
@@ -10,16 +9,11 @@ import (
 	"github.com/waymeet/waymeet/messages"
 )
 
-// maxJobs bounds what a World does in one command: machines that wake each
-// other for ever are a mistake, and end the test.
-const maxJobs = 1_000_000
-
 // World is nodes and relays, the wire between them, and the one clock of all.
 // It is not safe for concurrent use.
 type World struct {
-	now    time.Time
-	agenda agenda
-	seed   uint64
+	stage Stage
+	seed  uint64
 	// entropy is what machines get as cryptographic randomness; sources counts
 	// the sources of jitter that were given out.
 	entropy io.Reader
@@ -30,18 +24,20 @@ type World struct {
 	tickets []messages.Ticket
 	names   names
 	log     log
-	chaos   chaos
 }
 
-// New is an empty World. All randomness that its machines get comes from the
-// seed.
-func New(seed uint64) *World {
+// Beginning is when the clock of every World starts.
+var Beginning = time.Date(2026, time.March, 2, 9, 0, 0, 0, time.UTC)
+
+// New is an empty World without supervision, for scripts. All randomness that
+// its machines get comes from the seed.
+func New(seed uint64) *World { return NewOn(&bareStage{now: Beginning}, seed) }
+
+// NewOn is an empty World on a stage.
+func NewOn(stage Stage, seed uint64) *World {
 	var key [32]byte
 	binary.BigEndian.PutUint64(key[:], seed)
-	w := &World{
-		now:  time.Date(2026, time.March, 2, 9, 0, 0, 0, time.UTC),
-		seed: seed, entropy: rand.NewChaCha8(key), names: newNames(),
-	}
+	w := &World{stage: stage, seed: seed, entropy: rand.NewChaCha8(key), names: newNames()}
 	w.wire.world, w.wire.toRelay = w, toRelay
 	w.log.world = w
 	return w
@@ -49,34 +45,21 @@ func New(seed uint64) *World {
 
 // KillAt ends the life of whichever machine takes that step, counted from 1:
 // before a message, so that it is lost, or after one of its effects, so that
-// the others are. Zero kills nobody.
-func (w *World) KillAt(step int) { w.chaos.at = step }
+// the others are. Zero kills nobody. Only of a World without supervision.
+func (w *World) KillAt(step int) { w.stage.(*bareStage).chaos.at = step }
 
 // Takers names the machine that took every step, the first one first: "bob
-// manager".
-func (w *World) Takers() []string { return w.chaos.takers }
+// manager". Only of a World without supervision.
+func (w *World) Takers() []string { return w.stage.(*bareStage).chaos.takers }
+
+func (w *World) now() time.Time { return w.stage.Now() }
 
 // after does something later; what is overdue comes now.
-func (w *World) after(wait time.Duration, do func()) { w.agenda.add(w.now.Add(max(wait, 0)), do) }
+func (w *World) after(wait time.Duration, do func()) { w.stage.After(wait, do) }
 
 // pass lets the time pass, or less if it is enough before. It reports whether
 // it was.
-func (w *World) pass(wait time.Duration, enough func() bool) bool {
-	until := w.now.Add(wait)
-	for range maxJobs {
-		if enough() {
-			return true
-		}
-		next, ok := w.agenda.next(until)
-		if !ok {
-			w.now = until
-			return false
-		}
-		w.now = next.at
-		next.do()
-	}
-	panic(fmt.Sprintf("rendezvoustest: %d jobs in one command: machines wake each other for ever", maxJobs))
-}
+func (w *World) pass(wait time.Duration, enough func() bool) bool { return w.stage.Pass(wait, enough) }
 
 // jitter is a fresh seeded source.
 func (w *World) jitter() *rand.Rand {
