@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/waymeet/waymeet/actors/tree"
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/transport/mux"
 )
@@ -155,7 +156,7 @@ func (a *attempts) end(socket *mux.Socket, id messages.AttemptID) {
 // freeAttempt ends an attempt with all that it holds; what became a channel is
 // no longer an attempt.
 func (n *Node) freeAttempt(id messages.AttemptID) {
-	_ = n.tree().StopChild(atHandshake(id)) // it may have ended by itself
+	_ = n.tree().StopChild(tree.AtHandshake(id)) // it may have ended by itself
 	if line, ok := n.lines.Load().Attempt(id); !ok || line.Record() == nil {
 		n.lines.Load().Free(id)
 	}

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"github.com/waymeet/waymeet/actors/tree"
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/channel"
 	"github.com/waymeet/waymeet/supervision"
@@ -10,28 +11,22 @@ import (
 
 type managerContext = supervision.Context[messages.ChannelManagerMessage]
 
-// managerChild is the ChannelManagerActor. A life begins with what the vault
+// managerActor is the ChannelManagerActor. A life begins with what the vault
 // kept: the saved pairs, the channels that are open, the ways to the peers.
 // Attempts end with the life that began them.
-func (n *Node) managerChild() supervision.Child {
-	return supervision.WorkerSpec[messages.ChannelManagerMessage]{
-		Name: "manager",
-		Sort: managerSort,
-		New: func() supervision.Actor[messages.ChannelManagerMessage] {
-			return supervision.Host[messages.ChannelManagerMessage, channel.Effect]{
-				New: func(*managerContext) (supervision.Machine[messages.ChannelManagerMessage, channel.Effect], error) {
-					n.endOwnAttempts()
-					return channel.NewManager(channel.Config{
-						Self: n.identity.Authority(), Boot: n.boot, Views: &n.views, Service: n.service,
-						Suite: mux.PreferredSuite(), Random: n.jitter(), Saved: n.savedPairs.All(), Live: n.liveChannels(),
-					}), nil
-				},
-				Perform: n.performManager,
-				Tick:    messages.Tick{},
-				First:   n.managerBegin(),
-			}.Actor()
+func (n *Node) managerActor() supervision.Actor[messages.ChannelManagerMessage] {
+	return supervision.Host[messages.ChannelManagerMessage, channel.Effect]{
+		New: func(*managerContext) (supervision.Machine[messages.ChannelManagerMessage, channel.Effect], error) {
+			n.endOwnAttempts()
+			return channel.NewManager(channel.Config{
+				Self: n.identity.Authority(), Boot: n.boot, Views: &n.views, Service: n.service,
+				Suite: mux.PreferredSuite(), Random: n.jitter(), Saved: n.savedPairs.All(), Live: n.liveChannels(),
+			}), nil
 		},
-	}.Child()
+		Perform: n.performManager,
+		Tick:    messages.Tick{},
+		First:   n.managerBegin(),
+	}.Actor()
 }
 
 // managerBegin tells a new life every context, then every way to a peer.
@@ -164,7 +159,7 @@ func closeReason(r messages.ChannelReason) quicx.CloseReason { return closeReaso
 func (n *Node) spawnChannelHandshaker(c *managerContext, e channel.SpawnHandshaker) {
 	id := e.Terms.Attempt
 	n.spawnHandshaker(attemptEntry{terms: e.Terms, datagramKey: e.Terms.HelloKey, owner: managerOwner{n}}, e.Begin)
-	c.Monitor(atHandshake(id), func(down supervision.Down) messages.ChannelManagerMessage {
+	c.Monitor(tree.AtHandshake(id), func(down supervision.Down) messages.ChannelManagerMessage {
 		if down.Reason.Reason.Failure() {
 			return messages.HandshakerDown{Attempt: id, Failure: messages.FailCrashed}
 		}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"sync"
 
+	"github.com/waymeet/waymeet/actors/tree"
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/transport/quicx"
 	"github.com/waymeet/waymeet/transport/vault"
@@ -185,7 +186,7 @@ func (n *Node) ticketLineClosed(l *vault.Line) {
 
 // closeTicketAttempt ends an attempt under a ticket, whatever became of it.
 func (n *Node) closeTicketAttempt(id messages.AttemptID) {
-	_ = n.tree().StopChild(atHandshake(id)) // it may have ended by itself
+	_ = n.tree().StopChild(tree.AtHandshake(id)) // it may have ended by itself
 	if line, ok := n.lines.Load().Attempt(id); ok {
 		line.Close(quicx.CloseDone)
 	}

@@ -29,7 +29,7 @@
 //   - An actor is supervision.Host around a machine. Its New reads back what the
 //     machine must know, First tells it how things stand, Perform does one
 //     effect. Nothing else may change the world.
-//   - Actors tell each other by path (paths.go). A message may be lost with a
+//   - Actors tell each other by path (tree). A message may be lost with a
 //     life: whoever needs an answer asks again, and what is asked carries an id
 //     under which it is done once.
 //   - What must outlive an actor is in Node, outside all of them: databases,
@@ -39,6 +39,6 @@
 //     owns; bytes never pass through an actor.
 //
 // The package may import everything below it: messages, rendezvous, supervision
-// and transport. Start reading at node.go and tree.go, then channelmanager.go
+// and transport. Start reading at node.go and the package tree, then channelmanager.go
 // for what an actor's wiring looks like.
 package actors

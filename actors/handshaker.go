@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 
+	"github.com/waymeet/waymeet/actors/tree"
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/handshake"
 	"github.com/waymeet/waymeet/supervision"
@@ -23,22 +24,17 @@ func (n *Node) spawnHandshaker(entry attemptEntry, begin func(messages.KeyIndex)
 		return
 	}
 	first := begin(index)
-	child := supervision.WorkerSpec[messages.HandshakerMessage]{
-		Name:    handshakeName(id),
-		Sort:    handshakerSort,
-		Restart: supervision.Temporary,
-		New: func() supervision.Actor[messages.HandshakerMessage] {
-			return supervision.Host[messages.HandshakerMessage, handshake.Effect]{
-				New: func(*handshakerContext) (supervision.Machine[messages.HandshakerMessage, handshake.Effect], error) {
-					return &handshake.Handshaker{}, nil
-				},
-				Perform: func(c *handshakerContext, effect handshake.Effect) { n.performHandshake(c, id, effect) },
-				Tick:    messages.Tick{},
-				First:   []messages.HandshakerMessage{first},
-			}.Actor()
-		},
-	}.Child()
-	if err := n.tree().Spawn(atHandshakes, child); err != nil {
+	err := tree.SpawnHandshake(n.tree(), id, func() supervision.Actor[messages.HandshakerMessage] {
+		return supervision.Host[messages.HandshakerMessage, handshake.Effect]{
+			New: func(*handshakerContext) (supervision.Machine[messages.HandshakerMessage, handshake.Effect], error) {
+				return &handshake.Handshaker{}, nil
+			},
+			Perform: func(c *handshakerContext, effect handshake.Effect) { n.performHandshake(c, id, effect) },
+			Tick:    messages.Tick{},
+			First:   []messages.HandshakerMessage{first},
+		}.Actor()
+	})
+	if err != nil {
 		n.attempts.end(n.socket, id)
 		entry.owner.handshakerDown(messages.HandshakerDown{Attempt: id, Failure: messages.FailCrashed})
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/waymeet/waymeet/actors/tree"
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous"
 	"github.com/waymeet/waymeet/rendezvous/channel"
@@ -102,7 +103,7 @@ func (n *Node) invite(ctx context.Context, view *rendezvous.View, direct []messa
 	}
 	answer := n.invites.open(create.Request)
 	defer n.invites.close(create.Request)
-	if err := supervision.Lookup[messages.InviterMessage](n.tree(), atInviter).Tell(create); err != nil {
+	if err := supervision.Lookup[messages.InviterMessage](n.tree(), tree.AtInviter).Tell(create); err != nil {
 		return "", err
 	}
 	result, err := await(ctx, answer)

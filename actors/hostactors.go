@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/waymeet/waymeet/actors/tree"
 	"github.com/waymeet/waymeet/supervision"
 )
 
@@ -68,9 +69,9 @@ func (n *Node) Supervise(child supervision.Child) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.find(child.Name()) >= 0 {
-		return fmt.Errorf("%w: %s", supervision.ErrExists, atHostActor(child.Name()))
+		return fmt.Errorf("%w: %s", supervision.ErrExists, tree.AtHostActor(child.Name()))
 	}
-	err := n.tree().Spawn(atHost, child)
+	err := n.tree().Spawn(tree.AtHost, child)
 	if err != nil && !(errors.Is(err, supervision.ErrStopped) && n.restarting()) {
 		return err
 	}
@@ -94,9 +95,9 @@ func (n *Node) restarting() bool {
 // wait.
 func (n *Node) Dismiss(name string) error {
 	if !n.hostActors.dismiss(name) {
-		return fmt.Errorf("%w: %s", supervision.ErrNoActor, atHostActor(name))
+		return fmt.Errorf("%w: %s", supervision.ErrNoActor, tree.AtHostActor(name))
 	}
-	if err := n.tree().StopChild(atHostActor(name)); !errors.Is(err, supervision.ErrNoActor) {
+	if err := n.tree().StopChild(tree.AtHostActor(name)); !errors.Is(err, supervision.ErrNoActor) {
 		return err
 	}
 	return nil // it was down, and stays so
@@ -104,7 +105,7 @@ func (n *Node) Dismiss(name string) error {
 
 // HostActor is the address of an actor under /host.
 func HostActor[M any](n *Node, name string) supervision.Ref[M] {
-	return supervision.Lookup[M](n.tree(), atHostActor(name))
+	return supervision.Lookup[M](n.tree(), tree.AtHostActor(name))
 }
 
 // Report is all that the node's supervision tree can tell of itself.
@@ -138,7 +139,7 @@ type (
 func (lookAfter) hostKeeperMessage() {}
 func (childGone) hostKeeperMessage() {}
 
-func (n *Node) tellHostKeeper(m hostKeeperMessage) { tell(n, atHostKeeper, m) }
+func (n *Node) tellHostKeeper(m hostKeeperMessage) { tell(n, tree.AtHostKeeper, m) }
 
 func (n *Node) hostKeeperChild() supervision.Child {
 	return supervision.WorkerSpec[hostKeeperMessage]{
@@ -155,7 +156,7 @@ func (k *hostKeeper) Start(c *supervision.Context[hostKeeperMessage]) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, child := range h.children {
-		if err := c.Tree().Spawn(atHost, child.Child); err != nil && !errors.Is(err, supervision.ErrExists) {
+		if err := c.Tree().Spawn(tree.AtHost, child.Child); err != nil && !errors.Is(err, supervision.ErrExists) {
 			return err
 		}
 		k.watch(c, lookAfter{child.Name(), child.number})
@@ -185,7 +186,7 @@ func (*hostKeeper) Stop(*supervision.Context[hostKeeperMessage]) {}
 func (k *hostKeeper) watch(c *supervision.Context[hostKeeperMessage], entry lookAfter) {
 	if !k.watched[entry.number] {
 		k.watched[entry.number] = true
-		c.Monitor(atHostActor(entry.name), func(d supervision.Down) hostKeeperMessage { return childGone{entry.number, d} })
+		c.Monitor(tree.AtHostActor(entry.name), func(d supervision.Down) hostKeeperMessage { return childGone{entry.number, d} })
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"sync"
 
+	"github.com/waymeet/waymeet/actors/tree"
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/discovery"
 	"github.com/waymeet/waymeet/rendezvous/journal"
@@ -13,25 +14,19 @@ import (
 
 type inviterContext = supervision.Context[messages.InviterMessage]
 
-// inviterChild answers for all tickets of the node. A life begins with what
+// inviterActor answers for all tickets of the node. A life begins with what
 // node.db holds of them, so a claim that was stored before a crash gets its
 // answer after it.
-func (n *Node) inviterChild() supervision.Child {
-	return supervision.WorkerSpec[messages.InviterMessage]{
-		Name: "inviter",
-		Sort: inviterSort,
-		New: func() supervision.Actor[messages.InviterMessage] {
-			return supervision.Host[messages.InviterMessage, discovery.InviterEffect]{
-				New: func(*inviterContext) (supervision.Machine[messages.InviterMessage, discovery.InviterEffect], error) {
-					n.endTicketAttempts()
-					return discovery.NewInviter(discovery.InviterConfig{Key: n.identity.Public()}), nil
-				},
-				Perform: n.performInviter,
-				Tick:    messages.Tick{},
-				First:   []messages.InviterMessage{n.storedTickets()},
-			}.Actor()
+func (n *Node) inviterActor() supervision.Actor[messages.InviterMessage] {
+	return supervision.Host[messages.InviterMessage, discovery.InviterEffect]{
+		New: func(*inviterContext) (supervision.Machine[messages.InviterMessage, discovery.InviterEffect], error) {
+			n.endTicketAttempts()
+			return discovery.NewInviter(discovery.InviterConfig{Key: n.identity.Public()}), nil
 		},
-	}.Child()
+		Perform: n.performInviter,
+		Tick:    messages.Tick{},
+		First:   []messages.InviterMessage{n.storedTickets()},
+	}.Actor()
 }
 
 // endTicketAttempts frees the inbound attempts of an earlier life.
@@ -84,7 +79,7 @@ func (n *Node) performClaim(c *inviterContext, effect discovery.InviterEffect) {
 				terms.ReceiveIndex = index
 				return messages.AnswerHandshake{Terms: terms, Hello: e.Hello}
 			})
-		c.Monitor(atHandshake(id), func(down supervision.Down) messages.InviterMessage {
+		c.Monitor(tree.AtHandshake(id), func(down supervision.Down) messages.InviterMessage {
 			if down.Reason.Reason.Failure() {
 				return messages.HandshakerDown{Attempt: id, Failure: messages.FailCrashed}
 			}

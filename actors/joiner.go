@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/waymeet/waymeet/actors/tree"
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/channel"
 	"github.com/waymeet/waymeet/rendezvous/discovery"
@@ -35,7 +36,7 @@ type join struct {
 	gone bool
 }
 
-func (n *Node) atJoin(j *join) string { return atJoins + "/" + j.name }
+func (n *Node) atJoin(j *join) string { return tree.AtJoin(j.name) }
 
 // begin enters a join; it refuses a second one with the same ticket.
 func (t *joins) begin(ticket messages.Ticket) (*join, bool) {
@@ -64,26 +65,20 @@ func joinWithin(ctx context.Context) time.Duration {
 	return left - min(left/10, time.Second)
 }
 
-// spawnJoin starts the actor of one join. It is temporary: a join that dies
-// has failed, and may be tried again with the same ticket.
+// spawnJoin starts the actor of one join.
 func (n *Node) spawnJoin(j *join, within time.Duration) error {
-	return n.tree().Spawn(atJoins, supervision.WorkerSpec[messages.JoinerMessage]{
-		Name:    j.name,
-		Sort:    joinerSort,
-		Restart: supervision.Temporary,
-		New: func() supervision.Actor[messages.JoinerMessage] {
-			return supervision.Host[messages.JoinerMessage, discovery.JoinerEffect]{
-				New: func(*joinerContext) (supervision.Machine[messages.JoinerMessage, discovery.JoinerEffect], error) {
-					return discovery.NewJoiner(discovery.JoinerConfig{
-						Identity: n.identity, Suite: mux.PreferredSuite(), Random: n.jitter(),
-					}), nil
-				},
-				Perform: func(c *joinerContext, effect discovery.JoinerEffect) { n.performJoin(c, j, effect) },
-				Tick:    messages.Tick{},
-				First:   []messages.JoinerMessage{messages.BeginJoin{Ticket: j.ticket, Within: within}},
-			}.Actor()
-		},
-	}.Child())
+	return tree.SpawnJoin(n.tree(), j.name, func() supervision.Actor[messages.JoinerMessage] {
+		return supervision.Host[messages.JoinerMessage, discovery.JoinerEffect]{
+			New: func(*joinerContext) (supervision.Machine[messages.JoinerMessage, discovery.JoinerEffect], error) {
+				return discovery.NewJoiner(discovery.JoinerConfig{
+					Identity: n.identity, Suite: mux.PreferredSuite(), Random: n.jitter(),
+				}), nil
+			},
+			Perform: func(c *joinerContext, effect discovery.JoinerEffect) { n.performJoin(c, j, effect) },
+			Tick:    messages.Tick{},
+			First:   []messages.JoinerMessage{messages.BeginJoin{Ticket: j.ticket, Within: within}},
+		}.Actor()
+	})
 }
 
 func (n *Node) performJoin(c *joinerContext, j *join, effect discovery.JoinerEffect) {
@@ -185,7 +180,7 @@ func (n *Node) startJoinHandshake(c *joinerContext, j *join, e discovery.StartIn
 			terms.ReceiveIndex = index
 			return messages.InitiateHandshake{Terms: terms}
 		})
-	c.Monitor(atHandshake(id), func(down supervision.Down) messages.JoinerMessage {
+	c.Monitor(tree.AtHandshake(id), func(down supervision.Down) messages.JoinerMessage {
 		if down.Reason.Reason.Failure() {
 			return messages.HandshakerDown{Attempt: id, Failure: messages.FailCrashed}
 		}

@@ -28,25 +28,19 @@ const (
 	stunResolve = 5 * time.Second
 )
 
-// networkChild is the NetworkActor. The generation and what others observed
+// networkActor is the NetworkActor. The generation and what others observed
 // are read back in every life; the interfaces are looked at anew.
-func (n *Node) networkChild() supervision.Child {
-	return supervision.WorkerSpec[messages.NetworkMessage]{
-		Name: "generations",
-		Sort: networkSort,
-		New: func() supervision.Actor[messages.NetworkMessage] {
-			return supervision.Host[messages.NetworkMessage, upgrade.NetworkEffect]{
-				New: func(c *networkContext) (supervision.Machine[messages.NetworkMessage, upgrade.NetworkEffect], error) {
-					c.Task("watch", n.watchNetwork)
-					saved, _ := n.savedNetwork.Load(struct{}{})
-					return upgrade.NewNetwork(saved), nil
-				},
-				Perform: n.performNetwork,
-				Tick:    messages.Tick{},
-				First:   []messages.NetworkMessage{messages.SocketBound{Addr: n.socket.LocalAddr()}},
-			}.Actor()
+func (n *Node) networkActor() supervision.Actor[messages.NetworkMessage] {
+	return supervision.Host[messages.NetworkMessage, upgrade.NetworkEffect]{
+		New: func(c *networkContext) (supervision.Machine[messages.NetworkMessage, upgrade.NetworkEffect], error) {
+			c.Task("watch", n.watchNetwork)
+			saved, _ := n.savedNetwork.Load(struct{}{})
+			return upgrade.NewNetwork(saved), nil
 		},
-	}.Child()
+		Perform: n.performNetwork,
+		Tick:    messages.Tick{},
+		First:   []messages.NetworkMessage{messages.SocketBound{Addr: n.socket.LocalAddr()}},
+	}.Actor()
 }
 
 // watchNetwork tells the machine of the interfaces. A network that cannot be

@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 
+	"github.com/waymeet/waymeet/actors/tree"
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/channel"
 	"github.com/waymeet/waymeet/rendezvous/upgrade"
@@ -21,26 +22,22 @@ const frameCoordination byte = 2
 // budgets, generations and times are read back in every life and never
 // refilled.
 func (n *Node) spawnPair(pair channel.Pair) {
-	_ = n.tree().Spawn(atPairs, supervision.WorkerSpec[messages.PeerConnectionMessage]{
-		Name: pairName(pair),
-		Sort: pairSort,
-		New: func() supervision.Actor[messages.PeerConnectionMessage] {
-			return supervision.Host[messages.PeerConnectionMessage, upgrade.Effect]{
-				New: func(c *pairContext) (supervision.Machine[messages.PeerConnectionMessage, upgrade.Effect], error) {
-					saved, _ := n.savedConnections.Load(pair)
-					return upgrade.New(upgrade.Config{FullSize: mux.PacketSize, Jitter: n.jitter()}, saved, c.Now()), nil
-				},
-				Perform: func(c *pairContext, effect upgrade.Effect) { n.performPair(c, pair, effect) },
-				Tick:    messages.Tick{},
-				First:   n.pairBegin(pair),
-			}.Actor()
-		},
-	}.Child()) // ErrExists: it runs already
+	_ = tree.SpawnPair(n.tree(), pair, func() supervision.Actor[messages.PeerConnectionMessage] {
+		return supervision.Host[messages.PeerConnectionMessage, upgrade.Effect]{
+			New: func(c *pairContext) (supervision.Machine[messages.PeerConnectionMessage, upgrade.Effect], error) {
+				saved, _ := n.savedConnections.Load(pair)
+				return upgrade.New(upgrade.Config{FullSize: mux.PacketSize, Jitter: n.jitter()}, saved, c.Now()), nil
+			},
+			Perform: func(c *pairContext, effect upgrade.Effect) { n.performPair(c, pair, effect) },
+			Tick:    messages.Tick{},
+			First:   n.pairBegin(pair),
+		}.Actor()
+	}) // ErrExists: it runs already
 }
 
 // stopPair ends the actor of a pair and forgets what was kept for it.
 func (n *Node) stopPair(pair channel.Pair) {
-	_ = n.tree().StopChild(atPair(pair))
+	_ = n.tree().StopChild(tree.AtPair(pair))
 	n.endPairDials(pair)
 	n.reach.Delete(pair)
 	n.noChannel.Delete(pair)

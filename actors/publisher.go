@@ -11,26 +11,20 @@ import (
 
 type publisherContext = supervision.Context[messages.PublisherMessage]
 
-// publisherChild keeps the node's own descriptor in a context true. All that
+// publisherActor keeps the node's own descriptor in a context true. All that
 // it must know is in the journal, or told at the start of a life.
-func (n *Node) publisherChild(cx messages.ContextID) supervision.Child {
-	return supervision.WorkerSpec[messages.PublisherMessage]{
-		Name: "publisher",
-		Sort: publisherSort,
-		New: func() supervision.Actor[messages.PublisherMessage] {
-			return supervision.Host[messages.PublisherMessage, rendezvous.PublisherEffect]{
-				New: func(*publisherContext) (supervision.Machine[messages.PublisherMessage, rendezvous.PublisherEffect], error) {
-					return rendezvous.NewPublisher(rendezvous.PublisherConfig{
-						Context: cx, Service: n.service, Views: &n.views, Random: rand.Reader,
-						Nickname: n.config.Nickname, ExpectRelay: len(n.config.Relays) > 0,
-					}), nil
-				},
-				Perform: func(_ *publisherContext, effect rendezvous.PublisherEffect) { n.performPublisher(cx, effect) },
-				Tick:    messages.Tick{},
-				First:   n.publisherBegin(cx),
-			}.Actor()
+func (n *Node) publisherActor(cx messages.ContextID) supervision.Actor[messages.PublisherMessage] {
+	return supervision.Host[messages.PublisherMessage, rendezvous.PublisherEffect]{
+		New: func(*publisherContext) (supervision.Machine[messages.PublisherMessage, rendezvous.PublisherEffect], error) {
+			return rendezvous.NewPublisher(rendezvous.PublisherConfig{
+				Context: cx, Service: n.service, Views: &n.views, Random: rand.Reader,
+				Nickname: n.config.Nickname, ExpectRelay: len(n.config.Relays) > 0,
+			}), nil
 		},
-	}.Child()
+		Perform: func(_ *publisherContext, effect rendezvous.PublisherEffect) { n.performPublisher(cx, effect) },
+		Tick:    messages.Tick{},
+		First:   n.publisherBegin(cx),
+	}.Actor()
 }
 
 // publisherBegin is what a life begins with: the direct endpoints, and the

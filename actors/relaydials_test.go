@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/waymeet/waymeet/actors/tree"
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/transport/memory"
 	"github.com/waymeet/waymeet/transport/mux"
@@ -106,7 +107,7 @@ func (n *Node) held(scope relayScope, told sessionWatcher) []heldDial {
 // clients are the relay clients that run.
 func clients(n *Node) (running int) {
 	for _, actor := range n.tree().Inspect() {
-		if strings.HasPrefix(actor.Path, atRelays+"/") {
+		if strings.HasPrefix(actor.Path, tree.AtRelays+"/") {
 			running++
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"sync"
 
+	"github.com/waymeet/waymeet/actors/tree"
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/relay"
 	"github.com/waymeet/waymeet/supervision"
@@ -140,7 +141,7 @@ func (n *Node) leaveRelays(scope relayScope) {
 // leaveRelay ends one use of a relay; relays is locked.
 func (n *Node) leaveRelay(use *relayUse) {
 	delete(n.relays.uses, use.key)
-	_ = n.tree().StopChild(atRelays + "/" + use.name) // it may have been given up
+	_ = n.tree().StopChild(tree.AtRelay(use.name)) // it may have been given up
 }
 
 // leaveUnused ends the use of a relay of which nothing is wanted any more.
@@ -159,7 +160,7 @@ func (u *relayUse) unused() bool {
 }
 
 func (n *Node) tellRelay(use *relayUse, message messages.RelayClientMessage) {
-	tell(n, atRelays+"/"+use.name, message)
+	tell(n, tree.AtRelay(use.name), message)
 }
 
 // relayControl hands a control datagram to the use that it is for.
@@ -254,27 +255,23 @@ type relayContext = supervision.Context[messages.RelayClientMessage]
 // spawnRelay starts the actor of one use of a relay. In every life it asks
 // again for what is registered and for the sessions that are still wanted.
 func (n *Node) spawnRelay(use *relayUse) error {
-	err := n.tree().Spawn(atRelays, supervision.WorkerSpec[messages.RelayClientMessage]{
-		Name: use.name,
-		Sort: relaySort,
-		New: func() supervision.Actor[messages.RelayClientMessage] {
-			return supervision.Host[messages.RelayClientMessage, relay.ClientEffect]{
-				New: func(c *relayContext) (supervision.Machine[messages.RelayClientMessage, relay.ClientEffect], error) {
-					if !use.address().IsValid() {
-						c.Task("resolve", func(ctx context.Context, emit func(messages.RelayClientMessage)) {
-							n.resolveRelay(ctx, use)
-							emit(messages.RelayNetworkChanged{})
-						})
-					}
-					return relay.NewClient(relay.ClientConfig{Random: n.jitter()}), nil
-				},
-				Perform: func(_ *relayContext, effect relay.ClientEffect) { n.performRelay(use, effect) },
-				Tick:    messages.Tick{},
-				First:   use.wishes(),
-				Last:    []messages.RelayClientMessage{messages.RelayLeave{}},
-			}.Actor()
-		},
-	}.Child())
+	err := tree.SpawnRelay(n.tree(), use.name, func() supervision.Actor[messages.RelayClientMessage] {
+		return supervision.Host[messages.RelayClientMessage, relay.ClientEffect]{
+			New: func(c *relayContext) (supervision.Machine[messages.RelayClientMessage, relay.ClientEffect], error) {
+				if !use.address().IsValid() {
+					c.Task("resolve", func(ctx context.Context, emit func(messages.RelayClientMessage)) {
+						n.resolveRelay(ctx, use)
+						emit(messages.RelayNetworkChanged{})
+					})
+				}
+				return relay.NewClient(relay.ClientConfig{Random: n.jitter()}), nil
+			},
+			Perform: func(_ *relayContext, effect relay.ClientEffect) { n.performRelay(use, effect) },
+			Tick:    messages.Tick{},
+			First:   use.wishes(),
+			Last:    []messages.RelayClientMessage{messages.RelayLeave{}},
+		}.Actor()
+	})
 	if errors.Is(err, supervision.ErrExists) {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"net"
 	"sync/atomic"
 
+	"github.com/waymeet/waymeet/actors/tree"
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/relay"
 	"github.com/waymeet/waymeet/supervision"
@@ -68,7 +69,7 @@ func StartRelay(config RelayConfig) (*Relay, error) {
 	}
 	r.server = server
 	tree, err := supervision.Start(supervision.Config{Logger: config.Logger}, supervision.SupervisorSpec{
-		Children: []supervision.Child{r.forwarderChild()},
+		Children: []supervision.Child{tree.Forwarder(r.forwarderActor)},
 	})
 	if err != nil {
 		close(ready)
@@ -82,25 +83,19 @@ func StartRelay(config RelayConfig) (*Relay, error) {
 	return r, nil
 }
 
-func (r *Relay) forwarderChild() supervision.Child {
-	return supervision.WorkerSpec[messages.RelayForwarderMessage]{
-		Name: "forwarder",
-		Sort: forwarderSort,
-		New: func() supervision.Actor[messages.RelayForwarderMessage] {
-			return supervision.Host[messages.RelayForwarderMessage, relay.ForwarderEffect]{
-				New: func(*forwarderContext) (supervision.Machine[messages.RelayForwarderMessage, relay.ForwarderEffect], error) {
-					return r.forwarder, nil
-				},
-				Perform: func(_ *forwarderContext, effect relay.ForwarderEffect) {
-					r.perform(effect)
-					counts := r.forwarder.Counts()
-					r.counts.Store(&counts)
-				},
-				Tick: messages.Tick{},
-				Last: []messages.RelayForwarderMessage{messages.RelayDrain{}},
-			}.Actor()
+func (r *Relay) forwarderActor() supervision.Actor[messages.RelayForwarderMessage] {
+	return supervision.Host[messages.RelayForwarderMessage, relay.ForwarderEffect]{
+		New: func(*forwarderContext) (supervision.Machine[messages.RelayForwarderMessage, relay.ForwarderEffect], error) {
+			return r.forwarder, nil
 		},
-	}.Child()
+		Perform: func(_ *forwarderContext, effect relay.ForwarderEffect) {
+			r.perform(effect)
+			counts := r.forwarder.Counts()
+			r.counts.Store(&counts)
+		},
+		Tick: messages.Tick{},
+		Last: []messages.RelayForwarderMessage{messages.RelayDrain{}},
+	}.Actor()
 }
 
 func (r *Relay) perform(effect relay.ForwarderEffect) {

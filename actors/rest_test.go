@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waymeet/waymeet/actors/tree"
 	"github.com/waymeet/waymeet/messages"
 )
 
@@ -84,7 +85,7 @@ func TestRestartedFounderRegistersAtItsRelays(t *testing.T) {
 	again.Kill("/network/relays")
 	eventually(t, "the relays' clients run again", func() bool {
 		return slices.ContainsFunc(again.Status().Actors, func(a messages.ActorStatus) bool {
-			return strings.HasPrefix(a.Path, atRelays+"/") && a.Incarnation != 0
+			return strings.HasPrefix(a.Path, tree.AtRelays+"/") && a.Incarnation != 0
 		})
 	})
 }
@@ -130,12 +131,12 @@ func TestInviteOutlivesTheInviter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.KillNext(atInviter, 1) // after the first effect: the ticket is half made
+	n.KillNext(tree.AtInviter, 1) // after the first effect: the ticket is half made
 	if _, err := n.Invite(ctx, cx, 0); err != nil {
 		t.Fatal(err)
 	}
 	for _, actor := range n.Status().Actors {
-		if actor.Path == atInviter && actor.Restarts != 1 {
+		if actor.Path == tree.AtInviter && actor.Restarts != 1 {
 			t.Errorf("the inviter was restarted %d times, want once: it was not killed meanwhile", actor.Restarts)
 		}
 	}
@@ -171,7 +172,7 @@ func TestHoldRelayHoldsWhoComesLater(t *testing.T) {
 	for _, n := range []*Node{inviter, joiner} {
 		eventually(t, "held", func() bool { return held(n) })
 		n.HoldRelay(false)
-		n.Kill(atPairs + "/*")
+		n.Kill(tree.AtPairs + "/*")
 		eventually(t, "let go", func() bool { return !held(n) })
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/waymeet/waymeet/actors/tree"
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/channel"
 	"github.com/waymeet/waymeet/rendezvous/journal"
@@ -98,7 +99,7 @@ func (n *Node) readSession(s *syncSession) {
 // tellSyncPatiently waits while the mailbox is full: the stream's flow control
 // then holds the peer back. False: the session is over.
 func (n *Node) tellSyncPatiently(s *syncSession, m messages.JournalSyncMessage) bool {
-	ref := supervision.Lookup[messages.JournalSyncMessage](n.tree(), atSync(s.context))
+	ref := supervision.Lookup[messages.JournalSyncMessage](n.tree(), tree.AtSync(s.context))
 	for n.sessions.has(s.id) {
 		err := ref.Tell(m)
 		if err == nil {

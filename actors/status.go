@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"time"
 
+	"github.com/waymeet/waymeet/actors/tree"
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/channel"
 	"github.com/waymeet/waymeet/supervision"
@@ -44,11 +45,11 @@ func (n *Node) Actors() []messages.ActorStatus {
 	actors := actorStatuses(n.tree())
 	pairs := make(map[string]channel.Pair)
 	for _, pair := range n.pairs() {
-		pairs[atPair(pair)] = pair
+		pairs[tree.AtPair(pair)] = pair
 	}
 	for i := range actors {
 		actor := &actors[i]
-		if actor.Path == atNetwork {
+		if actor.Path == tree.AtNetwork {
 			actor.NetworkGeneration = n.networkGeneration()
 		}
 		if pair, ok := pairs[actor.Path]; ok {

@@ -15,39 +15,33 @@ import (
 
 type storeContext = supervision.Context[messages.JournalMessage]
 
-// storeChild is a context's only writer. The database is open outside it; in
+// storeActor is a context's only writer. The database is open outside it; in
 // every life the machine is loaded from it again. A life begins by taking the
 // pen from the one before: a transaction of a dead life ends before the load,
 // or never begins, so the node cannot sign two facts with one number.
-func (n *Node) storeChild(cx messages.ContextID) supervision.Child {
-	return supervision.WorkerSpec[messages.JournalMessage]{
-		Name: "store",
-		Sort: storeSort,
-		New: func() supervision.Actor[messages.JournalMessage] {
-			var writer *store.Writer
-			return supervision.Host[messages.JournalMessage, journal.Effect]{
-				New: func(*storeContext) (supervision.Machine[messages.JournalMessage, journal.Effect], error) {
-					database, ok := n.databases.find(cx)
-					if !ok {
-						return nil, fmt.Errorf("the journal of %s is not open", cx.Short())
-					}
-					writer = database.Writer()
-					return journal.Load(journal.Config{
-						Identity: n.identity, Random: rand.Reader, WriteAfter: n.writeAfter(cx),
-					}, writer)
-				},
-				Perform: func(c *storeContext, effect journal.Effect) {
-					if write, ok := effect.(journal.Write); ok {
-						n.writeJournal(c, writer, write)
-						return
-					}
-					n.performJournal(c, cx, effect)
-				},
-				Tick:  messages.Tick{},
-				First: []messages.JournalMessage{messages.Tick{}}, // publishes what the disk says
-			}.Actor()
+func (n *Node) storeActor(cx messages.ContextID) supervision.Actor[messages.JournalMessage] {
+	var writer *store.Writer
+	return supervision.Host[messages.JournalMessage, journal.Effect]{
+		New: func(*storeContext) (supervision.Machine[messages.JournalMessage, journal.Effect], error) {
+			database, ok := n.databases.find(cx)
+			if !ok {
+				return nil, fmt.Errorf("the journal of %s is not open", cx.Short())
+			}
+			writer = database.Writer()
+			return journal.Load(journal.Config{
+				Identity: n.identity, Random: rand.Reader, WriteAfter: n.writeAfter(cx),
+			}, writer)
 		},
-	}.Child()
+		Perform: func(c *storeContext, effect journal.Effect) {
+			if write, ok := effect.(journal.Write); ok {
+				n.writeJournal(c, writer, write)
+				return
+			}
+			n.performJournal(c, cx, effect)
+		},
+		Tick:  messages.Tick{},
+		First: []messages.JournalMessage{messages.Tick{}}, // publishes what the disk says
+	}.Actor()
 }
 
 // writeAfter is from when on this node's chain may grow though no peer was

@@ -12,25 +12,19 @@ import (
 
 type syncContext = supervision.Context[messages.JournalSyncMessage]
 
-// syncChild is the JournalSyncActor of a context. Its sessions are streams
+// syncActor is the JournalSyncActor of a context. Its sessions are streams
 // that it does not survive: a new life ends those of the old one and begins
 // anew from the journal.
-func (n *Node) syncChild(cx messages.ContextID) supervision.Child {
-	return supervision.WorkerSpec[messages.JournalSyncMessage]{
-		Name: "sync",
-		Sort: syncSort,
-		New: func() supervision.Actor[messages.JournalSyncMessage] {
-			n.sessions.closeAll(cx)
-			return supervision.Host[messages.JournalSyncMessage, journal.SyncEffect]{
-				New: func(*syncContext) (supervision.Machine[messages.JournalSyncMessage, journal.SyncEffect], error) {
-					return journal.NewSync(journal.SyncConfig{Random: rand.Reader, Jitter: n.jitter()}), nil
-				},
-				Perform: func(c *syncContext, effect journal.SyncEffect) { n.performSync(c, cx, effect) },
-				Tick:    messages.Tick{},
-				First:   n.syncBegin(cx),
-			}.Actor()
+func (n *Node) syncActor(cx messages.ContextID) supervision.Actor[messages.JournalSyncMessage] {
+	n.sessions.closeAll(cx)
+	return supervision.Host[messages.JournalSyncMessage, journal.SyncEffect]{
+		New: func(*syncContext) (supervision.Machine[messages.JournalSyncMessage, journal.SyncEffect], error) {
+			return journal.NewSync(journal.SyncConfig{Random: rand.Reader, Jitter: n.jitter()}), nil
 		},
-	}.Child()
+		Perform: func(c *syncContext, effect journal.SyncEffect) { n.performSync(c, cx, effect) },
+		Tick:    messages.Tick{},
+		First:   n.syncBegin(cx),
+	}.Actor()
 }
 
 // syncBegin is what a life begins with: what the journal holds, and with whom

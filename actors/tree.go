@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waymeet/waymeet/actors/tree"
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/supervision"
 )
@@ -20,51 +21,27 @@ func (n *Node) treeConfig() supervision.Config {
 	return config
 }
 
-// spec is the tree, as DESIGN draws it. Contexts come first: everything else
-// reads what their journals say.
+// spec is the tree with the node's actors in it.
 func (n *Node) spec() supervision.SupervisorSpec {
-	intensity := n.config.Intensity
-	return supervision.SupervisorSpec{
-		Strategy:  supervision.RestForOne,
-		Intensity: intensity,
-		Children: []supervision.Child{
-			supervision.SupervisorSpec{Name: "contexts", Strategy: supervision.Dynamic, Intensity: intensity}.Child(),
-			n.keeperChild(n.keepContexts),
-			supervision.SupervisorSpec{
-				Name: "network", Strategy: supervision.RestForOne, Intensity: intensity,
-				Children: []supervision.Child{
-					supervision.SupervisorSpec{Name: "relays", Strategy: supervision.Dynamic, Intensity: intensity}.Child(),
-					n.keeperChild(n.keepRelays),
-					n.networkChild(),
-				},
-			}.Child(),
-			supervision.SupervisorSpec{
-				Name: "channels", Strategy: supervision.RestForOne, Intensity: intensity,
-				Children: []supervision.Child{
-					supervision.SupervisorSpec{Name: "pairs", Strategy: supervision.Dynamic, Intensity: intensity}.Child(),
-					supervision.SupervisorSpec{Name: "handshakes", Strategy: supervision.Dynamic, Intensity: intensity}.Child(),
-					n.managerChild(),
-				},
-			}.Child(),
-			supervision.SupervisorSpec{
-				Name: "bootstrap", Strategy: supervision.OneForOne, Intensity: intensity,
-				Children: []supervision.Child{
-					supervision.SupervisorSpec{Name: "joins", Strategy: supervision.Dynamic, Intensity: intensity}.Child(),
-					n.inviterChild(),
-				},
-			}.Child(),
+	return tree.Node{
+		Intensity:    n.config.Intensity,
+		KeepContexts: n.keepContexts, KeepRelays: n.keepRelays,
+		Network: n.networkActor, Manager: n.managerActor, Inviter: n.inviterActor,
+		Host: []supervision.Child{
 			supervision.SupervisorSpec{Name: "host", Strategy: supervision.Dynamic, Intensity: boundless}.Child(),
 			n.hostKeeperChild(),
 		},
-	}
+	}.Spec()
 }
 
 // spawnContext starts the subtree of one context.
 func (n *Node) spawnContext(cx messages.ContextID) error {
-	err := n.tree().Spawn(atContexts, supervision.SupervisorSpec{
-		Name: cx.String(), Strategy: supervision.RestForOne, Intensity: n.config.Intensity,
-		Children: []supervision.Child{n.storeChild(cx), n.syncChild(cx), n.publisherChild(cx)},
-	}.Child())
+	err := tree.Context{
+		Intensity: n.config.Intensity,
+		Store:     func() supervision.Actor[messages.JournalMessage] { return n.storeActor(cx) },
+		Sync:      func() supervision.Actor[messages.JournalSyncMessage] { return n.syncActor(cx) },
+		Publisher: func() supervision.Actor[messages.PublisherMessage] { return n.publisherActor(cx) },
+	}.Spawn(n.tree(), cx)
 	if err != nil && !errors.Is(err, supervision.ErrExists) {
 		return fmt.Errorf("context %s: %w", cx.Short(), err)
 	}
@@ -80,7 +57,7 @@ func (n *Node) treeEvent(event supervision.Event) {
 			Incarnation: uint64(e.Crash.Incarnation), Reason: e.Crash.Text,
 		})
 		n.joinCrashed(e.Crash.Path)
-		if e.Crash.Path == atInviter {
+		if e.Crash.Path == tree.AtInviter {
 			n.invites.answerAll(inviteResult{err: errInviterDied})
 		}
 	case supervision.Started:

@@ -1,4 +1,4 @@
-package actors
+package tree
 
 import (
 	"context"
@@ -62,7 +62,7 @@ func TestEveryMessageHasAClass(t *testing.T) {
 // inbox, then its droppable messages, then those of which the latest wins.
 func checkDocumented(t *testing.T, table classTable) {
 	t.Helper()
-	text, err := os.ReadFile("../docs/supervision.md")
+	text, err := os.ReadFile("../../docs/supervision.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func readInboxes(t *testing.T) map[string]map[string]bool {
 	t.Helper()
 	marker := regexp.MustCompile(`(?m)^func \((\w+)\) (\w+Message)\(\) +\{\}$`)
 	inboxes := make(map[string]map[string]bool)
-	files, err := filepath.Glob("../messages/*.go")
+	files, err := filepath.Glob("../../messages/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}

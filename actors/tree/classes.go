@@ -1,4 +1,4 @@
-package actors
+package tree
 
 import (
 	"strconv"
@@ -85,7 +85,7 @@ func pairSort(m messages.PeerConnectionMessage) supervision.Sort {
 		return latestUnder("network", uint64(m.Network), uint64(m.Candidates))
 	case messages.HoldRelay:
 		return latest("hold")
-	case messages.PathSilent, messages.PathHeard, // the mux tells each once
+	case messages.PathSilent, messages.PathHeard, // the mux tells of what begins once
 		messages.RelayReady, messages.RelayFailed, messages.RelayLost, messages.PathUnanswered,
 		messages.ChannelUp, messages.ChannelDown, messages.Tick:
 	}

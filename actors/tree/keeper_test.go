@@ -1,4 +1,4 @@
-package actors
+package tree
 
 import (
 	"context"
@@ -20,9 +20,8 @@ func TestKeeperStart(t *testing.T) {
 		{errors.Join(nil, fmt.Errorf("%w: /relays is stopping", supervision.ErrStopped)), false},
 		{errors.New("no database"), true},
 	} {
-		n := &Node{}
 		tree, err := supervision.Start(supervision.Config{}, supervision.SupervisorSpec{
-			Children: []supervision.Child{n.keeperChild(func() error { return c.err })},
+			Children: []supervision.Child{keeperChild(func(*supervision.Tree) error { return c.err })},
 		})
 		if (err != nil) != c.fails {
 			t.Errorf("%v: the tree started with %v", c.err, err)
