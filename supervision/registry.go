@@ -146,7 +146,8 @@ func (t *Tree) forget(s *cell, name string, exit *Exit) {
 // remove takes a cell and those below it out of the tree. The path is free
 // before anyone hears the last word. t.mu is held.
 func (t *Tree) remove(c *cell, exit *Exit) {
-	for _, below := range c.children {
+	for _, name := range slices.Sorted(maps.Keys(c.children)) {
+		below := c.children[name]
 		t.remove(below, &Exit{Path: below.path, Incarnation: below.number(), Reason: ReasonShutdown, Detail: c.path + " is gone"})
 	}
 	if c.parent == nil {
