@@ -228,8 +228,9 @@ func (n *Node) tellJoin(id messages.AttemptID, m messages.JoinerMessage) {
 	}
 }
 
-// joinCrashed answers for a join whose actor died: it is not started again.
-func (n *Node) joinCrashed(path string) {
+// joinOver answers for a join whose actor is no more, if it has not answered
+// itself: it is not started again.
+func (n *Node) joinOver(path string) {
 	n.joins.mu.Lock()
 	defer n.joins.mu.Unlock()
 	for hash, j := range n.joins.running {

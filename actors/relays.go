@@ -121,7 +121,8 @@ func (n *Node) registerSlot(key relayKey, slotKey ed25519.PrivateKey, told slotW
 	}
 	slot := messages.SlotOf(messages.PublicKey(slotKey.Public().(ed25519.PublicKey)))
 	use.mu.Lock()
-	use.slots[slot] = slotUse{key: slotKey, told: told}
+	up := use.slots[slot].up // keepers ask for what stands already
+	use.slots[slot] = slotUse{key: slotKey, told: told, up: up}
 	use.mu.Unlock()
 	n.tellRelay(use, messages.RelayRegisterSlot{Slot: slot})
 	return nil

@@ -56,10 +56,9 @@ func (n *Node) treeEvent(event supervision.Event) {
 			Kind: messages.EventActorCrashed, Actor: e.Crash.Path,
 			Incarnation: uint64(e.Crash.Incarnation), Reason: e.Crash.Text,
 		})
-		n.joinCrashed(e.Crash.Path)
-		if e.Crash.Path == tree.AtInviter {
-			n.invites.answerAll(inviteResult{err: errInviterDied})
-		}
+		n.lifeOver(e.Crash.Path)
+	case supervision.Stopped:
+		n.lifeOver(e.Exit.Path) // its supervisor began anew
 	case supervision.Started:
 		if e.Restarts > 0 {
 			n.publish(messages.Event{
@@ -101,4 +100,13 @@ func stuckReason(e supervision.Stuck) string {
 		reason += ", it runs " + strings.Join(e.Tasks, ", ")
 	}
 	return reason
+}
+
+// lifeOver answers for an actor that can do so no more: a join is not started
+// again, and what an inviter was asked it has forgotten.
+func (n *Node) lifeOver(path string) {
+	n.joinOver(path)
+	if path == tree.AtInviter {
+		n.invites.answerAll(inviteResult{err: errInviterDied})
+	}
 }
