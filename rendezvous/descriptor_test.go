@@ -108,6 +108,18 @@ func TestEveryDescriptorIsGreater(t *testing.T) {
 	})
 }
 
+// A cut that leaves our newest descriptor out turns no number back: others may
+// have seen it.
+func TestNextDescriptorIsGreaterThanOneThatWasLeftOut(t *testing.T) {
+	w := newWorld(t)
+	view := w.view(bob)
+	view.Numbered = DescriptorNumbers{Sequence: 10, Candidates: 12}
+	d, err := buildDescriptor(view, Publication{Endpoints: both, Nonce: messages.Nonce{1}, Validity: time.Hour}, noon)
+	if err != nil || d.Sequence != 11 || d.Candidates != 13 {
+		t.Errorf("descriptor %d of generation %d: %v", d.Sequence, d.Candidates, err)
+	}
+}
+
 // What we build, the others admit: it is canonical, in its window for the
 // default hour, and commits to our secret.
 func TestBuiltDescriptor(t *testing.T) {

@@ -34,6 +34,9 @@ type View struct {
 	// Descriptors holds, per authority, the admitted descriptor with the
 	// highest (sequence, fact seq), whatever its window (SPEC 4.2).
 	Descriptors map[messages.AuthorityID]DescriptorRecord
+	// Numbered is how far Self has numbered its descriptors, those that a cut
+	// has left out included: others may have seen them.
+	Numbered DescriptorNumbers
 	// Older holds, by nonce, the admitted descriptors of all authorities that
 	// a newer one has replaced and that are not revoked: hellos may still name
 	// them (SPEC 7.2).
@@ -56,4 +59,18 @@ type View struct {
 	// Established holds, per peer of Self, the channel that both ends' facts
 	// agree on (SPEC 9.6), if any.
 	Established map[messages.AuthorityID]messages.ChannelEstablished
+}
+
+// DescriptorNumbers are those of the last descriptor of an authority.
+//
+// SPEC 4.1: "each published descriptor has a greater sequence and
+// CandidateGeneration."
+type DescriptorNumbers struct {
+	Sequence   uint64
+	Candidates messages.CandidateGeneration
+}
+
+// With are the greater ones of n and those of a descriptor.
+func (n DescriptorNumbers) With(d messages.RendezvousDescriptor) DescriptorNumbers {
+	return DescriptorNumbers{max(n.Sequence, d.Sequence), max(n.Candidates, d.Candidates)}
 }

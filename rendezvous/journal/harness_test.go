@@ -60,11 +60,13 @@ type node struct {
 	journal  *Journal
 	sync     *Sync
 	view     *rendezvous.View
-	state    messages.JournalState
-	replies  []Reply
-	notices  []Effect
-	ends     []SyncEnd
-	syncOut  []SyncEffect
+	// published are all views, the last one among them.
+	published []*rendezvous.View
+	state     messages.JournalState
+	replies   []Reply
+	notices   []Effect
+	ends      []SyncEnd
+	syncOut   []SyncEffect
 	// hold keeps Write effects back until release.
 	hold bool
 	kept []Write
@@ -126,6 +128,7 @@ func (n *node) step(now time.Time, event messages.JournalMessage) {
 			n.replies = append(n.replies, e)
 		case Publish:
 			n.view, n.state = e.View, e.State
+			n.published = append(n.published, e.View)
 			n.stepSync(now, e.State)
 		case ReadFacts:
 			n.read(now, e)

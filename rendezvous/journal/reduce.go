@@ -38,6 +38,7 @@ func Reduce(s *Set) *rendezvous.View {
 		Roster:      open.roster,
 		Keys:        map[messages.Epoch]membership.Keys{},
 		Descriptors: map[messages.AuthorityID]rendezvous.DescriptorRecord{},
+		Numbered:    s.numbered,
 		Older:       map[messages.Nonce]rendezvous.DescriptorRecord{},
 		Covered:     maps.Clone(s.fold.covered),
 		Frontier:    map[messages.AuthorityID]messages.CutEntry{},

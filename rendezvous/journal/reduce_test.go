@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous"
 	"github.com/waymeet/waymeet/rendezvous/membership"
 )
 
@@ -192,6 +193,28 @@ func TestDescriptorSaidAgainIsOfItsFirstEpoch(t *testing.T) {
 	raw := ben.disk[messages.BucketFacts][string(record.Fact[:])]
 	if mustParse(raw).Header.Epoch != 3 || record.Epoch != 2 || ben.view.Epoch != 3 {
 		t.Errorf("a fact of epoch %d gives a descriptor of epoch %d", mustParse(raw).Header.Epoch, record.Epoch)
+	}
+}
+
+// SPEC 15.3: "no generation" is lost: until it is said again, the number of a
+// descriptor that a cut has left out is known.
+func TestNumberOfADescriptorOutlivesTheCut(t *testing.T) {
+	ana, ben, _ := trio(t)
+	ben.say(start, ben.descriptor(start, 7, 1))
+	ana.admit(start, 4)
+	ben.published = nil
+	ben.learn(start, ana)
+	leftOut := 0
+	for _, view := range ben.published {
+		if _, there := view.Descriptors[ben.identity.Authority()]; !there {
+			leftOut++
+		}
+		if view.Numbered != (rendezvous.DescriptorNumbers{Sequence: 7, Candidates: 7}) {
+			t.Errorf("numbered up to %+v", view.Numbered)
+		}
+	}
+	if leftOut == 0 {
+		t.Error("no cut has left it out")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous"
 	"github.com/waymeet/waymeet/rendezvous/membership"
 )
 
@@ -51,6 +52,8 @@ type Set struct {
 	// conflict: rival ops close the open epoch.
 	conflict bool
 	fold     *fold
+	// numbered is how far our own descriptors are numbered, counted or not.
+	numbered rendezvous.DescriptorNumbers
 	// untimed: the timeline, stale: the fold, must be made anew from the
 	// entries.
 	untimed, stale bool
@@ -108,8 +111,13 @@ func (s *Set) Conflict() bool { return s.conflict }
 func (s *Set) insert(e *entry) (forked bool) {
 	s.entries[e.id] = e
 	forked = s.chainOf(e.header.Author).insert(e)
-	if _, isOp := e.body.(messages.MemberAdded); isOp {
+	switch body := e.body.(type) {
+	case messages.MemberAdded:
 		s.ops = append(s.ops, e)
+	case messages.RendezvousDescriptor:
+		if self := s.ring.identity.Authority(); e.header.Author == self && body.Authority == self {
+			s.numbered = s.numbered.With(body)
+		}
 	}
 	// Below a cut it depends on others whether a fact counts.
 	if int(e.header.Epoch)+1 < len(s.timeline) {
