@@ -79,6 +79,9 @@ func (w lineWatcher) LinePath(l *vault.Line, event mux.Event) {
 			ID: messages.ProbeID(e.ID), From: e.From.Addr, Observed: e.Observed, Size: e.Size, RTT: e.RTT,
 		})
 	case mux.PathSilent:
+		if current, ok := w.n.channelOf(pair); !ok || current != l {
+			return // what another channel of the pair sends on may be well
+		}
 		w.n.tellPair(pair, messages.PathSilent{Path: e.Path, For: e.For})
 		if e.Path.Kind == messages.PathRelay {
 			w.n.relayEvidence(e.Path, messages.RelayUnanswered{})

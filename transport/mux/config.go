@@ -15,6 +15,8 @@ const (
 	// deadAfter is how long nothing valid comes before a link is dead
 	// (DESIGN: 90 s without a valid datagram).
 	deadAfter = 90 * time.Second
+	// silentAgain is how often a silence that goes on is told.
+	silentAgain = time.Second
 	// idleSilentAfter is how long nothing comes on the path in use, though the
 	// peer sends keepalives on it, before it is called silent.
 	idleSilentAfter = 40 * time.Second

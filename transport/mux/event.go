@@ -35,8 +35,8 @@ type ProbeAnswered struct {
 	RTT  time.Duration
 }
 
-// PathSilent is told once when what we sent on a path in use has been
-// unanswered for too long (SPEC 10.7), pings included.
+// PathSilent is told when what we sent on a path in use has been unanswered for
+// too long (SPEC 10.7), pings included, and every second while that goes on.
 type PathSilent struct {
 	Link *Link
 	Path Path

@@ -34,8 +34,10 @@ type track struct {
 	pinged atomic.Int64
 	// rtt is the smoothed round trip, in nanoseconds; 0: not known.
 	rtt atomic.Int64
-	// silent is set from PathSilent to PathHeard.
+	// silent is set from PathSilent to PathHeard; told is when the silence was
+	// told last.
 	silent atomic.Bool
+	told   atomic.Int64
 }
 
 func newTrack(p Path) *track { return &track{path: p} }

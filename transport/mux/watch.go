@@ -141,10 +141,13 @@ func (l *Link) lookForHello(now moment) moment {
 }
 
 // lookAtPath measures a path in use, asks when traffic on it is unanswered, and
-// tells once when it is silent.
+// tells when it is silent, again and again while it is.
 func (l *Link) lookAtPath(t *track, now moment) moment {
+	if t.silent.Load() {
+		return min(l.tellAgain(t, now), l.lookForMeasure(t, now))
+	}
 	since := moment(t.expecting.Load())
-	if since == 0 || t.silent.Load() {
+	if since == 0 {
 		return l.lookForMeasure(t, now)
 	}
 	pings, pinged := t.pings.Load(), moment(t.pinged.Load())
@@ -164,8 +167,19 @@ func (l *Link) lookAtPath(t *track, now moment) moment {
 	}
 	if t.silent.CompareAndSwap(false, true) {
 		l.tellSilent(t, now)
+		return now.add(silentAgain)
 	}
 	return never
+}
+
+// tellAgain tells of a silence that goes on: who was told before may not have
+// lived to act on it.
+func (l *Link) tellAgain(t *track, now moment) moment {
+	if due := moment(t.told.Load()).add(silentAgain); now < due {
+		return due
+	}
+	l.tellSilent(t, now)
+	return now.add(silentAgain)
 }
 
 // lookForMeasure pings a path whose round trip is not known, and under traffic
@@ -222,6 +236,7 @@ func (l *Link) chosenAt() moment {
 }
 
 func (l *Link) tellSilent(t *track, now moment) {
+	t.told.Store(int64(now))
 	heard := max(moment(t.heard.Load()), l.made)
 	l.socket.tell(PathSilent{Link: l, Path: t.path, For: now.since(heard)})
 }
