@@ -202,7 +202,7 @@ func (c *Connection) channelUp(now time.Time, e messages.ChannelUp) {
 	c.channel = channelEnd{id: e.Channel, initiator: e.Initiator, path: e.Path, rtt: e.RTT}
 	for _, path := range [...]messages.Path{e.Relay, e.Path} {
 		if path.Kind == messages.PathRelay {
-			c.relay.adopt(path)
+			c.relay.adopt(now, path)
 		}
 	}
 	if e.Path.Kind == messages.PathDirect {

@@ -35,12 +35,16 @@ func (c *Connection) suspicion() time.Duration { return max(3*c.channel.rtt, min
 // pathSilent takes evidence that a path does not work. It may come before the
 // silence is long enough to act on, and is not repeated by everybody, so it is
 // kept. A silent relay is the business of who holds the session, which says
-// RelayLost.
+// RelayLost; but it cannot know that the peer's end of the session is gone.
 //
 // SPEC 10.7: "Direct path silent: suspect after max(3 RTT, 150 ms) — send on
 // both — and fail over to the relay".
 func (c *Connection) pathSilent(now time.Time, e messages.PathSilent) {
-	if e.Path == c.channel.path && e.Path.Kind == messages.PathDirect && c.channel.silent.IsZero() {
+	switch {
+	case e.Path != c.channel.path:
+	case e.Path.Kind == messages.PathRelay:
+		c.relaySilent(now, e)
+	case c.channel.silent.IsZero():
 		c.channel.silent = now.Add(-e.For)
 	}
 }
@@ -94,7 +98,7 @@ func (c *Connection) pathHeard(now time.Time, e messages.PathHeard) {
 	case !c.relay.ready.IsZero():
 		c.relay.spare = e.Path
 	default:
-		c.relay.ready = e.Path
+		c.relay.ready, c.relay.since = e.Path, now
 		c.relayFound(now, "the peer uses a new session")
 	}
 }

@@ -7,14 +7,21 @@ import (
 	"github.com/waymeet/waymeet/messages"
 )
 
-// openTimeout is how long an answer to OpenRelay may take.
-const openTimeout = 10 * time.Second
+const (
+	// openTimeout is how long an answer to OpenRelay may take.
+	openTimeout = 10 * time.Second
+	// silentSession is how long a session that carries the channel may be
+	// silent before another one is asked for, and how long one is given to be
+	// heard on.
+	silentSession = 10 * time.Second
+)
 
 // relayPaths are the sessions with the peer at relays, and the hunt for one.
 // Without any, and before there is a channel, it names direct addresses.
 type relayPaths struct {
-	// ready carries or can carry the channel; spare is another one.
+	// ready carries or can carry the channel, since when; spare is another one.
 	ready, spare messages.Path
+	since        time.Time
 	// opening is what was asked for, until until.
 	opening messages.LinkEndpoint
 	until   time.Time
@@ -30,14 +37,14 @@ type relayPaths struct {
 }
 
 // adopt makes a path the one that is ready; another one becomes the spare.
-func (r *relayPaths) adopt(path messages.Path) {
+func (r *relayPaths) adopt(now time.Time, path messages.Path) {
 	if path == r.ready {
 		return
 	}
 	if !r.ready.IsZero() {
 		r.spare = r.ready
 	}
-	r.ready = path
+	r.ready, r.since = path, now
 }
 
 // lose drops a path and reports whether it was the one that was ready.
@@ -135,7 +142,7 @@ func (c *Connection) relayReady(now time.Time, e messages.RelayReady) {
 		r.spare = e.Path
 		return
 	}
-	r.ready = e.Path
+	r.ready, r.since = e.Path, now
 	c.relayFound(now, "a new session")
 }
 
@@ -143,7 +150,7 @@ func (c *Connection) relayReady(now time.Time, e messages.RelayReady) {
 func (c *Connection) relayFound(now time.Time, reason string) {
 	c.do(PathReady{Path: c.relay.ready})
 	switch {
-	case !c.channel.up():
+	case !c.channel.up(), c.channel.path == c.relay.ready:
 	case c.channel.path.Kind == messages.PathRelay:
 		c.failOver(now, reason)
 	default:
@@ -190,6 +197,19 @@ func (c *Connection) pathUnanswered(now time.Time, e messages.PathUnanswered) {
 	default:
 		c.counters.Stale++
 	}
+}
+
+// relaySilent takes the session that carries the channel for one that the peer
+// has not any more, when it is silent for long. A relay tells nobody when it lets
+// one go; and the channel need not die of it, if the peer is heard on another
+// path.
+func (c *Connection) relaySilent(now time.Time, e messages.PathSilent) {
+	if e.For < silentSession || now.Sub(c.relay.since) < silentSession {
+		return
+	}
+	c.relay.lose(e.Path)
+	c.relay.since = now // of whatever is ready now
+	c.relayGone(now, "the session is silent")
 }
 
 // relayGone does what the end of the relay path that was ready makes necessary.

@@ -45,6 +45,60 @@ func TestUnansweredPathIsReplaced(t *testing.T) {
 	}
 }
 
+// A session that carries the channel and is silent for long is one that the peer
+// has not any more: nobody else says so. Another one is asked for, not more often
+// than it takes to be heard on.
+func TestSilentSessionIsReplaced(t *testing.T) {
+	n := newNode(t)
+	n.step(endpoints(1))
+	n.step(messages.RelayReady{Endpoint: slotOne, Path: relayPath})
+	n.step(messages.ChannelUp{Channel: channelOne, Path: relayPath, Relay: relayPath})
+	silent := func(after time.Duration) []Effect {
+		n.now = n.now.Add(after)
+		return n.step(messages.PathSilent{Path: relayPath, For: after})
+	}
+	if silent(silentSession - time.Second); count[OpenRelay](n.last) > 0 {
+		t.Error("it is given up too early")
+	}
+	must[OpenRelay](n, silent(silentSession))
+	over := must[FailOver](n, n.step(messages.RelayReady{Endpoint: slotOne, Path: otherRelay}))
+	if over.To != otherRelay {
+		t.Errorf("the channel goes over to %v", over.To)
+	}
+	n.now = n.now.Add(time.Second)
+	if n.step(messages.PathSilent{Path: otherRelay, For: time.Minute}); count[OpenRelay](n.last) > 0 {
+		t.Error("the new one is given up before it could be heard on")
+	}
+}
+
+// The channel may be on another session than the one that is ready.
+func TestSilentSessionGivesWayToTheOneThatIsReady(t *testing.T) {
+	n := newNode(t)
+	n.step(endpoints(1))
+	n.step(messages.RelayReady{Endpoint: slotOne, Path: otherRelay})
+	n.step(messages.ChannelUp{Channel: channelOne, Path: relayPath, Relay: relayPath})
+	n.step(messages.RelayLost{Path: relayPath})
+	n.now = n.now.Add(time.Minute)
+	n.c.channel.path = relayPath
+	if over := must[FailOver](n, n.step(messages.PathSilent{Path: relayPath, For: time.Minute})); over.To != otherRelay {
+		t.Errorf("the channel goes over to %v", over.To)
+	}
+}
+
+// The relay may name the same session again: then the peer is away, and nothing
+// has changed.
+func TestSameSessionAgainChangesNothing(t *testing.T) {
+	n := newNode(t)
+	n.step(endpoints(1))
+	n.step(messages.RelayReady{Endpoint: slotOne, Path: relayPath})
+	n.step(messages.ChannelUp{Channel: channelOne, Path: relayPath, Relay: relayPath})
+	n.now = n.now.Add(time.Minute)
+	must[OpenRelay](n, n.step(messages.PathSilent{Path: relayPath, For: time.Minute}))
+	if n.step(messages.RelayReady{Endpoint: slotOne, Path: relayPath}); count[Announce](n.last)+count[FailOver](n.last) > 0 {
+		t.Errorf("%v", n.last)
+	}
+}
+
 // One slot after the other, then a wait that grows, never above the maximum.
 func TestTriesEveryRelay(t *testing.T) {
 	n := newNode(t)
