@@ -30,13 +30,13 @@ func (t bareTree) SpawnContext(_ messages.ContextID, store *JournalHost, sync *S
 }
 
 // SpawnPair implements Tree.
-func (t bareTree) SpawnPair(_ channel.Pair, h *PairHost) { bear(t, h) }
+func (t bareTree) SpawnPair(_ channel.Pair, h *PairHost) { bearOnce(t, h) }
 
 // SpawnHandshaker implements Tree.
 func (t bareTree) SpawnHandshaker(_ messages.AttemptID, h *ShakerHost) { bear(t, h).temporary = true }
 
 // SpawnRelay implements Tree.
-func (t bareTree) SpawnRelay(_ string, h *RelayHost) { bear(t, h) }
+func (t bareTree) SpawnRelay(_ string, h *RelayHost) { bearOnce(t, h) }
 
 // SpawnJoin implements Tree.
 func (t bareTree) SpawnJoin(_ string, h *JoinerHost) { bear(t, h).temporary = true }
@@ -68,6 +68,12 @@ func bear[M, F any](t bareTree, h *Host[M, F]) *bare[M, F] {
 	h.Run(b)
 	b.start()
 	return b
+}
+
+func bearOnce[M, F any](t bareTree, h *Host[M, F]) {
+	if h.actor == nil {
+		bear(t, h)
+	}
 }
 
 // start begins a new life.

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/channel"
 )
 
 // claim is what an attempt under a ticket has beside its line: the stream of
@@ -89,9 +90,15 @@ func (p *process) closeInboundClaims() {
 func (p *process) ticketLineClosed(l *line) {
 	id := l.terms.Attempt
 	if c := p.claim(id); c != nil {
+		var over messages.ChannelID
+		if l.record != nil {
+			over = l.record.Channel
+		}
 		p.claims = slices.DeleteFunc(p.claims, func(d *claim) bool { return d == c })
-		if hosts := p.contexts[c.context]; hosts != nil && !p.hasChannel(c) {
-			hosts.sync.tell(messages.SyncPeerDown{Peer: c.member})
+		if p.contexts[c.context] != nil {
+			// The sync took the ticket's channel for the member's; it goes on with
+			// the one that the two have, if they have one.
+			p.stopSync(channel.Pair{Context: c.context, Peer: c.member}, over)
 		}
 	}
 	if id.Inbound() {
@@ -99,12 +106,6 @@ func (p *process) ticketLineClosed(l *line) {
 	} else {
 		p.tellJoin(id, messages.TicketChannelClosed{Attempt: id})
 	}
-}
-
-func (p *process) hasChannel(c *claim) bool {
-	return p.findLine(func(l *line) bool {
-		return l.record != nil && l.record.Open && l.record.Context == c.context && l.record.Peer == c.member
-	}) != nil
 }
 
 // closeTicketAttempt ends an attempt under a ticket, whatever became of it.

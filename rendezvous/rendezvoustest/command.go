@@ -19,7 +19,10 @@ type command struct {
 // commands are all that there are.
 var commands = map[string]command{
 	"relay":          {"NAME", (*World).cmdRelay},
-	"node":           {"NAME [relay=NAME] [flow=LIMIT]", (*World).cmdNode},
+	"nat":            {"NAME KIND", (*World).cmdNAT},
+	"forget":         {"NAT", (*World).cmdForget},
+	"weather":        {"LOSS TWICE JITTER", (*World).cmdWeather},
+	"node":           {"NAME [relay=NAME] [flow=LIMIT] [nat=NAME]", (*World).cmdNode},
 	"found":          {"NODE CONTEXT", (*World).cmdFound},
 	"invite":         {"NODE CONTEXT", (*World).cmdInvite},
 	"join":           {"NODE TICKET [forged]", (*World).cmdJoin},
@@ -39,6 +42,7 @@ var commands = map[string]command{
 	"say":            {"NODE PEER WORD", (*World).cmdSay},
 	"write":          {"NODE WORD", (*World).cmdWrite},
 	"revoke":         {"NODE", (*World).cmdRevoke},
+	"stray":          {"NODE", (*World).cmdStray},
 	"may-call":       {"NODE PEER", (*World).cmdMayCall},
 }
 

@@ -1,6 +1,7 @@
 package rendezvoustest
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -16,25 +17,54 @@ func (w *World) cmdRelay(args []string) error {
 }
 
 func (w *World) cmdNode(args []string) error {
-	var relays []messages.RelayURL
-	var flow messages.FlowCost
+	var around home
 	for _, option := range args[1:] {
 		key, value, _ := strings.Cut(option, "=")
-		switch r := w.relay(value); {
+		switch r, g := w.relay(value), w.nat(value); {
 		case key == "relay" && r != nil:
-			relays = append(relays, r.url)
+			around.relays = append(around.relays, r.url)
+		case key == "nat" && g != nil:
+			around.gate = g
 		case key == "flow":
 			limit, err := strconv.ParseUint(value, 10, 32)
 			if err != nil {
 				return err
 			}
-			flow = messages.FlowCost(limit)
+			around.flow = messages.FlowCost(limit)
 		default:
 			return fmt.Errorf("%s makes no sense here", option)
 		}
 	}
-	w.addNode(args[0], relays, flow)
+	w.addNode(args[0], around)
 	return w.settle()
+}
+
+func (w *World) cmdNAT(args []string) error {
+	kind, err := kindOfNAT(args[1])
+	if err != nil {
+		return err
+	}
+	g := w.addNAT(args[0], kind)
+	w.log.print("%s is a NAT of kind %s at %s", g.name, kind.name, g.public)
+	return nil
+}
+
+// cmdForget restarts a NAT: its mappings are gone.
+func (w *World) cmdForget(args []string) error {
+	g := w.nat(args[0])
+	if g == nil {
+		return fmt.Errorf("there is no NAT %s", args[0])
+	}
+	g.forget()
+	return nil
+}
+
+func (w *World) cmdWeather(args []string) error {
+	loss, errLoss := strconv.ParseFloat(args[0], 64)
+	twice, errTwice := strconv.ParseFloat(args[1], 64)
+	jitter, errJitter := time.ParseDuration(args[2])
+	w.setWeather(weather{loss: loss, twice: twice, jitter: jitter})
+	return errors.Join(errLoss, errTwice, errJitter)
 }
 
 func (w *World) cmdAdvance(args []string) error {

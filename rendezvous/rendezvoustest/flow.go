@@ -10,8 +10,10 @@ type flow struct {
 	// unacked are the frames after the n-th, which was acknowledged last.
 	unacked []frame
 	acked   uint64
-	// taken is the last frame of the peer that came in order.
+	// taken is the last frame of the peer that came in order; early are later
+	// ones.
 	taken uint64
+	early map[uint64]frame
 	// repeats counts the timeouts in a row; armed: a timer runs.
 	repeats int
 	armed   bool
@@ -66,11 +68,23 @@ func (f *flow) repeatLast() bool {
 	return true
 }
 
-// take hands on a frame that is the next one.
+// take hands on a frame that is the next one, with those that follow it and
+// have overtaken it.
 func (f *flow) take(p piece) {
-	if p.n == f.taken+1 {
+	if p.n <= f.taken {
+		if f.line.process.world.defect == RepeatBytes {
+			f.line.takeFrame(p.frame)
+		}
+		return
+	}
+	if f.early == nil {
+		f.early = map[uint64]frame{}
+	}
+	f.early[p.n] = p.frame
+	for next, there := f.early[f.taken+1]; there; next, there = f.early[f.taken+1] {
 		f.taken++
-		f.line.takeFrame(p.frame)
+		delete(f.early, f.taken)
+		f.line.takeFrame(next)
 	}
 }
 

@@ -72,7 +72,7 @@ func (p *process) performJoin(j *join, effect discovery.JoinerEffect) {
 		p.closeTicketAttempt(e.Attempt)
 		p.leaveRelays(relayScope(j.hash))
 	case discovery.JoinDone:
-		j.end(nil)
+		p.endJoin(j, nil)
 	case discovery.JoinFailed:
 		p.endJoin(j, e.Failure)
 	default:

@@ -16,6 +16,7 @@ const (
 	keepAlive   = 15 * time.Second
 	warmEvery   = 45 * time.Second
 	deadAfter   = 90 * time.Second
+	silentAgain = time.Second
 )
 
 // line plays what the transport does for one attempt and then for its channel:
@@ -50,6 +51,7 @@ type line struct {
 	streams map[streamID]string
 	// held are frames of streams that came before any were allowed.
 	held       []frame
+	count      counting
 	lastStream uint32
 }
 

@@ -84,6 +84,9 @@ type Actor[M any] interface {
 // Run says which actor runs the machine from now on.
 func (h *Host[M, F]) Run(actor Actor[M]) { h.actor = actor }
 
+// Actor is what Run said last.
+func (h *Host[M, F]) Actor() Actor[M] { return h.actor }
+
 // Gone reports that the process has ended: its machines do nothing any more.
 func (h *Host[M, F]) Gone() bool { return h.process.stopped }
 

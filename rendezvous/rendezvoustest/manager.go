@@ -60,6 +60,9 @@ func (p *process) performManager(effect channel.Effect) {
 	case channel.StopConnection:
 		p.stopPair(e.Pair)
 	case channel.SavePair:
+		if last := p.savedPairs[e.Pair].Completed; last.After(e.Saved.Completed) {
+			p.world.Fault("%s: completed %v came after %v", p.name, e.Saved.Completed, last)
+		}
 		p.savedPairs[e.Pair] = e.Saved
 		if e.Saved.Completed != (channel.Counter{}) {
 			p.disk.completed[e.Pair] = e.Saved.Completed

@@ -23,6 +23,9 @@ func (p *process) makeNetwork() {
 func (p *process) performNetwork(effect upgrade.NetworkEffect) {
 	switch e := effect.(type) {
 	case upgrade.SaveNetwork:
+		if p.savedNetwork.Generation.After(e.Saved.Generation) {
+			p.world.Fault("%s: network generation %d came after %d", p.name, e.Saved.Generation, p.savedNetwork.Generation)
+		}
 		p.savedNetwork = e.Saved
 	case upgrade.AnnounceNetwork:
 		p.local = e.Local

@@ -23,33 +23,50 @@ type node struct {
 	identity membership.Identity
 	static   handshake.Static
 	service  rendezvous.RendezvousService
-	relays   []messages.RelayURL
-	// flow is its flow limit toward every peer.
-	flow messages.FlowCost
+	home
 	// number and moved make the address of its one interface.
 	number, moved int
 	disk          disk
+	audit         audit
+	errands       errands
 	// process is nil while the node is off.
 	process *process
 }
 
+// home is what a node has around it: its relays, its flow limit toward every
+// peer, and the NAT that it is behind.
+type home struct {
+	relays []messages.RelayURL
+	flow   messages.FlowCost
+	gate   *nat
+}
+
 // addNode adds a node and starts it.
-func (w *World) addNode(name string, relays []messages.RelayURL, flow messages.FlowCost) *node {
+func (w *World) addNode(name string, home home) *node {
+	n := w.addDormant(name, home)
+	n.start()
+	return n
+}
+
+// addDormant adds a node that does not run.
+func (w *World) addDormant(name string, home home) *node {
 	identity := membership.NewIdentity(sha256.Sum256(fmt.Appendf(nil, "%d %s", w.seed, name)))
 	n := &node{
 		world: w, name: name, identity: identity, static: handshake.NewStatic(identity.NoisePrivate()),
-		service: rendezvous.NewRendezvousService(identity.Authority(), rendezvous.RendezvousConfig{FlowLimit: flow}),
-		relays:  relays, flow: flow, number: len(w.nodes) + 1, disk: newDisk(),
+		service: rendezvous.NewRendezvousService(identity.Authority(), rendezvous.RendezvousConfig{FlowLimit: home.flow}),
+		home:    home, number: len(w.nodes) + 1, disk: newDisk(), audit: newAudit(),
 	}
 	w.names.nameAuthority(identity.Authority(), name)
 	w.nodes = append(w.nodes, n)
-	n.start()
 	return n
 }
 
 // address is that of its one interface: another one after every move.
 func (n *node) address() netip.Addr {
-	return netip.MustParseAddr(fmt.Sprintf("203.0.113.%d", 10*n.number+n.moved))
+	if n.gate != nil {
+		return n.privateAddress()
+	}
+	return netip.AddrFrom4([4]byte{203, 0, byte(113 + n.moved/10), byte(10*n.number + n.moved%10)})
 }
 
 // interfaces is the snapshot that the operating system would give.

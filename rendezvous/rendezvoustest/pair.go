@@ -11,12 +11,17 @@ import (
 // spawnPair starts the host of a pair's paths, if it does not run. Its budgets
 // and generations are read back in every life and never refilled.
 func (p *process) spawnPair(pair channel.Pair) {
-	if p.pairs[pair] != nil {
+	if h := p.pairs[pair]; h != nil {
+		p.tree.SpawnPair(pair, h) // it may have gone with its supervisor
 		return
 	}
 	h := &PairHost{process: p, kind: "pair", of: p.world.names.authority(pair.Peer), Tick: messages.Tick{}}
 	h.Build = func() Machine[messages.PeerConnectionMessage, upgrade.Effect] {
-		c := upgrade.New(upgrade.Config{Jitter: p.world.jitter()}, p.savedConnections[pair], p.world.now())
+		saved := p.savedConnections[pair]
+		if p.world.defect == ForgetBudgets {
+			saved = upgrade.Saved{}
+		}
+		c := upgrade.New(upgrade.Config{Jitter: p.world.jitter()}, saved, p.world.now())
 		p.connections[pair] = c
 		return c
 	}
@@ -72,6 +77,7 @@ func (p *process) performPair(pair channel.Pair, effect upgrade.Effect) {
 	peer := p.world.names.authority(pair.Peer)
 	switch e := effect.(type) {
 	case upgrade.Save:
+		p.checkSaved(pair, e.Saved)
 		p.savedConnections[pair] = e.Saved
 	case upgrade.OpenRelay:
 		p.dialSlot(relayScope(pair.Context), e.Endpoint, pairSessions{p, pair})

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/channel"
 )
 
 // How long traffic may be unanswered before its path is silent, and how long a
@@ -22,7 +23,8 @@ type track struct {
 	// expecting is when the first datagram left that nothing has followed.
 	expecting time.Time
 	rtt       time.Duration
-	silent    bool
+	// silent says that it is, and telling that this is told now and then.
+	silent, telling bool
 }
 
 func (l *line) track(path messages.Path) *track {
@@ -54,8 +56,16 @@ func (l *line) expect(path messages.Path) {
 	})
 }
 
-// silent tells once that a path is.
+// silent tells that a path in use is, and again while it is.
 func (l *line) silent(path messages.Path, t *track) {
+	t.telling = t.silent && (path == l.path || path == l.second)
+	if !t.telling {
+		return
+	}
+	l.after(silentAgain, func() { l.silent(path, t) })
+	if r := l.record; r == nil || l.process.channelOf(channel.Pair{Context: r.Context, Peer: r.Peer}) != l {
+		return // what another channel of the pair sends on may be well
+	}
 	l.tellPair(messages.PathSilent{Path: path, For: l.process.world.now().Sub(t.expecting)})
 	if path.Kind == messages.PathRelay {
 		l.process.tellRelaysAt(path.Addr, messages.RelayUnanswered{})
@@ -123,6 +133,11 @@ func (l *line) setPaths(first, second messages.Path) {
 		second = messages.Path{}
 	}
 	l.path, l.second, l.setAt = first, second, l.process.world.now()
+	for _, path := range []messages.Path{first, second} {
+		if t := l.track(path); t.silent && !t.telling {
+			l.silent(path, t)
+		}
+	}
 }
 
 // repeat sends the last thing again: it draws an answer at once (SPEC 10.7).

@@ -56,6 +56,7 @@ type process struct {
 	endpoints        *messages.LocalEndpoints
 	reach            map[channel.Pair]messages.Path
 	lastEqual        map[channel.Pair][32]byte
+	ratchets         map[channel.Pair]*ratchet
 
 	// pending says what operations will do, until it was logged; waits and
 	// invites are who waits for something.
@@ -95,6 +96,7 @@ func newProcess(n *node) *process {
 		savedConnections: map[channel.Pair]upgrade.Saved{},
 		reach:            map[channel.Pair]messages.Path{},
 		lastEqual:        map[channel.Pair][32]byte{},
+		ratchets:         map[channel.Pair]*ratchet{},
 
 		pending: map[messages.OperationID]string{},
 		invites: map[messages.InviteRequest]func(messages.Ticket, error){},

@@ -68,6 +68,7 @@ type sessionWatcher interface {
 func (p *process) useRelay(key relayKey) *relayUse {
 	for _, use := range p.uses {
 		if use.key == key {
+			p.tree.SpawnRelay(use.name, use.client) // it may have gone with its supervisor
 			return use
 		}
 	}
@@ -112,8 +113,12 @@ func (u *relayUse) wishes() []messages.RelayClientMessage {
 func (p *process) registerSlot(key relayKey, slotKey ed25519.PrivateKey, told slotWatcher) {
 	use := p.useRelay(key)
 	slot := messages.SlotOf(messages.PublicKey(slotKey.Public().(ed25519.PublicKey)))
-	use.slots = append(slices.DeleteFunc(use.slots, func(s slotUse) bool { return s.slot == slot }),
-		slotUse{slot: slot, key: slotKey, told: told})
+	at := slices.IndexFunc(use.slots, func(s slotUse) bool { return s.slot == slot })
+	if at < 0 {
+		at = len(use.slots)
+		use.slots = append(use.slots, slotUse{slot: slot})
+	}
+	use.slots[at].key, use.slots[at].told = slotKey, told // it stands already where a keeper asks
 	use.client.tell(messages.RelayRegisterSlot{Slot: slot})
 }
 

@@ -56,6 +56,9 @@ func (p *process) makeStore(cx messages.ContextID) *JournalHost {
 		if database.founded {
 			config.WriteAfter = time.Time{}
 		}
+		if p.world.defect == ChargeAgain {
+			delete(database.buckets, messages.BucketOperations)
+		}
 		loaded, err := journal.Load(config, database)
 		if err != nil {
 			panic("rendezvoustest: " + err.Error()) // the journal wrote it itself
@@ -76,6 +79,9 @@ func (p *process) makeStore(cx messages.ContextID) *JournalHost {
 // writeJournal runs one transaction, whatever becomes of the life, unless a
 // newer one has taken the pen: then nobody waits for it.
 func (p *process) writeJournal(h *JournalHost, cx messages.ContextID, pen pen, e journal.Write) {
+	if p.world.defect == AcknowledgeEarly {
+		h.tell(messages.Written{Batch: e.Batch})
+	}
 	h.task("write", fsync, func(emit func(messages.JournalMessage)) {
 		if database := p.disk.journals[cx]; database.pen == pen {
 			database.write(e.Records)
@@ -92,6 +98,7 @@ func (p *process) performJournal(h *JournalHost, cx messages.ContextID, effect j
 		p.contexts[cx].sync.tell(e.Result)
 	case journal.Publish:
 		p.views[cx], p.states[cx] = e.View, e.State
+		p.published(e.View)
 		p.contextChanged(cx)
 	case journal.ReadFacts:
 		h.task("read", 0, func(emit func(messages.JournalMessage)) {
@@ -104,17 +111,20 @@ func (p *process) performJournal(h *JournalHost, cx messages.ContextID, effect j
 		})
 	case journal.Forked:
 		p.event("journal: %s signed two facts with number %d", e.Author.Short(), e.Seq)
+		p.world.Fault("%s: %s signed two facts with number %d", p.name, e.Author.Short(), e.Seq)
 	case journal.ClockAhead:
 		p.event("journal: the clock of %s is %s ahead of ours", e.Author.Short(), e.Ahead)
 	case journal.SecretRefused:
 		p.event("journal: the secret of epoch %d does not open: %s", e.Epoch, e.Reason)
 	case journal.Stopped:
 		p.event("journal: stopped: %s", e.Reason)
+		p.world.Fault("%s: the journal stopped: %s", p.name, e.Reason)
 	}
 }
 
 // commit hands a commit to the store, and remembers what it is about.
 func (p *process) commit(cx messages.ContextID, commit messages.Commit, why string) {
+	p.audit.ask(commit)
 	if _, known := p.pending[commit.Operation]; !known {
 		p.pending[commit.Operation] = p.describe(commit) + why
 	}
@@ -159,6 +169,10 @@ func (p *process) journalReply(cx messages.ContextID, e journal.Reply) {
 			p.event("journal: %s", what)
 		}
 	}
+	if e.Refusal == "" {
+		p.audit.acknowledged[cx] = append(p.audit.acknowledged[cx], e.Facts...)
+	}
+	p.committed(e)
 	if p.memberAdded(cx, e) {
 		return
 	}

@@ -14,6 +14,8 @@ const (
 	protocolClaim = messages.ClaimProtocol
 	protocolSay   = "say/1"
 	everything    = "*"
+	// protocolCount is that of the hosts in simulations.
+	protocolCount = "count/1"
 )
 
 // allow hands out streams of a protocol from now on.
@@ -92,6 +94,8 @@ func (l *line) takeBytes(f streamBytes) {
 		if frame, err := messages.ReadClaimFrame(bytes.NewReader([]byte(f.bytes))); err == nil {
 			p.takeClaim(l.terms.Attempt, frame)
 		}
+	case protocolCount:
+		l.hearNumber(f.bytes)
 	case protocolSay:
 		p.event("hears %s say %q, %s", l.record.Peer.Short(), f.bytes, l.path.Kind)
 	}

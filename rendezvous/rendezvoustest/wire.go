@@ -1,6 +1,7 @@
 package rendezvoustest
 
 import (
+	"math/rand/v2"
 	"net/netip"
 	"time"
 
@@ -21,6 +22,8 @@ type wire struct {
 	cuts  []cut
 	// toRelay is how far away relays are.
 	toRelay time.Duration
+	weather weather
+	sky     *rand.Rand
 	// sent counts what was sent since it was counted last.
 	sent map[parties]tally
 }
@@ -52,7 +55,8 @@ type datagram interface {
 // send sends a datagram from one of the world's addresses.
 func (w *wire) send(from, to netip.AddrPort, d datagram) {
 	sender, _ := w.at(from)
-	receiver, _ := w.at(to)
+	seen := w.leave(from, to)
+	receiver, _ := w.at(w.enter(seen, to))
 	w.count(parties{sender, w.addressee(receiver, d)}, d)
 	if w.isCut(sender, receiver, true) {
 		return
@@ -61,11 +65,42 @@ func (w *wire) send(from, to netip.AddrPort, d datagram) {
 	if w.world.relay(sender) != nil || w.world.relay(receiver) != nil {
 		delay = w.toRelay
 	}
-	w.world.after(delay, func() {
-		if _, there := w.at(to); there != nil {
-			there.receive(from, d)
+	for _, late := range w.weather.arrivals(w.sky) {
+		w.world.after(delay+late, func() {
+			if _, there := w.at(w.enter(seen, to)); there != nil {
+				there.receive(seen, d)
+			}
+		})
+	}
+}
+
+// leave is the address that a destination sees of who sends to it.
+func (w *wire) leave(from, to netip.AddrPort) netip.AddrPort {
+	if w.world.nats == nil || to.Addr().IsPrivate() {
+		return from
+	}
+	for _, n := range w.world.nodes {
+		if n.gate != nil && n.process != nil && n.process.socket == from {
+			return n.gate.outgoing(from, to)
 		}
-	})
+	}
+	return from
+}
+
+// enter is the socket that a destination leads to; invalid: it leads nowhere.
+// A private address leads somewhere inside its own network alone.
+func (w *wire) enter(from, to netip.AddrPort) netip.AddrPort {
+	switch {
+	case to.Addr().IsPrivate():
+		if !from.Addr().IsPrivate() || from.Addr().As4()[1] != to.Addr().As4()[1] {
+			return netip.AddrPort{}
+		}
+	case w.world.nats != nil:
+		if g := w.world.gate(to.Addr()); g != nil {
+			return g.incoming(to.Port(), from)
+		}
+	}
+	return to
 }
 
 // at finds who has an address now.

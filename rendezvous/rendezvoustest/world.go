@@ -21,9 +21,14 @@ type World struct {
 	wire    wire
 	nodes   []*node
 	relays  []*relayServer
+	nats    []*nat
 	tickets []messages.Ticket
 	names   names
 	log     log
+	// busy: hosts begin something new; faults are what never may happen.
+	busy   bool
+	faults []string
+	defect Defect
 }
 
 // Beginning is when the clock of every World starts.
@@ -39,7 +44,7 @@ func NewOn(stage Stage, seed uint64) *World {
 	binary.BigEndian.PutUint64(key[:], seed)
 	w := &World{stage: stage, seed: seed, entropy: rand.NewChaCha8(key), names: newNames()}
 	w.wire.world, w.wire.toRelay = w, toRelay
-	w.log.world = w
+	w.log.world, w.log.began = w, w.now()
 	return w
 }
 
