@@ -1,0 +1,114 @@
+package actorstest_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/waymeet/waymeet/actors/actorstest"
+	"github.com/waymeet/waymeet/supervision"
+)
+
+// inboxes are the kinds of actors of a node, and the mark of the messages that
+// each takes.
+var inboxes = map[string]string{
+	"store": "journalMessage", "sync": "journalSyncMessage", "publisher": "publisherMessage",
+	"generations": "networkMessage", "manager": "channelManagerMessage", "pair": "peerConnectionMessage",
+	"handshaker": "handshakerMessage", "relay client": "relayClientMessage", "inviter": "inviterMessage", "join": "joinerMessage",
+}
+
+// within are the messages that an actor gets only in its start or its stop: who
+// is to die before or after them dies as the life begins, before its supervisor
+// hears of it, or as it ends.
+var within = map[actorstest.Cell][2]supervision.Phase{
+	{Actor: "store", Message: "messages.Tick"}:                   {supervision.Starting, supervision.Acknowledging},
+	{Actor: "generations", Message: "messages.SocketBound"}:      {supervision.Starting, supervision.Acknowledging},
+	{Actor: "handshaker", Message: "messages.InitiateHandshake"}: {supervision.Starting, supervision.Acknowledging},
+	{Actor: "handshaker", Message: "messages.AnswerHandshake"}:   {supervision.Starting, supervision.Acknowledging},
+	{Actor: "inviter", Message: "messages.RestoreTickets"}:       {supervision.Starting, supervision.Acknowledging},
+	{Actor: "join", Message: "messages.BeginJoin"}:               {supervision.Starting, supervision.Acknowledging},
+	{Actor: "relay client", Message: "messages.RelayLeave"}:      {supervision.Stopping, supervision.AfterEffect},
+}
+
+// inboxOf reads which messages carry which mark out of the package that defines
+// them: whoever adds one has to see it killed.
+func inboxOf(t *testing.T) map[string][]string {
+	t.Helper()
+	packages, err := parser.ParseDir(token.NewFileSet(), "../../messages", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	marked := map[string][]string{}
+	for _, file := range packages["messages"].Files {
+		for _, decl := range file.Decls {
+			f, ok := decl.(*ast.FuncDecl)
+			if !ok || f.Recv == nil || f.Type.Params.NumFields() > 0 {
+				continue
+			}
+			if of, ok := f.Recv.List[0].Type.(*ast.Ident); ok {
+				marked[f.Name.Name] = append(marked[f.Name.Name], "messages."+of.Name)
+			}
+		}
+	}
+	return marked
+}
+
+// matrixSeeds bounds the storms in which every cell must be killed.
+const matrixSeeds = 200
+
+// Every actor dies before and after every message that it takes, and all ends
+// well.
+func TestKillMatrix(t *testing.T) {
+	hunt := actorstest.NewHunt()
+	marked := inboxOf(t)
+	cells := 0
+	var rows []string
+	for seed := uint64(1); ; seed++ {
+		reseed(t, seed)
+		for _, fault := range hunt.Run(seed) {
+			t.Errorf("seed %d: %s", seed, fault)
+		}
+		empty := 0
+		cells, rows = 0, nil
+		for _, actor := range slices.Sorted(maps.Keys(inboxes)) {
+			slices.Sort(marked[inboxes[actor]])
+			for _, message := range marked[inboxes[actor]] {
+				before, after := deaths(hunt, actor, message)
+				cells += 2
+				if before == 0 {
+					empty++
+				}
+				if after == 0 {
+					empty++
+				}
+				rows = append(rows, fmt.Sprintf("%-13s %-34s %5d %5d", actor, strings.TrimPrefix(message, "messages."), before, after))
+			}
+		}
+		if empty == 0 && cells > 0 {
+			t.Logf("every one of %d cells after %d storms", cells, seed)
+			break
+		}
+		if seed == matrixSeeds {
+			t.Errorf("%d of %d cells are empty after %d storms", empty, cells, seed)
+			break
+		}
+	}
+	t.Logf("deaths before and after a message:\n%s", strings.Join(rows, "\n"))
+	if cells < 2*80 {
+		t.Errorf("only %d cells: the inboxes were not found", cells)
+	}
+}
+
+// deaths are how often an actor died before and after a message.
+func deaths(hunt *actorstest.Hunt, actor, message string) (before, after int) {
+	cell := actorstest.Cell{Actor: actor, Message: message}
+	if at, ok := within[cell]; ok {
+		return hunt.Deaths(actorstest.Cell{Actor: actor}, at[0]), hunt.Deaths(actorstest.Cell{Actor: actor}, at[1])
+	}
+	return hunt.Deaths(cell, supervision.BeforeMessage), hunt.Deaths(cell, supervision.AfterMessage)
+}
