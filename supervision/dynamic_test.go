@@ -3,6 +3,7 @@ package supervision
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,12 +83,18 @@ func TestDynamicSupervisorRestarts(t *testing.T) {
 }
 
 // A spawn that passed the door while its supervisor went down is undone: the
-// path is free again and monitors hear of it.
+// path is free again, monitors hear of it, and so does the host.
 func TestSpawnTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &diary{}
 		pool := SupervisorSpec{Name: "pool", Strategy: Dynamic}
-		tree := mustStart(t, Config{}, SupervisorSpec{Children: []Child{pool.Child()}})
+		var stopped atomic.Int32
+		events := func(e Event) {
+			if s, ok := e.(Stopped); ok && s.Exit.Path == "/pool/x" {
+				stopped.Add(1)
+			}
+		}
+		tree := mustStart(t, Config{Events: events}, SupervisorSpec{Children: []Child{pool.Child()}})
 		for range 2 {
 			tree.Kill("/pool")
 			synctest.Wait()
@@ -106,6 +113,9 @@ func TestSpawnTooLate(t *testing.T) {
 		}
 		rest(time.Second)
 		d.expect(t, "x never ran", "")
+		if n := stopped.Load(); n != 1 {
+			t.Errorf("told %d times that x is gone", n)
+		}
 		mustStop(t, tree)
 	})
 }

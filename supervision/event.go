@@ -20,7 +20,8 @@ type (
 		Incarnation Incarnation
 		Restarts    uint64
 	}
-	// Stopped: a life ended cleanly, by StopSelf or because it was asked to.
+	// Stopped: a life ended cleanly, by StopSelf or because it was asked to; or
+	// a child that was spawned went before its first life.
 	Stopped struct{ Exit *Exit }
 	// Crashed: a life ended by a crash, or by an error of Start.
 	Crashed struct{ Crash *Crash }

@@ -137,9 +137,13 @@ func (c *cell) withThoseBelow(all []*cell) []*cell {
 // forget removes a child for good.
 func (t *Tree) forget(s *cell, name string, exit *Exit) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if c := s.children[name]; c != nil {
+	c := s.children[name]
+	if c != nil {
 		t.remove(c, exit)
+	}
+	t.mu.Unlock()
+	if c != nil && c.number() == 0 {
+		t.report(Stopped{exit}) // it has not lived: nothing else tells of it
 	}
 }
 
