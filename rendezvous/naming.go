@@ -36,11 +36,11 @@ func (v *View) nameToward(peer messages.AuthorityID) (DescriptorRecord, string) 
 	best := DescriptorRecord{}
 	for _, record := range v.Older {
 		d := record.Descriptor
-		if d.Authority == v.Self && record.Seq <= covered && d.Sequence > best.Descriptor.Sequence {
+		if d.Authority == v.Self && record.Seq <= covered && NewestFirst(record, best) < 0 {
 			best = record
 		}
 	}
-	if best.Descriptor.Sequence == 0 {
+	if best.Seq == 0 {
 		return newest, ""
 	}
 	return best, ""

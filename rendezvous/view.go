@@ -1,6 +1,8 @@
 package rendezvous
 
 import (
+	"cmp"
+
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/membership"
 )
@@ -15,6 +17,16 @@ type DescriptorRecord struct {
 	Epoch   messages.Epoch
 	Seq     messages.Seq
 	Revoked bool
+}
+
+// NewestFirst sorts by (sequence, fact seq), then the id, so that an author's
+// fork too is decided alike everywhere.
+func NewestFirst(a, b DescriptorRecord) int {
+	return cmp.Or(
+		cmp.Compare(b.Descriptor.Sequence, a.Descriptor.Sequence),
+		cmp.Compare(b.Seq, a.Seq),
+		a.Fact.Compare(b.Fact),
+	)
 }
 
 // View is an immutable snapshot of what one context's journal says. It is made

@@ -24,7 +24,7 @@ func (j *Journal) commit(now messages.Millis, c messages.Commit, b *batch) {
 		reason = unable
 	}
 	if reason == "" {
-		reason = misplaced(c.Facts, keys)
+		reason = j.misplaced(c.Facts, keys)
 	}
 	var charged []messages.Record
 	if reason == "" {
@@ -48,12 +48,22 @@ func (j *Journal) commit(now messages.Millis, c messages.Commit, b *batch) {
 }
 
 // misplaced says which descriptor was made for an epoch that has closed since:
-// nobody could check its commitment under the epoch of its fact (SPEC 6.2).
-func misplaced(facts []messages.RendezvousFact, keys membership.Keys) string {
+// nobody could check its commitment under the epoch of its fact (SPEC 6.2); or
+// under a number that was given meanwhile, for a publisher that died had asked for
+// another one too (SPEC 4.1: "each published descriptor has a greater sequence
+// and CandidateGeneration").
+func (j *Journal) misplaced(facts []messages.RendezvousFact, keys membership.Keys) string {
+	last := j.set.numbered
 	for _, fact := range facts {
 		d, ok := fact.(messages.RendezvousDescriptor)
-		if ok && d.PSKCommitment != keys.PSKCommitment(d.Nonce) {
+		switch {
+		case !ok:
+		case d.PSKCommitment != keys.PSKCommitment(d.Nonce):
 			return fmt.Sprintf("the descriptor was not made for epoch %d, which is open now", keys.Epoch)
+		case d.Sequence <= last.Sequence || !d.Candidates.After(last.Candidates):
+			return fmt.Sprintf("the descriptor has number %d, and the last one has %d", d.Sequence, last.Sequence)
+		default:
+			last = last.With(d)
 		}
 	}
 	return ""

@@ -110,7 +110,7 @@ func (f *fold) describe(s *Set, e *entry, d messages.RendezvousDescriptor) {
 	}
 	record := rendezvous.DescriptorRecord{Descriptor: d, Fact: e.id, Epoch: s.saidIn(e), Seq: e.header.Seq}
 	author := f.author(d.Authority)
-	at, _ := slices.BinarySearchFunc(author.descriptors, record, newerRecord)
+	at, _ := slices.BinarySearchFunc(author.descriptors, record, rendezvous.NewestFirst)
 	author.descriptors = slices.Insert(author.descriptors, at, record)
 }
 

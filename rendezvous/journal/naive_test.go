@@ -130,7 +130,7 @@ func naive(n *node) naiveView {
 		r := &records[at]
 		r.Revoked = revoked[fmt.Sprint(r.Descriptor.Authority, r.Descriptor.Nonce)]
 		best, there := want.Descriptors[r.Descriptor.Authority]
-		if !there || newerRecord(*r, best) < 0 {
+		if !there || rendezvous.NewestFirst(*r, best) < 0 {
 			want.Descriptors[r.Descriptor.Authority] = *r
 		}
 	}

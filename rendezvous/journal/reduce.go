@@ -99,16 +99,6 @@ func keepOlder(older map[messages.Nonce]rendezvous.DescriptorRecord, record rend
 	}
 }
 
-// newerRecord sorts the newest first: by (sequence, fact seq), then the id, so
-// that an author's fork too is decided alike everywhere.
-func newerRecord(a, b rendezvous.DescriptorRecord) int {
-	return cmp.Or(
-		cmp.Compare(b.Descriptor.Sequence, a.Descriptor.Sequence),
-		cmp.Compare(b.Seq, a.Seq),
-		a.Fact.Compare(b.Fact),
-	)
-}
-
 // establishIn picks the channels of Self that both ends have said.
 //
 // SPEC 9.6: "The current one of a pair: highest (epoch, seq of the smaller

@@ -361,3 +361,17 @@ func TestFactThatIsRepeatedIsReducedOnce(t *testing.T) {
 		t.Errorf("the repetition of a fact within the cut was reduced too")
 	}
 }
+
+// SPEC 4.1: "each published descriptor has a greater sequence and
+// CandidateGeneration": of two that a publisher asked for, before and after its
+// death, the first one counts.
+func TestSecondDescriptorOfOneNumberIsRefused(t *testing.T) {
+	_, ben, _ := trio(t)
+	ben.say(start, ben.descriptor(start, 3, 1))
+	for number, refused := range map[uint64]bool{2: true, 3: true, 4: false} {
+		reply := ben.do(start, messages.Commit{Facts: []messages.RendezvousFact{ben.descriptor(start, number, byte(10+number))}})
+		if (reply.Refusal != "") != refused {
+			t.Errorf("number %d after 3: %q", number, reply.Refusal)
+		}
+	}
+}
