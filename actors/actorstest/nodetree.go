@@ -140,6 +140,8 @@ func (t *nodeTree) event(event supervision.Event) {
 		t.stage.world.Fault("%s: %s did not stop within %s", t.node, e.Path, e.Waited)
 	case supervision.Escalated:
 		t.stage.world.Fault("%s: %v", t.node, e.Exit)
+	case supervision.Quarantined:
+		t.stage.world.Fault("%s: %s is in quarantine: %v", t.node, e.Path, e.Exit)
 	}
 }
 

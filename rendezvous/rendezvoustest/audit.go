@@ -2,6 +2,7 @@ package rendezvoustest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -98,19 +99,22 @@ func (n *node) published(view *rendezvous.View) {
 // SPEC 4.1: "each published descriptor has a greater sequence and
 // CandidateGeneration."
 func (n *node) numberedOnce(view *rendezvous.View) {
-	d := view.Descriptors[view.Self].Descriptor
-	if d.Sequence == 0 {
-		return
-	}
 	numbers := n.audit.numbers[view.Context]
 	if numbers == nil {
 		numbers = map[uint64]messages.Nonce{}
 		n.audit.numbers[view.Context] = numbers
 	}
-	if nonce, known := numbers[d.Sequence]; known && nonce != d.Nonce {
-		n.world.Fault("%s: two descriptors have the number %d", n.name, d.Sequence)
+	records := slices.Collect(maps.Values(view.Older))
+	for _, record := range append(records, view.Descriptors[view.Self]) {
+		d := record.Descriptor
+		if d.Authority != view.Self {
+			continue
+		}
+		if nonce, known := numbers[d.Sequence]; known && nonce != d.Nonce {
+			n.world.Fault("%s: two descriptors have the number %d", n.name, d.Sequence)
+		}
+		numbers[d.Sequence] = d.Nonce
 	}
-	numbers[d.Sequence] = d.Nonce
 }
 
 // checkDisk checks that what was acknowledged is on disk, and that every charge
