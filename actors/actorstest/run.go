@@ -20,9 +20,9 @@ const (
 	// silent line lives, a round of anti-entropy and the patience of a host,
 	// each twice.
 	longestCalm = 8 * time.Minute
-	// syncEvery is how long a fact may be under way at most: a round of
-	// anti-entropy (SPEC 13.2).
-	syncEvery = 70 * time.Second
+	// underWay is how long a fact may be at most: as long as a line lives whose
+	// peer has gone, and then a round of anti-entropy (SPEC 13.2).
+	underWay = 160 * time.Second
 	// look is how often it is looked whether all is well.
 	look = 5 * time.Second
 )
@@ -179,7 +179,7 @@ func (r *run) settle() (calm time.Duration) {
 	r.world.Errands()
 	r.pass(look)
 	r.world.Rest()
-	r.pass(syncEvery)
+	r.pass(underWay)
 	r.world.CheckDisks()
 	for _, open := range r.world.Unsettled() {
 		r.world.Fault("in the end, %s", open)
