@@ -1,7 +1,8 @@
-# What can be done here: make demo | test | check | race | chaos | kill-every-step | sigkill | bench | fuzz | test-deps
+# What can be done here: make demo | test | check | race | chaos | kill-every-step | sigkill | sim | pairs | bench | fuzz | test-deps
 #
 #   make demo FILE=/path/to/any/file    sends that file instead of the demo binary
 #   make fuzz T=60s                     fuzzes every parser for that long
+#   make sim SEEDS=100                  simulates so many storms instead of 1000
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -9,12 +10,13 @@ MAKEFLAGS += --no-print-directory
 
 FILE ?=
 T ?= 10s
+SEEDS ?= 1000
 
 # The packages in which goroutines meet. The rules in rendezvous/ and messages/
 # have none, and a test sees to that.
 CONCURRENT := . ./supervision/... ./transport/... ./actors/... ./cmd/...
 
-.PHONY: demo test check race chaos kill-every-step sigkill bench fuzz test-deps
+.PHONY: demo test check race chaos kill-every-step sigkill sim pairs bench fuzz test-deps
 
 demo:
 	go run ./cmd/waymeet demo $(if $(FILE),--file "$(FILE)")
@@ -48,6 +50,18 @@ kill-every-step:
 # Whole processes killed at 200 moments under traffic; make test takes 10.
 sigkill:
 	go test -count=1 -v -run '^TestSIGKILLLosesNothing$$' -timeout 30m . -args -kills 200
+
+# Whole nodes in virtual time, everything in them killed: a million deaths over
+# a thousand seeds, every seed twice. make test takes a sample of the seeds.
+sim:
+	@go test -count=1 -v -run '^TestStorms$$' -timeout 60m ./actors/actorstest -args -seeds $(SEEDS) | \
+	  awk '/^sim: seeds=/ { last = $$0; next } { print; fflush() } END { print last }'
+
+# Two members make their channel while somebody dies at every single point, and
+# at every pair of the first 300. make test takes a sample of the pairs.
+pairs:
+	@go test -count=1 -v -run '^TestEveryPairOfKills$$' -timeout 60m ./actors/actorstest -args -every-pair | \
+	  awk '/^pairs: points=/ { last = $$0; next } { print; fflush() } END { print last }'
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...

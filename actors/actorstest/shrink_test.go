@@ -51,34 +51,42 @@ func TestPlanRepeatsItsStorm(t *testing.T) {
 
 // Whatever is broken on purpose is found, and shrunk to few kills.
 func TestDefectsAreFoundAndShrunk(t *testing.T) {
-	for defect, c := range map[actorstest.Defect]struct {
-		words string
-		kills int
+	defects := []struct {
+		defect actorstest.Defect
+		words  string
+		kills  int
 	}{
-		actorstest.ForgetBudgets:    {"came after", 2},
-		actorstest.AcknowledgeEarly: {"is lost", 2},
-		actorstest.ChargeAgain:      {"spent", 3},
-		actorstest.RepeatBytes:      {"number", 0},
-	} {
-		found := false
-		for seed := uint64(1); seed <= 10 && !found; seed++ {
-			r := storm(t, seed)
-			fails := func(p actorstest.Plan) bool {
-				return slices.ContainsFunc(play(t, p, defect).Faults, func(f string) bool { return strings.Contains(f, c.words) })
-			}
-			if found = fails(r.Plan); !found {
-				continue
-			}
-			plan := actorstest.Shrink(r.Plan, plays, fails)
-			t.Logf("%v: %d kills of %d are enough:\n%s", defect, len(plan.Kills), len(r.Plan.Kills), plan)
-			if len(plan.Kills) > c.kills || !fails(plan) {
-				t.Errorf("%v: %d kills are left, want at most %d that lead to the same", defect, len(plan.Kills), c.kills)
-			}
-		}
-		if !found {
-			t.Errorf("%v was not found in ten storms", defect)
+		{actorstest.ForgetBudgets, "came after", 1},
+		{actorstest.AcknowledgeEarly, "is lost", 1},
+		{actorstest.ChargeAgain, "spent", 1},
+		{actorstest.RepeatBytes, "number", 0},
+	}
+	if testing.Short() {
+		defects = defects[:1]
+	}
+	for _, d := range defects {
+		plan, fails := findDefect(t, d.defect, d.words)
+		shrunk := actorstest.Shrink(plan, plays, fails)
+		t.Logf("defect %d: %d kills of %d are enough:\n%s", d.defect, len(shrunk.Kills), len(plan.Kills), shrunk)
+		if len(shrunk.Kills) > d.kills || !fails(shrunk) {
+			t.Errorf("defect %d: %d kills are left, want at most %d that lead to the same", d.defect, len(shrunk.Kills), d.kills)
 		}
 	}
+}
+
+// findDefect finds a storm in which a defect shows, by the words of its fault.
+func findDefect(t *testing.T, defect actorstest.Defect, words string) (actorstest.Plan, func(actorstest.Plan) bool) {
+	t.Helper()
+	fails := func(p actorstest.Plan) bool {
+		return slices.ContainsFunc(play(t, p, defect).Faults, func(fault string) bool { return strings.Contains(fault, words) })
+	}
+	for seed := uint64(1); seed <= 10; seed++ {
+		if plan := storm(t, seed).Plan; fails(plan) {
+			return plan, fails
+		}
+	}
+	t.Fatalf("defect %d was not found in ten storms", defect)
+	return actorstest.Plan{}, nil
 }
 
 // Shrink finds the two kills that matter among many.

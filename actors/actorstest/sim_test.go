@@ -22,7 +22,7 @@ var (
 )
 
 // sample is how many storms a test plays that was not asked for more.
-const sample = 40
+const sample = 30
 
 // The same seed gives the same run, message for message; different seeds give
 // different ones; and whatever dies, nothing is lost and all becomes well again.
@@ -35,7 +35,7 @@ func TestStorms(t *testing.T) {
 		n = sample
 	}
 	if testing.Short() {
-		n = min(n, sample/4)
+		n = min(n, sample/10)
 	}
 	all := tally{t: t, traces: map[string]bool{}}
 	began := time.Now()

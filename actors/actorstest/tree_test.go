@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/cryptotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,7 +26,6 @@ func TestSimulatedTreeIsTheRealOne(t *testing.T) {
 	if _, err := n.Found(ctx); err != nil {
 		t.Fatal(err)
 	}
-	cryptotest.SetGlobalRandom(t, 1)
 	r := newRun(1, nobody{}, false)
 	r.pass(5 * time.Second)
 	real, simulated := places(n.Report().Actors), places(r.stage.running("alice").tree.Inspect())
