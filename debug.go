@@ -115,26 +115,42 @@ func (b backend) Calm(context.Context) error {
 // Storm implements admin.Debugger.
 func (b backend) Storm(ctx context.Context, request admin.StormRequest, told func(admin.StormStatus)) error {
 	began := time.Now()
-	tell := func(result chaos.Result, over bool) {
+	tell := func(result chaos.Result, over bool, problem *messages.Problem) {
 		status := stormStatus(result, time.Since(began))
-		status.Over = over
+		status.Over, status.Problem = over, problem
 		if request.Plan != "" {
 			status.Strikes = strikes(b.n.node.Strikes())
 		}
 		told(status)
 	}
-	progress := func(result chaos.Result) { tell(result, false) }
+	progress := func(result chaos.Result) { tell(result, false, nil) }
 	result, err := b.storm(ctx, request, progress)
 	switch {
 	case errors.Is(err, actors.ErrStorming):
 		return messages.Problem{Code: messages.ExitFailed, What: "no chaos", Whose: err.Error(), Hint: "again when it is over"}
 	case errors.Is(err, chaos.ErrNobody):
 		return nobodyToKill(request.Actors)
-	case err != nil:
+	case err != nil && !errors.Is(err, chaos.ErrEnded):
 		return err
 	}
-	tell(result, true)
+	tell(result, true, endedProblem(ctx, err))
 	return nil
+}
+
+// endedProblem is nil if the node lives on after a storm that ended so. ctx is
+// that of the request, which ends when the node is being stopped.
+func endedProblem(ctx context.Context, err error) *messages.Problem {
+	problem := messages.Problem{Code: messages.ExitFailed, What: "the node ended during the storm", Hint: "waymeet up --unsafe-debug --unsafe-intensity N"}
+	var exit *supervision.Exit
+	switch {
+	case errors.As(err, &exit):
+		problem.Whose = "it gave up: " + exit.Error()
+	case err != nil || ctx.Err() != nil:
+		problem.Whose, problem.Hint = "it was stopped", "waymeet up --unsafe-debug"
+	default:
+		return nil
+	}
+	return &problem
 }
 
 func (b backend) storm(ctx context.Context, request admin.StormRequest, progress func(chaos.Result)) (chaos.Result, error) {

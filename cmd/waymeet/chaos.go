@@ -31,7 +31,8 @@ func (c *command) chaos() *cobra.Command {
 		Long: "Kill the actors of a running node in turn, all but the root, and say each second how soon they are back.\n" +
 			"With --plan do what the rules of a file say instead. An interrupt ends it, with the summary.\n\n" +
 			"A supervisor gives up after 3 restarts in a minute, and so does the node in the end: start it with\n" +
-			"--unsafe-intensity as high as what it is to live through. Exit code 1 if somebody did not come back.",
+			"--unsafe-intensity as high as what it is to live through. Exit code 1 if somebody did not come back, or\n" +
+			"the node ended meanwhile.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if plan != "" {
@@ -110,7 +111,7 @@ func (c *command) storm(ctx context.Context, client *waymeet.Client, request way
 				return err
 			}
 			if status.Over {
-				return lostProblem(status)
+				return stormProblem(status)
 			}
 		}
 	}
@@ -153,9 +154,13 @@ func strikeCounts(s waymeet.StormStatus) string {
 	return text.String()
 }
 
-// lostProblem is nil if everybody came back.
-func lostProblem(s waymeet.StormStatus) error {
-	if len(s.Lost) == 0 {
+// stormProblem is nil if the node lived through the storm and everybody came
+// back.
+func stormProblem(s waymeet.StormStatus) error {
+	switch {
+	case s.Problem != nil:
+		return *s.Problem
+	case len(s.Lost) == 0:
 		return nil
 	}
 	return waymeet.Problem{

@@ -10,7 +10,8 @@ import (
 // Run follows a plan in a running tree for a time, or until ctx is done, and
 // measures as a Storm does; progress is called once a second, nil: not called.
 // Then the Injector does nothing again, and Strikes tells what it did. It must
-// be the Chaos of that tree. The error is that of Plan.Check.
+// be the Chaos of that tree. Errors: those of Plan.Check, and ErrEnded, with what
+// was done until then.
 func (i *Injector) Run(ctx context.Context, tree *supervision.Tree, plan Plan, length time.Duration, progress func(Result)) (Result, error) {
 	run := newStormRun(tree, "")
 	defer tree.Listen(run.follow)()
@@ -20,7 +21,7 @@ func (i *Injector) Run(ctx context.Context, tree *supervision.Tree, plan Plan, l
 	run.last(ctx, length, nil, progress)
 	i.rest()
 	run.calm(0)
-	return run.result(), nil
+	return run.result(), run.ended()
 }
 
 // rest ends the plan and keeps what is known of it.

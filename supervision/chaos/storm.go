@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -36,6 +37,10 @@ const defaultGrace = 5 * time.Second
 // ErrNobody: no actor that is up matches the pattern.
 var ErrNobody = errors.New("chaos: nobody to kill")
 
+// ErrEnded: the tree ended meanwhile. What wraps it wraps Tree.Err too, if there
+// is one.
+var ErrEnded = errors.New("chaos: the tree ended")
+
 // Result is what a Storm did.
 type Result struct {
 	Kills  int
@@ -45,8 +50,9 @@ type Result struct {
 	Recovered Times
 	Back      map[string]Times
 	// Lost are the actors that were killed, still have their place, and did not
-	// come back; Gone those whose place has gone: temporary ones, and those whose
-	// supervisor began anew. Sorted by path.
+	// come back, and when the tree has ended all that were not back. Gone are those
+	// whose place has gone: temporary ones, and those whose supervisor began anew.
+	// Sorted by path.
 	Lost, Gone []string
 }
 
@@ -64,8 +70,9 @@ func (t Times) Percentile(p float64) time.Duration {
 }
 
 // Run is the storm. It returns when its time is over, or ctx is done: what was
-// done until then is no error. Errors: a Rate or For that makes no sense, and
-// ErrNobody when at no time there was anybody to kill.
+// done until then is no error. Errors: a Rate or For that makes no sense,
+// ErrNobody when at no time there was anybody to kill, and ErrEnded, with what
+// was done until then.
 func (s Storm) Run(ctx context.Context, tree *supervision.Tree) (Result, error) {
 	if !(s.Rate >= MinRate && s.Rate <= MaxRate) || s.For <= 0 {
 		return Result{}, errors.New("chaos: a storm wants a rate from 0.001 to 10000 a second, and a time")
@@ -76,11 +83,11 @@ func (s Storm) Run(ctx context.Context, tree *supervision.Tree) (Result, error) 
 	defer strike.Stop()
 	run.last(ctx, s.For, strike.C, s.Progress)
 	run.calm(s.Grace)
-	result := run.result()
-	if result.Kills == 0 && ctx.Err() == nil {
-		return result, ErrNobody
+	result, err := run.result(), run.ended()
+	if err == nil && result.Kills == 0 && ctx.Err() == nil {
+		err = ErrNobody
 	}
-	return result, nil
+	return result, err
 }
 
 // stormRun is a storm at work, or the run of a plan.
@@ -174,19 +181,39 @@ func (r *stormRun) spared(path string) {
 	}
 }
 
-// calm waits until all are back that are to come, or grace is over.
+// ended is nil as long as the tree lives.
+func (r *stormRun) ended() error {
+	select {
+	case <-r.tree.Done():
+	default:
+		return nil
+	}
+	if cause := r.tree.Err(); cause != nil {
+		return fmt.Errorf("%w: %w", ErrEnded, cause)
+	}
+	return ErrEnded
+}
+
+// calm waits until all are back that are to come, or grace is over. A root that
+// gives up is waited for as well: the tree is about to end.
 func (r *stormRun) calm(grace time.Duration) {
 	if grace <= 0 {
 		grace = defaultGrace
 	}
 	for end := time.Now().Add(grace); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		if len(r.result().Lost) == 0 {
+		if r.ended() != nil || len(r.result().Lost) == 0 && r.rootUp() {
 			return
 		}
 	}
 }
 
+func (r *stormRun) rootUp() bool {
+	actors := r.tree.Inspect()
+	return len(actors) > 0 && actors[0].State == supervision.StateUp // the root is the first
+}
+
 func (r *stormRun) result() Result {
+	ended := r.ended() != nil
 	places := make(map[string]bool)
 	for _, a := range r.tree.Inspect() {
 		places[a.Path] = true
@@ -206,7 +233,7 @@ func (r *stormRun) result() Result {
 		}
 	}
 	for path := range r.down {
-		if places[path] {
+		if ended || places[path] {
 			result.Lost = append(result.Lost, path)
 		} else {
 			result.Gone = append(result.Gone, path)

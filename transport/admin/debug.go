@@ -115,7 +115,11 @@ func (r StormRequest) Check() error {
 // StormStatus is what a storm has done so far.
 type StormStatus struct {
 	// Over: this is the last word.
-	Over   bool  `json:"over,omitempty"`
+	Over bool `json:"over,omitempty"`
+	// Problem, in the last word, is why the storm could not be what it was to be:
+	// the node ended meanwhile. nil: nothing was in its way.
+	Problem *messages.Problem `json:"problem,omitempty"`
+
 	Millis int64 `json:"t_ms"`
 	Kills  int   `json:"kills"`
 	// ByPath is the same for each actor.
