@@ -129,11 +129,12 @@ func (b backend) Storm(ctx context.Context, request admin.StormRequest, told fun
 	case errors.Is(err, actors.ErrStorming):
 		return messages.Problem{Code: messages.ExitFailed, What: "no chaos", Whose: err.Error(), Hint: "again when it is over"}
 	case errors.Is(err, chaos.ErrNobody):
-		return nobodyToKill(request.Actors)
+		tell(result, true, nobodyHit(request))
 	case err != nil && !errors.Is(err, chaos.ErrEnded):
 		return err
+	default:
+		tell(result, true, endedProblem(ctx, err))
 	}
-	tell(result, true, endedProblem(ctx, err))
 	return nil
 }
 
@@ -156,6 +157,9 @@ func endedProblem(ctx context.Context, err error) *messages.Problem {
 func (b backend) storm(ctx context.Context, request admin.StormRequest, progress func(chaos.Result)) (chaos.Result, error) {
 	if request.Plan != "" {
 		plan, err := chaos.Parse(request.Plan)
+		if err == nil && len(plan.Rules) == 0 {
+			err = chaos.ErrNoRule
+		}
 		if err != nil {
 			return chaos.Result{}, messages.Problem{Code: messages.ExitUsage, What: "the plan is not understood", Whose: err.Error(), Hint: "docs/operating.md says what is in a plan"}
 		}
@@ -178,7 +182,20 @@ func (n *Node) hasActor(pattern string) bool {
 	return false
 }
 
-func nobodyToKill(pattern string) error {
+// nobodyHit is what is wrong with a storm that had nobody to kill in all its
+// time, or with a plan that did nothing.
+func nobodyHit(request admin.StormRequest) *messages.Problem {
+	if request.Plan == "" {
+		return new(nobodyToKill(request.Actors))
+	}
+	return &messages.Problem{
+		Code: messages.ExitFailed, What: "nobody was hit",
+		Whose: fmt.Sprintf("no rule of the plan struck within %v", request.For),
+		Hint:  "a longer --for; waymeet actors has the paths, debug inspect ACTOR the types of messages",
+	}
+}
+
+func nobodyToKill(pattern string) messages.Problem {
 	return messages.Problem{Code: messages.ExitFailed, What: "nobody to kill", Whose: "no actor's path matches " + pattern, Hint: "waymeet actors"}
 }
 

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/waymeet/waymeet/supervision"
@@ -10,9 +11,12 @@ import (
 // Run follows a plan in a running tree for a time, or until ctx is done, and
 // measures as a Storm does; progress is called once a second, nil: not called.
 // Then the Injector does nothing again, and Strikes tells what it did. It must
-// be the Chaos of that tree. Errors: those of Plan.Check, and ErrEnded, with what
-// was done until then.
+// be the Chaos of that tree. Errors: those of Plan.Check, ErrNoRule, ErrNobody
+// when no rule struck, and ErrEnded, with what was done until then.
 func (i *Injector) Run(ctx context.Context, tree *supervision.Tree, plan Plan, length time.Duration, progress func(Result)) (Result, error) {
+	if len(plan.Rules) == 0 {
+		return Result{}, ErrNoRule
+	}
 	run := newStormRun(tree, "")
 	defer tree.Listen(run.follow)()
 	if err := i.Follow(plan); err != nil {
@@ -21,7 +25,11 @@ func (i *Injector) Run(ctx context.Context, tree *supervision.Tree, plan Plan, l
 	run.last(ctx, length, nil, progress)
 	i.rest()
 	run.calm(0)
-	return run.result(), run.ended()
+	result, err := run.result(), run.ended()
+	if err == nil && ctx.Err() == nil && len(i.Strikes()) == 0 {
+		err = fmt.Errorf("%w: no rule struck", ErrNobody)
+	}
+	return result, err
 }
 
 // rest ends the plan and keeps what is known of it.

@@ -2,6 +2,7 @@ package chaos_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -49,9 +50,16 @@ func TestRunPlan(t *testing.T) {
 	if result.Kills != 2 || result.ByPath["/a"] != 2 || len(result.Recovered) != 2 || len(result.Lost) != 0 || told == 0 {
 		t.Errorf("result %+v, told %d times", result, told)
 	}
-	tellAll(7, 8)
+	if _, err := injector.Run(context.Background(), tree, chaos.Plan{Seed: 1}, time.Hour, nil); err != chaos.ErrNoRule {
+		t.Errorf("no rule: %v", err)
+	}
 	if strikes := injector.Strikes(); len(strikes) != 3 || strikes[0].Do != chaos.Kill || strikes[2].Do != chaos.Drop {
 		t.Errorf("strikes %+v", strikes)
+	}
+	tellAll(7, 8)
+	nobody := chaos.Plan{Rules: []chaos.Rule{{Do: chaos.Kill, Path: "/b", Phase: chaos.Anywhere, Class: chaos.AnyClass}}}
+	if _, err := injector.Run(context.Background(), tree, nobody, time.Millisecond, nil); !errors.Is(err, chaos.ErrNobody) {
+		t.Errorf("nobody: %v", err)
 	}
 	if err := tree.Stop(context.Background()); err != nil {
 		t.Error(err)

@@ -3,6 +3,7 @@ package chaos
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -123,10 +124,14 @@ func (p Plan) String() string {
 	return b.String()
 }
 
+// ErrNoRule: a plan without any rule is not worth a run.
+var ErrNoRule = errors.New("chaos: there is no rule in the plan")
+
 // Parse reads a plan: one rule a line, `seed N` in a line of its own, empty
 // lines, and comments from # on. The error names the line.
 func Parse(text string) (Plan, error) {
 	var plan Plan
+	seeded := false
 	lines := bufio.NewScanner(strings.NewReader(text))
 	for number := 1; lines.Scan(); number++ {
 		line, _, _ := strings.Cut(lines.Text(), "#")
@@ -134,21 +139,34 @@ func Parse(text string) (Plan, error) {
 		if len(words) == 0 {
 			continue
 		}
-		if err := plan.read(words); err != nil {
+		var err error
+		switch {
+		case words[0] != "seed":
+			err = plan.readRule(words)
+		case seeded:
+			err = errors.New("there is a seed already")
+		default:
+			seeded = true
+			err = plan.readSeed(words[1:])
+		}
+		if err != nil {
 			return Plan{}, fmt.Errorf("chaos: line %d: %w", number, err)
 		}
 	}
 	return plan, lines.Err()
 }
 
-func (p *Plan) read(words []string) (err error) {
-	if words[0] == "seed" {
-		if len(words) != 2 {
-			return fmt.Errorf("seed wants one number")
-		}
-		p.Seed, err = strconv.ParseUint(words[1], 10, 64)
-		return err
+func (p *Plan) readSeed(words []string) (err error) {
+	if len(words) != 1 {
+		return errors.New("seed wants one number")
 	}
+	if p.Seed, err = strconv.ParseUint(words[0], 10, 64); err != nil {
+		return fmt.Errorf("seed wants a whole number below 2^64, not %q", words[0])
+	}
+	return nil
+}
+
+func (p *Plan) readRule(words []string) (err error) {
 	r := Rule{Phase: Anywhere, Class: AnyClass}
 	if r.Do, err = named(words[0], "action", Kill, Drop, Again, Delay); err != nil {
 		return err
@@ -157,10 +175,15 @@ func (p *Plan) read(words []string) (err error) {
 		return fmt.Errorf("%v wants the path of an actor", r.Do)
 	}
 	r.Path = words[1]
+	seen := make(map[string]bool)
 	for rest := words[2:]; len(rest) > 0; rest = rest[2:] {
 		if len(rest) == 1 {
 			return fmt.Errorf("%q wants a value", rest[0])
 		}
+		if seen[rest[0]] {
+			return fmt.Errorf("%s is there twice", rest[0])
+		}
+		seen[rest[0]] = true
 		if err := r.read(rest[0], rest[1]); err != nil {
 			return err
 		}
@@ -183,26 +206,37 @@ func (r *Rule) read(name, value string) (err error) {
 	case name == "class" && !kill:
 		r.Class, err = named(value, "class", supervision.MustDeliver, supervision.LatestWins, supervision.Droppable)
 	case name == "by" && r.Do == Delay:
-		r.By, err = time.ParseDuration(value)
+		if r.By, err = time.ParseDuration(value); err != nil || r.By <= 0 {
+			err = fmt.Errorf("by wants a time above 0, as 50ms, not %q", value)
+		}
 	case name == "message":
 		r.Message = value
 	case name == "step" && kill:
-		r.Step, err = strconv.ParseUint(value, 10, 64)
+		r.Step, err = above0(name, value)
 	case name == "nth":
-		r.Nth, err = strconv.ParseUint(value, 10, 64)
+		r.Nth, err = above0(name, value)
 	case name == "every":
-		r.Every, err = strconv.ParseUint(value, 10, 64)
+		r.Every, err = above0(name, value)
 	case name == "most":
-		r.Most, err = strconv.ParseUint(value, 10, 64)
+		r.Most, err = above0(name, value)
 	case name == "chance":
 		r.Chance, err = strconv.ParseFloat(value, 64)
-		if err == nil && !(r.Chance > 0 && r.Chance <= 1) {
-			err = fmt.Errorf("chance is above 0 and at most 1, not %s", value)
+		if err != nil || !(r.Chance > 0 && r.Chance <= 1) {
+			err = fmt.Errorf("chance is above 0 and at most 1, not %q", value)
 		}
 	default:
 		err = fmt.Errorf("%v has no %q", r.Do, name)
 	}
 	return err
+}
+
+// above0 reads the number of a condition: zero would be no condition.
+func above0(name, value string) (uint64, error) {
+	n, err := strconv.ParseUint(value, 10, 64)
+	if err != nil || n == 0 {
+		return 0, fmt.Errorf("%s wants a whole number above 0, not %q", name, value)
+	}
+	return n, nil
 }
 
 // Check refuses rules that no run could follow. Parse has checked what it read.

@@ -44,7 +44,8 @@ func TestWildCards(t *testing.T) {
 func TestPlanRefusals(t *testing.T) {
 	for text, why := range map[string]string{
 		"seed":                        "seed wants one number",
-		"seed x":                      "invalid syntax",
+		"seed x":                      `seed wants a whole number below 2^64, not "x"`,
+		"seed 1\nseed 2":              "line 3: there is a seed already",
 		"maim /a":                     `no action "maim"; there are kill, drop, again, delay`,
 		"kill":                        "kill wants the path of an actor",
 		"kill /a nth":                 `"nth" wants a value`,
@@ -53,15 +54,23 @@ func TestPlanRefusals(t *testing.T) {
 		"drop /a step 1":              `drop has no "step"`,
 		"drop /a class loud":          `no class "loud"`,
 		"delay /a":                    "delay wants by DURATION",
-		"delay /a by soon":            "invalid duration",
+		"delay /a by soon":            `by wants a time above 0, as 50ms, not "soon"`,
+		"delay /a by 0s":              `by wants a time above 0, as 50ms, not "0s"`,
 		"kill /a chance 2":            "chance is above 0 and at most 1",
 		"kill /a chance NaN":          "chance is above 0 and at most 1",
-		"kill /a nth -1":              "invalid syntax",
+		"kill /a chance often":        `chance is above 0 and at most 1, not "often"`,
+		"kill /a nth -1":              `nth wants a whole number above 0, not "-1"`,
+		"kill /a nth 0":               `nth wants a whole number above 0, not "0"`,
+		"kill /a every 0":             `every wants a whole number above 0, not "0"`,
+		"kill /a most 0":              `most wants a whole number above 0, not "0"`,
+		"kill /a step x":              `step wants a whole number above 0, not "x"`,
+		"kill /a nth 1 nth 2":         "nth is there twice",
+		"kill /a message m message n": "message is there twice",
 		"kill /a twice 2":             `kill has no "twice"`,
 		"drop /a by 1s message m nth": "",
 	} {
 		_, err := Parse("kill /fine\n" + text)
-		if err == nil || !strings.Contains(err.Error(), "line 2: ") || !strings.Contains(err.Error(), why) {
+		if err == nil || !strings.Contains(err.Error(), "line 2: ") && !strings.HasPrefix(why, "line 3: ") || !strings.Contains(err.Error(), why) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

@@ -34,8 +34,9 @@ const (
 
 const defaultGrace = 5 * time.Second
 
-// ErrNobody: no actor that is up matches the pattern.
-var ErrNobody = errors.New("chaos: nobody to kill")
+// ErrNobody: no actor that is up matches the pattern, or no rule of the plan
+// struck.
+var ErrNobody = errors.New("chaos: nobody was hit")
 
 // ErrEnded: the tree ended meanwhile. What wraps it wraps Tree.Err too, if there
 // is one.

@@ -117,7 +117,7 @@ type StormStatus struct {
 	// Over: this is the last word.
 	Over bool `json:"over,omitempty"`
 	// Problem, in the last word, is why the storm could not be what it was to be:
-	// the node ended meanwhile. nil: nothing was in its way.
+	// the node ended meanwhile, or no rule of a plan struck. nil: nothing was in its way.
 	Problem *messages.Problem `json:"problem,omitempty"`
 
 	Millis int64 `json:"t_ms"`
