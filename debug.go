@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/waymeet/waymeet/actors"
@@ -16,17 +17,48 @@ import (
 
 // Kill implements admin.Debugger.
 func (b backend) Kill(_ context.Context, pattern string) (int, error) {
-	return b.n.node.Kill(pattern), nil
+	killed := b.n.node.Kill(pattern)
+	return killed, b.n.hit(killed, "killed", pattern)
 }
 
 // Suspend implements admin.Debugger.
 func (b backend) Suspend(_ context.Context, pattern string) (int, error) {
-	return b.n.node.Tree().Suspend(pattern), nil
+	suspended := b.n.node.Tree().Suspend(pattern)
+	return suspended, b.n.hit(suspended, "suspended", pattern)
 }
 
 // Resume implements admin.Debugger.
 func (b backend) Resume(_ context.Context, pattern string) (int, error) {
-	return b.n.node.Tree().Resume(pattern), nil
+	resumed := b.n.node.Tree().Resume(pattern)
+	return resumed, b.n.hit(resumed, "resumed", pattern)
+}
+
+// hit is nil if so many actors, and not none, met with what was to be done to
+// those that the pattern means.
+func (n *Node) hit(count int, done, pattern string) error {
+	if count > 0 {
+		return nil
+	}
+	return messages.Problem{Code: messages.ExitFailed, What: "nothing was " + done, Whose: n.spared(done, pattern), Hint: "waymeet actors"}
+}
+
+// spared is why nothing was done to anybody.
+func (n *Node) spared(done, pattern string) string {
+	if pattern == "" {
+		return "an empty pattern means nobody"
+	}
+	for _, actor := range n.node.Tree().Inspect() {
+		switch {
+		case !supervision.Match(pattern, actor.Path):
+		case done != "killed":
+			return "supervisors are not " + done + ", but what is below them: " + strings.TrimSuffix(actor.Path, "/") + "/*"
+		case actor.Path == "/":
+			return "the root is never killed"
+		default:
+			return fmt.Sprintf("%s is %v: there is no life to end", actor.Path, actor.State)
+		}
+	}
+	return "no actor's path matches " + pattern
 }
 
 // NetworkChange implements admin.Debugger.
@@ -129,7 +161,7 @@ func (b backend) Storm(ctx context.Context, request admin.StormRequest, told fun
 	case errors.Is(err, actors.ErrStorming):
 		return messages.Problem{Code: messages.ExitFailed, What: "no chaos", Whose: err.Error(), Hint: "again when it is over"}
 	case errors.Is(err, chaos.ErrNobody):
-		tell(result, true, nobodyHit(request))
+		tell(result, true, b.n.nobodyHit(request))
 	case err != nil && !errors.Is(err, chaos.ErrEnded):
 		return err
 	default:
@@ -166,7 +198,7 @@ func (b backend) storm(ctx context.Context, request admin.StormRequest, progress
 		return b.n.node.Follow(ctx, plan, request.For, progress)
 	}
 	if !b.n.hasActor(request.Actors) {
-		return chaos.Result{}, nobodyToKill(request.Actors)
+		return chaos.Result{}, b.n.nobodyToKill(request.Actors)
 	}
 	return b.n.node.Storm(ctx, chaos.Storm{Pattern: request.Actors, Rate: request.Rate, For: request.For, Progress: progress})
 }
@@ -184,9 +216,9 @@ func (n *Node) hasActor(pattern string) bool {
 
 // nobodyHit is what is wrong with a storm that had nobody to kill in all its
 // time, or with a plan that did nothing.
-func nobodyHit(request admin.StormRequest) *messages.Problem {
+func (n *Node) nobodyHit(request admin.StormRequest) *messages.Problem {
 	if request.Plan == "" {
-		return new(nobodyToKill(request.Actors))
+		return new(n.nobodyToKill(request.Actors))
 	}
 	return &messages.Problem{
 		Code: messages.ExitFailed, What: "nobody was hit",
@@ -195,8 +227,8 @@ func nobodyHit(request admin.StormRequest) *messages.Problem {
 	}
 }
 
-func nobodyToKill(pattern string) messages.Problem {
-	return messages.Problem{Code: messages.ExitFailed, What: "nobody to kill", Whose: "no actor's path matches " + pattern, Hint: "waymeet actors"}
+func (n *Node) nobodyToKill(pattern string) messages.Problem {
+	return messages.Problem{Code: messages.ExitFailed, What: "nobody to kill", Whose: n.spared("killed", pattern), Hint: "waymeet actors"}
 }
 
 func stormStatus(r chaos.Result, since time.Duration) admin.StormStatus {

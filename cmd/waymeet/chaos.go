@@ -43,6 +43,9 @@ func (c *command) chaos() *cobra.Command {
 					return err
 				}
 			}
+			if cmd.Flags().Changed("actors") && request.Actors == "" {
+				return usage("--actors", "an empty pattern means nobody", "--actors '*', or no --actors for everybody but the root")
+			}
 			if err := request.Check(); err != nil {
 				return err
 			}
@@ -75,7 +78,7 @@ func (c *command) readPlan(file string) (string, error) {
 	case len(text) > maxPlan:
 		return "", usage("--plan "+file, fmt.Sprintf("it is longer than %d bytes", maxPlan), "fewer rules")
 	case strings.TrimSpace(string(text)) == "":
-		return "", usage("--plan "+file, "there is no rule in it", "waymeet debug schedule")
+		return "", usage("--plan "+file, "there is no rule in it", planHint)
 	}
 	return string(text), nil
 }

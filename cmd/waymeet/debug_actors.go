@@ -15,6 +15,9 @@ import (
 // patternHelp is what the verbs that take a pattern have in common.
 const patternHelp = "a glob over the paths that actors shows (* is any run, / included)"
 
+// planHint is a plan to begin with.
+const planHint = `echo "kill * phase before-message nth 3" | waymeet chaos --plan -`
+
 // shownCrashes is how many crashes of an actor people get to see.
 const shownCrashes = 3
 
@@ -29,9 +32,6 @@ func (c *command) onActors(use, short, done string, do func(*waymeet.Client, con
 				count, err := do(client, ctx, args[0])
 				if err != nil {
 					return err
-				}
-				if count == 0 {
-					return waymeet.Problem{Code: waymeet.ExitFailed, What: "nothing was " + done, Whose: "no actor's path matches " + args[0], Hint: "waymeet actors"}
 				}
 				return say(c, map[string]int{done: count}, "%s %d", done, count)
 			})
@@ -92,8 +92,12 @@ func (c *command) debugReport() *cobra.Command {
 func (c *command) debugSchedule() *cobra.Command {
 	return &cobra.Command{
 		Use:   "schedule",
-		Short: "Print the last kills as a plan that chaos --plan follows",
-		Args:  cobra.NoArgs,
+		Short: "Print the last kills at work as a plan that chaos --plan follows",
+		Long: "Print the last kills at work as a plan that chaos --plan follows.\n\n" +
+			"Only a plan kills at work. chaos without one and debug kill hit actors between two messages: there is no step\n" +
+			"at which they could be met again. Steps are an actor's own, counted since the node was started: follow the\n" +
+			"schedule in a node that was started anew, and let it do the same work.",
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return c.ask(func(ctx context.Context, client *waymeet.Client) error {
 				plan, err := client.Schedule(ctx)
@@ -101,7 +105,7 @@ func (c *command) debugSchedule() *cobra.Command {
 					return err
 				}
 				if plan == "" && !c.json {
-					return waymeet.Problem{Code: waymeet.ExitFailed, What: "there is no schedule", Whose: "no crash report tells of a kill at work; who was killed idle cannot be met there again", Hint: "waymeet chaos"}
+					return waymeet.Problem{Code: waymeet.ExitFailed, What: "there is no schedule", Whose: "no plan has killed anybody at work; a storm and debug kill hit actors that are idle", Hint: planHint}
 				}
 				return say(c, struct {
 					Plan string `json:"plan"`

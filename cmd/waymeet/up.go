@@ -41,7 +41,6 @@ func (c *command) up() *cobra.Command {
 	flags.BoolVar(&noLAN, "no-lan", false, "do not look for nodes in the local network")
 	flags.BoolVar(&noPortmap, "no-portmap", false, "do not ask the router for a port")
 	flags.BoolVar(&config.UnsafeDebug, "unsafe-debug", false, "allow the debug verbs: tests only")
-	flags.IntVar(&config.UnsafeIntensity, "unsafe-intensity", 0, "how many restarts a minute each supervisor allows, with --unsafe-debug (default 3)")
-	_ = flags.MarkHidden("unsafe-intensity") // it is there
+	flags.IntVar(&config.UnsafeIntensity, "unsafe-intensity", 0, "how many restarts a minute each supervisor allows, with --unsafe-debug: tests only (default 3)")
 	return verb
 }

@@ -10,7 +10,8 @@ import (
 )
 
 // Debugger is a running node as a test may hurt it. A pattern is a glob over
-// paths; what it counts are the actors that matched.
+// paths; what it counts are the actors that matched. None is a Problem that says
+// why.
 type Debugger interface {
 	// Kill makes every actor whose path matches panic.
 	Kill(ctx context.Context, pattern string) (int, error)
