@@ -98,6 +98,8 @@ func (c Child) check(at string) error {
 		return fmt.Errorf("supervision: child of %s: %q is no name", at, c.name)
 	case c.body == nil:
 		return fmt.Errorf("supervision: %s has no constructor", path)
+	case c.restart < Permanent || c.restart > Temporary:
+		return fmt.Errorf("supervision: %s has no Restart that is known: %d", path, c.restart)
 	case c.significant && c.restart == Permanent:
 		return fmt.Errorf("supervision: %s is significant, but permanent: it would never end for good", path)
 	case c.spec != nil:
@@ -109,6 +111,9 @@ func (c Child) check(at string) error {
 func (s *SupervisorSpec) check(path string) error {
 	if err := s.Intensity.check(path); err != nil {
 		return err
+	}
+	if s.Strategy < OneForOne || s.Strategy > Dynamic {
+		return fmt.Errorf("supervision: %s has no Strategy that is known: %d", path, s.Strategy)
 	}
 	if s.Strategy == Dynamic && len(s.Children) > 0 {
 		return fmt.Errorf("supervision: %s is dynamic and must begin without children", path)

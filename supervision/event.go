@@ -8,7 +8,8 @@ import (
 // Event is something that happened in the tree, for Config.Events.
 type Event interface {
 	isEvent()
-	// log returns the line for Config.Logger.
+	// log returns the line for Config.Logger. Spans of time are text in it, "1.5s":
+	// as a slog.Duration they would be nanoseconds in JSON.
 	log() (slog.Level, string, []slog.Attr)
 }
 
@@ -85,7 +86,7 @@ func (Overloaded) isEvent()  {}
 func (e Blocked) log() (slog.Level, string, []slog.Attr) {
 	return slog.LevelWarn, "actor is blocked", []slog.Attr{
 		slog.String("actor", e.Path), slog.Uint64("incarnation", uint64(e.Incarnation)),
-		slog.String("phase", e.Phase.String()), slog.String("message", e.Message), slog.Duration("for", e.For),
+		slog.String("phase", e.Phase.String()), slog.String("message", e.Message), slog.String("for", e.For.String()),
 	}
 }
 
@@ -118,14 +119,14 @@ func (e Crashed) log() (slog.Level, string, []slog.Attr) {
 
 func (e Restarting) log() (slog.Level, string, []slog.Attr) {
 	return slog.LevelWarn, "actor restarts", []slog.Attr{
-		slog.String("actor", e.Path), slog.Duration("delay", e.Delay), slog.String("reason", e.Exit.Error()),
+		slog.String("actor", e.Path), slog.String("delay", e.Delay.String()), slog.String("reason", e.Exit.Error()),
 	}
 }
 
 func (e Quarantined) log() (slog.Level, string, []slog.Attr) {
 	return slog.LevelError, "actor is quarantined", []slog.Attr{
 		slog.String("actor", e.Path), slog.Uint64("incarnation", uint64(e.Incarnation)),
-		slog.Duration("for", e.For), slog.String("reason", e.Exit.Error()),
+		slog.String("for", e.For.String()), slog.String("reason", e.Exit.Error()),
 	}
 }
 
@@ -138,6 +139,6 @@ func (e Escalated) log() (slog.Level, string, []slog.Attr) {
 func (e Stuck) log() (slog.Level, string, []slog.Attr) {
 	return slog.LevelError, "actor is stuck and was abandoned", []slog.Attr{
 		slog.String("actor", e.Path), slog.Uint64("incarnation", uint64(e.Incarnation)),
-		slog.Duration("waited", e.Waited), slog.Any("tasks", e.Tasks),
+		slog.String("waited", e.Waited.String()), slog.Any("tasks", e.Tasks),
 	}
 }

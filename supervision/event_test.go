@@ -2,10 +2,12 @@ package supervision
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // The host's logger gets a line for every event, and the actors' own lines
@@ -43,6 +45,24 @@ func TestLogOfRareEvents(t *testing.T) {
 	for _, e := range []Event{Escalated{exit}, Quarantined{Path: "/s", Exit: exit}, Stuck{Path: "/s", Tasks: []string{"pump"}}} {
 		if level, text, attrs := e.log(); level != slog.LevelError || text == "" || attrs[0].Value.String() != "/s" {
 			t.Errorf("%T: %v %q %v", e, level, text, attrs)
+		}
+	}
+}
+
+// Who reads the log as JSON can read how long something took, too.
+func TestSpansInJSONLogs(t *testing.T) {
+	exit := &Exit{Path: "/a", Reason: ReasonCrash}
+	for want, e := range map[string]Event{
+		`"delay":"1.5s"`:   Restarting{Delay: 1500 * time.Millisecond, Exit: exit},
+		`"for":"1m0s"`:     Quarantined{For: time.Minute, Exit: exit},
+		`"for":"10s"`:      Blocked{For: 10 * time.Second},
+		`"waited":"200ms"`: Stuck{Waited: 200 * time.Millisecond},
+	} {
+		var text bytes.Buffer
+		level, line, attrs := e.log()
+		slog.New(slog.NewJSONHandler(&text, nil)).LogAttrs(context.Background(), level, line, attrs...)
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("no %s in %s", want, text.String())
 		}
 	}
 }

@@ -80,6 +80,10 @@ func TestBadSpecs(t *testing.T) {
 		"twice":            {Children: []Child{a, a}},
 		"no constructor":   {Children: []Child{WorkerSpec[script]{Name: "a"}.Child()}},
 		"zero child":       {Children: []Child{{}}},
+		"no strategy":      {Strategy: Dynamic + 1},
+		"below strategies": {Strategy: -1},
+		"no restart":       {Children: []Child{WorkerSpec[script]{Name: "a", New: d.play("a").New, Restart: Temporary + 1}.Child()}},
+		"below restarts":   {Children: []Child{SupervisorSpec{Name: "s", Restart: -1}.Child()}},
 		"dynamic with one": {Strategy: Dynamic, Children: []Child{a}},
 		"nested":           {Children: []Child{SupervisorSpec{Name: "s", Children: []Child{a, a}}.Child()}},
 	} {
