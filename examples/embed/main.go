@@ -21,11 +21,16 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/waymeet/waymeet"
 	"github.com/waymeet/waymeet/supervision"
 )
+
+// stopWithin is how long each stop may take. It has a context of its own: that
+// of the talk may be over by then.
+const stopWithin = 10 * time.Second
 
 // protocol names the streams on which lines are said.
 const protocol = "lines/1"
@@ -45,6 +50,7 @@ func main() {
 func run(out io.Writer, lines []string) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
+	out = &screen{out: out}
 	dir, err := os.MkdirTemp("", "embed")
 	if err != nil {
 		return err
@@ -56,7 +62,7 @@ func run(out io.Writer, lines []string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, relay.Stop(ctx)) }()
+	defer func() { err = errors.Join(err, stop(relay.Stop)) }()
 	var nodes [2]*waymeet.Node
 	for i, name := range []string{"anna", "ben"} {
 		nodes[i], err = waymeet.Start(ctx, waymeet.Config{
@@ -65,9 +71,29 @@ func run(out io.Writer, lines []string) (err error) {
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, nodes[i].Stop(ctx)) }()
+		defer func() { err = errors.Join(err, stop(nodes[i].Stop)) }()
 	}
 	return talk(ctx, out, dir, nodes[0], nodes[1], lines)
+}
+
+// screen is where several actors write.
+type screen struct {
+	mu  sync.Mutex
+	out io.Writer
+}
+
+// Write implements io.Writer.
+func (s *screen) Write(text []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.Write(text)
+}
+
+// stop stops a node or a relay, and gives it time for that.
+func stop(stop func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	return stop(ctx)
 }
 
 // talk founds a context at anna, lets ben join it and say some lines to anna's
@@ -91,7 +117,7 @@ func talk(ctx context.Context, out io.Writer, dir string, anna, ben *waymeet.Nod
 	// From here on anna's actors live beside those of her node, in one tree.
 	log := filepath.Join(dir, "room.log")
 	for _, child := range []supervision.Child{
-		roomChild(out, log), doorChild(anna, family.Peer(ben.Authority())), meterChild(anna),
+		roomChild(out, log), doorChild(anna, family.Peer(ben.Authority())), meterChild(out, anna),
 	} {
 		if err := anna.Supervise(child); err != nil {
 			return err
@@ -122,9 +148,15 @@ func say(ctx context.Context, to waymeet.Peer, lines []string) error {
 	return err
 }
 
+// answerWithin is how long a question waits. An actor in quarantine hears it only
+// when its next life is tried.
+const answerWithin = 3 * time.Second
+
 // inspect asks two of anna's actors how things are. Only a goroutine that may
 // wait asks; actors tell each other.
 func inspect(ctx context.Context, out io.Writer, anna *waymeet.Node) error {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
 	lines, err := supervision.Ask(ctx, waymeet.Actor[roomMessage](anna, "room"),
 		func(r supervision.Reply[int]) roomMessage { return count{r} })
 	if err != nil {

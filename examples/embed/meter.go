@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"io"
+	"slices"
 	"time"
 
 	"github.com/waymeet/waymeet"
@@ -28,8 +31,11 @@ func (read) meterMessage()     {}
 type readings struct {
 	totals  supervision.Totals
 	peak    int      // most messages that waited in all mailboxes, at any look
-	crashes []string // of the room, and why
+	crashes []string // of the room, and why: the last few
 }
+
+// keptCrashes bounds what the meter remembers.
+const keptCrashes = 10
 
 // lookEvery is how often the meter looks.
 const lookEvery = time.Second
@@ -37,14 +43,17 @@ const lookEvery = time.Second
 // meter is the actor that looks after the others: it monitors the room, and
 // wakes up by itself now and then.
 type meter struct {
+	out   io.Writer
 	node  *waymeet.Node
 	shows readings
+	// alone: the room is in quarantine, and that was said.
+	alone bool
 }
 
-func meterChild(node *waymeet.Node) supervision.Child {
+func meterChild(out io.Writer, node *waymeet.Node) supervision.Child {
 	return supervision.WorkerSpec[meterMessage]{
 		Name: "meter",
-		New:  func() supervision.Actor[meterMessage] { return &meter{node: node} },
+		New:  func() supervision.Actor[meterMessage] { return &meter{out: out, node: node} },
 	}.Child()
 }
 
@@ -63,9 +72,13 @@ func (m *meter) Receive(c *supervision.Context[meterMessage], message meterMessa
 		c.WakeAt(c.Now().Add(lookEvery), look{})
 	case roomDown:
 		m.shows.crashes = append(m.shows.crashes, message.Reason.Error())
+		m.shows.crashes = m.shows.crashes[max(0, len(m.shows.crashes)-keptCrashes):]
+		m.look()
 	case read:
 		m.look()
-		message.reply.Send(m.shows)
+		shows := m.shows
+		shows.crashes = slices.Clone(shows.crashes) // what is sent is not written any more
+		message.reply.Send(shows)
 	}
 }
 
@@ -77,6 +90,19 @@ func (m *meter) look() {
 	waiting := 0
 	for _, actor := range report.Actors {
 		waiting += actor.Mailbox
+		if actor.Path == "/host/room" {
+			m.watchRoom(actor.State)
+		}
 	}
 	m.shows.totals, m.shows.peak = report.Totals, max(m.shows.peak, waiting)
+}
+
+// watchRoom says when the room is left alone for a while: what is told to it
+// waits meanwhile, and nobody would know why it is silent.
+func (m *meter) watchRoom(state supervision.State) {
+	quarantined := state == supervision.StateQuarantined
+	if quarantined && !m.alone {
+		fmt.Fprintln(m.out, "the room crashes and crashes: it is left alone for a minute or so, and lines wait")
+	}
+	m.alone = quarantined
 }
