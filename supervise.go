@@ -25,7 +25,8 @@ import (
 // name lives.
 func (n *Node) Supervise(child supervision.Child) error { return n.node.Supervise(child) }
 
-// Dismiss stops an actor that Supervise started, without waiting for it.
+// Dismiss stops what Supervise started by that name, without waiting for it.
+// Actors below it belong to the host's own supervisor there.
 func (n *Node) Dismiss(name string) error { return n.node.Dismiss(name) }
 
 // Actor is the address of an actor of the host's own: of one that Supervise

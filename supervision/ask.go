@@ -43,7 +43,8 @@ func (r Reply[A]) Send(answer A) {
 // answer. It returns what Tell returns when the question could not be told; an
 // *AskError as soon as the life that heard it ended without an answer, or the
 // actor left the tree; and ctx's error when that came first. A question that
-// waits in the mailbox survives a restart like any message.
+// waits in the mailbox survives a restart like any message; that of an actor in
+// quarantine waits until the next life is tried, or ctx ends.
 //
 // A question must be delivered, whatever WorkerSpec.Sort says of the message.
 //

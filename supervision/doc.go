@@ -68,8 +68,12 @@
 //
 // # Where to start reading
 //
-// shell.go (a machine becomes an actor) and context.go (what an actor may do);
-// then crew.go, the pure machine behind every supervisor, with strategy.go,
+// Who wants a tree: WorkerSpec and SupervisorSpec say who is in it, Start runs it,
+// Actor and Context are what one writes, Ref.Tell and Ask how one talks to it.
+// The package example is a whole program.
+//
+// Who wants to change it: shell.go (a machine becomes an actor) and context.go
+// (what an actor may do); then crew.go, the pure machine behind every supervisor, with strategy.go,
 // intensity.go, backoff.go and crew_quarantine.go; then cell.go, worker.go and
 // supervisor.go, which carry out its orders. The package may import
 // protoactor-go's actor package and the standard library, nothing of Waymeet.

@@ -1,4 +1,6 @@
-// Package virtual runs supervision trees on one thread, in virtual time. What
+// Package virtual runs supervision trees on one thread, in virtual time. Begin
+// one with supervision.Launch, end it with Tree.Shutdown, and step in between:
+// Start and Stop would wait for ever, since nobody else steps meanwhile. What
 // is ready runs in an order drawn from a seed, one message at a time; when
 // nothing is ready the clock jumps to the next timer. The same seed and the same
 // inputs give the same run, step by step, so a run that went wrong can be run
