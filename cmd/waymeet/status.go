@@ -34,7 +34,7 @@ func (c *command) status() *cobra.Command {
 			})
 		},
 	}
-	verb.Flags().BoolVar(&actors, "actors", false, "list every actor of the supervision tree")
+	verb.Flags().BoolVar(&actors, "actors", false, "list every actor, without supervisors; waymeet actors draws the tree")
 	return verb
 }
 
