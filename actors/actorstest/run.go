@@ -50,7 +50,6 @@ type run struct {
 	gates []string
 	// sky is where the weather comes from.
 	sky *rand.Rand
-	cut bool
 }
 
 func newRun(seed uint64, chaos Chaos, logs bool) *run {
