@@ -78,6 +78,9 @@ type Fate struct {
 	Again int
 	// Delay is how long it is under way; others may overtake it.
 	Delay time.Duration
+	// Suspend is how long the actor is suspended from now on, as by Tree.Suspend;
+	// the message waits with all others.
+	Suspend time.Duration
 }
 
 // killed is the panic value of an actor that dies on purpose.

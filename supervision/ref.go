@@ -124,9 +124,14 @@ func (w *worker[M]) sortOf(m M) (s Sort) {
 
 // fate is what chaos has in store for a message.
 func (c *cell) fate(e envelope) Fate {
-	return c.tree.config.Chaos.Told(Delivery{
+	fate := c.tree.config.Chaos.Told(Delivery{
 		Path: c.path, Message: typeName(e.message), Class: e.class(), Seq: c.counters.told.Add(1),
 	})
+	if fate.Suspend > 0 {
+		c.box.suspend(true)
+		c.tree.config.Runtime.AfterFunc(fate.Suspend, func() { c.tree.Resume(c.path) })
+	}
+	return fate
 }
 
 // tellThroughChaos offers a message as often and as late as chaos has it.

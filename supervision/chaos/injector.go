@@ -109,6 +109,11 @@ func (i *Injector) At(p supervision.Point) bool {
 	return false
 }
 
+// upTo draws a time; i is locked.
+func (i *Injector) upTo(most time.Duration) time.Duration {
+	return time.Duration(1 + i.rng.Int64N(int64(most)))
+}
+
 // Told implements supervision.Chaos.
 func (i *Injector) Told(d supervision.Delivery) supervision.Fate {
 	i.mu.Lock()
@@ -127,7 +132,9 @@ func (i *Injector) Told(d supervision.Delivery) supervision.Fate {
 		case Again:
 			return supervision.Fate{Again: 1}
 		case Delay:
-			return supervision.Fate{Delay: time.Duration(1 + i.rng.Int64N(int64(r.By)))}
+			return supervision.Fate{Delay: i.upTo(r.By)}
+		case Suspend:
+			return supervision.Fate{Suspend: i.upTo(r.By)}
 		}
 	}
 	return supervision.Fate{}

@@ -88,6 +88,7 @@ func TestRules(t *testing.T) {
 		"drop /b message chaos_test.note nth 3":            "a1 b1 a2 b2 a3 a4 b4",
 		"again /b nth 1":                                   "a1 b1 b1 a2 b2 a3 b3 a4 b4",
 		"delay /b by 1h nth 1":                             "a1 a2 b2 a3 b3 a4 b4 b1",
+		"suspend /a by 90m nth 2":                          "a1 b1 b2 b3 b4 a2 a3 a4",
 		"drop /b nth 1\nagain /b nth 1":                    "a1 a2 b2 b2 a3 b3 a4 b4",
 	} {
 		got, _, _ := read(t, plan, 4)

@@ -25,9 +25,12 @@ const (
 	// Delay holds a message back for a time up to Rule.By, drawn from the seed:
 	// others overtake it.
 	Delay
+	// Suspend makes the actor wait, when a message is told to it, for a time up
+	// to Rule.By: messages and timers stay where they are, as by Tree.Suspend.
+	Suspend
 )
 
-var actionNames = [...]string{Kill: "kill", Drop: "drop", Again: "again", Delay: "delay"}
+var actionNames = [...]string{Kill: "kill", Drop: "drop", Again: "again", Delay: "delay", Suspend: "suspend"}
 
 // String is the word that begins the rule's line.
 func (a Action) String() string { return actionNames[a] }
@@ -38,6 +41,7 @@ func (a Action) String() string { return actionNames[a] }
 //	drop  PATH [class CLASS] [message TYPE] [nth N] [every N] [chance P] [most N]
 //	again PATH …
 //	delay PATH by DURATION …
+//	suspend PATH by DURATION …
 //
 // PATH and TYPE are patterns as of Tree.Kill. PHASE and CLASS are written with
 // hyphens: before-message, latest-wins.
@@ -49,7 +53,7 @@ type Rule struct {
 	Message string // pattern of its type; empty: any, or none
 	// Class is which messages are lost, late or doubled; AnyClass: all.
 	Class supervision.Class
-	By    time.Duration // of Delay: at most so long
+	By    time.Duration // of Delay and Suspend: at most so long
 
 	// A rule strikes at each point or message that it fits, or only: at the
 	// actor's own step of that number; at the Nth that fits; at every Every-th;
@@ -68,6 +72,9 @@ const (
 	AnyClass supervision.Class = -1
 )
 
+// lasts reports whether the rule has a By.
+func (r Rule) lasts() bool { return r.Do == Delay || r.Do == Suspend }
+
 // String is the rule as Parse reads it.
 func (r Rule) String() string {
 	var b strings.Builder
@@ -84,7 +91,7 @@ func (r Rule) String() string {
 	if r.Do != Kill && r.Class != AnyClass {
 		word("class", hyphened(r.Class))
 	}
-	if r.Do == Delay {
+	if r.lasts() {
 		word("by", r.By.String())
 	}
 	if r.Message != "" {
@@ -168,7 +175,7 @@ func (p *Plan) readSeed(words []string) (err error) {
 
 func (p *Plan) readRule(words []string) (err error) {
 	r := Rule{Phase: Anywhere, Class: AnyClass}
-	if r.Do, err = named(words[0], "action", Kill, Drop, Again, Delay); err != nil {
+	if r.Do, err = named(words[0], "action", Kill, Drop, Again, Delay, Suspend); err != nil {
 		return err
 	}
 	if len(words) < 2 {
@@ -188,8 +195,8 @@ func (p *Plan) readRule(words []string) (err error) {
 			return err
 		}
 	}
-	if r.Do == Delay && r.By <= 0 {
-		return fmt.Errorf("delay wants by DURATION")
+	if r.lasts() && r.By <= 0 {
+		return fmt.Errorf("%v wants by DURATION", r.Do)
 	}
 	p.Rules = append(p.Rules, r)
 	return nil
@@ -205,7 +212,7 @@ func (r *Rule) read(name, value string) (err error) {
 			supervision.BeforeEffect, supervision.AfterEffect, supervision.Stopping)
 	case name == "class" && !kill:
 		r.Class, err = named(value, "class", supervision.MustDeliver, supervision.LatestWins, supervision.Droppable)
-	case name == "by" && r.Do == Delay:
+	case name == "by" && r.lasts():
 		if r.By, err = time.ParseDuration(value); err != nil || r.By <= 0 {
 			err = fmt.Errorf("by wants a time above 0, as 50ms, not %q", value)
 		}
@@ -243,10 +250,10 @@ func above0(name, value string) (uint64, error) {
 func (p Plan) Check() error {
 	for i, r := range p.Rules {
 		switch {
-		case r.Do < Kill || r.Do > Delay:
+		case r.Do < Kill || r.Do > Suspend:
 			return fmt.Errorf("chaos: rule %d has no action", i+1)
-		case r.Do == Delay && r.By <= 0:
-			return fmt.Errorf("chaos: rule %d: delay wants by DURATION", i+1)
+		case r.lasts() && r.By <= 0:
+			return fmt.Errorf("chaos: rule %d: %v wants by DURATION", i+1, r.Do)
 		case !(r.Chance >= 0 && r.Chance <= 1):
 			return fmt.Errorf("chaos: rule %d: chance is above 0 and at most 1, not %v", i+1, r.Chance)
 		}

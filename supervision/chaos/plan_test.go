@@ -17,6 +17,7 @@ kill /store step 17
 drop /channels/manager class droppable chance 0.5
 again * message messages.Tick
 delay /a class latest-wins by 50ms chance 0.25
+suspend /b by 1s every 10
 `
 
 // What Parse reads, String writes.
@@ -46,7 +47,7 @@ func TestPlanRefusals(t *testing.T) {
 		"seed":                        "seed wants one number",
 		"seed x":                      `seed wants a whole number below 2^64, not "x"`,
 		"seed 1\nseed 2":              "line 3: there is a seed already",
-		"maim /a":                     `no action "maim"; there are kill, drop, again, delay`,
+		"maim /a":                     `no action "maim"; there are kill, drop, again, delay, suspend`,
 		"kill":                        "kill wants the path of an actor",
 		"kill /a nth":                 `"nth" wants a value`,
 		"kill /a phase noon":          `no phase "noon"`,
@@ -54,6 +55,7 @@ func TestPlanRefusals(t *testing.T) {
 		"drop /a step 1":              `drop has no "step"`,
 		"drop /a class loud":          `no class "loud"`,
 		"delay /a":                    "delay wants by DURATION",
+		"suspend /a":                  "suspend wants by DURATION",
 		"delay /a by soon":            `by wants a time above 0, as 50ms, not "soon"`,
 		"delay /a by 0s":              `by wants a time above 0, as 50ms, not "0s"`,
 		"kill /a chance 2":            "chance is above 0 and at most 1",
