@@ -154,7 +154,7 @@ func (p *play) killOnce(ctx context.Context, player *player, victim waymeet.Acto
 		return "", err
 	}
 	mark := player.heard()
-	if _, err := player.admin.Kill(ctx, victim.Path); err != nil {
+	if _, err := killIfThere(ctx, player, victim.Path); err != nil {
 		return "", err
 	}
 	isIt := func(path string, _ waymeet.ContextID) bool { return path == victim.Path }
@@ -240,6 +240,17 @@ func (p *play) joinUnderFire(ctx context.Context) (changes []string, err error) 
 	return changes, <-joined
 }
 
+// killIfThere kills whom the pattern meets, if it meets anybody: who was there a
+// moment ago may be between two lives, or over.
+func killIfThere(ctx context.Context, player *player, pattern string) (hit bool, err error) {
+	_, err = player.admin.Kill(ctx, pattern)
+	var problem waymeet.Problem
+	if errors.As(err, &problem) && problem.Code == waymeet.ExitFailed {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // shootHandshaker kills a handshaker if there is one at this moment. The count
 // of Kill is not enough: a handshaker may end by itself before the kill comes
 // to it.
@@ -249,8 +260,7 @@ func (p *play) shootHandshaker(ctx context.Context, player *player) (change stri
 		return "", err
 	}
 	mark := player.heard()
-	aimed, err := player.admin.Kill(ctx, handshakers+"*")
-	if err != nil || aimed == 0 {
+	if hit, err := killIfThere(ctx, player, handshakers+"*"); err != nil || !hit {
 		return "", err
 	}
 	for deadline := time.Now().Add(deathNews); crashes(player.since(mark), handshakers) == 0; time.Sleep(askEvery) {
