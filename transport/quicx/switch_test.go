@@ -62,10 +62,12 @@ func TestStreamCrossesManySwitches(t *testing.T) {
 			switches := 0
 			defer func() { done <- switches }()
 			for ; ; switches++ {
-				select {
-				case <-stop:
-					return
-				case <-time.After(20 * time.Millisecond):
+				for moved.Load() < int64(switches+1)*size/20 { // by progress, however fast it is
+					select {
+					case <-stop:
+						return
+					case <-time.After(time.Millisecond):
+					}
 				}
 				next := paths[switches%2]
 				p.left.link.SetPath(next[0])
