@@ -217,8 +217,21 @@ func (l *crashLoop) checkJournal() {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	if _, err := journal.Facts(l.facts); err != nil {
-		l.t.Error(err)
+	held := map[messages.FactID]bool{}
+	for record, err := range journal.Records(messages.BucketFacts) {
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		id, err := messages.FactIDOf(record.Value)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		held[id] = true
+	}
+	for _, id := range l.facts {
+		if !held[id] {
+			l.t.Errorf("fact %s was acknowledged and is lost", id.Short())
+		}
 	}
 	if err := journal.Close(); err != nil {
 		l.t.Error(err)

@@ -29,7 +29,7 @@ func (n *Node) storeActor(cx messages.ContextID) supervision.Actor[messages.Jour
 			}
 			writer = database.Writer()
 			return journal.Load(journal.Config{
-				Identity: n.identity, Random: rand.Reader, WriteAfter: n.writeAfter(cx),
+				Identity: n.identity, Random: rand.Reader, WriteAfter: n.writeAfter(cx), Parallel: parallel,
 			}, writer)
 		},
 		Perform: func(c *storeContext, effect journal.Effect) {

@@ -134,6 +134,24 @@ func (f Fact) Append(b []byte) []byte {
 	return append(b, Encode(wireFact{Header: f.HeaderBytes, Body: f.Body, Signature: f.Signature})...)
 }
 
+// Size is how many bytes Append writes.
+func (f Fact) Size() int {
+	return 1 + stringSize(len(f.HeaderBytes)) + stringSize(len(f.Body)) + stringSize(len(f.Signature))
+}
+
+// stringSize is what a CBOR byte string of n bytes takes.
+func stringSize(n int) int {
+	switch {
+	case n < 24:
+		return n + 1
+	case n < 1<<8:
+		return n + 2
+	case n < 1<<16:
+		return n + 3
+	}
+	return n + 5
+}
+
 // ID is the fact's id.
 //
 // SPEC 3.1: "FactID = SHA-256('waymeet/1 fact' ‖ header bytes)".
@@ -152,6 +170,16 @@ func (f Fact) SignedBy(key PublicKey) bool {
 
 // BodyMatches reports whether the body is the one that the header names.
 func (f Fact) BodyMatches() bool { return sha256.Sum256(f.Body) == f.Header.BodyHash }
+
+// FactIDOf is the id of an encoded fact, whose header is not looked at: enough
+// to see that the bytes are the fact that they are taken for.
+func FactIDOf(b []byte) (FactID, error) {
+	wire, err := Decode[wireFact](b)
+	if err != nil {
+		return FactID{}, err
+	}
+	return Fact{HeaderBytes: wire.Header}.ID(), nil
+}
 
 // check refuses headers that no author who follows SPEC 3.1 writes: "seq
 // counts up per author from 1 … prev is 32 zero bytes at seq 1; parents

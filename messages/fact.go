@@ -1,8 +1,11 @@
 package messages
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 )
 
@@ -37,6 +40,19 @@ var factTable = map[FactType]factRow{
 	FactDescriptorRevoked:  {"descriptor-revoked", 1, decodeBody[DescriptorRevoked]},
 	FactMemberAdded:        {"member-added", 1, decodeBody[MemberAdded]},
 }
+
+// KnownFacts tells versions of this module apart by the facts that they can
+// read: the hash of all types with their newest schemas.
+func KnownFacts() [32]byte {
+	var b []byte
+	for _, t := range slices.Sorted(maps.Keys(factTable)) {
+		b = binary.BigEndian.AppendUint16(b, uint16(t))
+		b = binary.BigEndian.AppendUint16(b, factTable[t].schema)
+	}
+	return Hash(labelKnownFacts, b)
+}
+
+const labelKnownFacts Label = "waymeet/1 known facts"
 
 // ErrUnknownFact reports a type or a schema newer than this module. Such facts
 // are stored and synced, not reduced (SPEC 3.4); nobody is to blame.

@@ -1,12 +1,17 @@
 package messages
 
+import "encoding/binary"
+
 // Bucket names a table of a database on disk.
 type Bucket string
 
 // The buckets of a context's journal (DESIGN: "Store format").
 const (
-	// BucketFacts maps FactID to the bytes of the fact.
+	// BucketFacts maps Place, 8 bytes, to the bytes of the fact.
 	BucketFacts Bucket = "facts"
+	// BucketIndex maps the first Place of some facts to what the journal needs
+	// of them, so that it does not read them all when it is opened.
+	BucketIndex Bucket = "index"
 	// BucketKeys holds the op that founded the context and the epochs' keys.
 	BucketKeys Bucket = "keys"
 	// BucketCharges holds what was spent: flow and leakage (SPEC 5.5, 5.6).
@@ -20,6 +25,19 @@ type Record struct {
 	Bucket Bucket
 	Key    []byte
 	Value  []byte
+}
+
+// Place is where a journal keeps a fact: facts are numbered from 1 in the order
+// in which they were admitted here. It is local and never travels.
+type Place uint64
+
+// Key is the place as the key of a record.
+func (p Place) Key() []byte { return binary.BigEndian.AppendUint64(nil, uint64(p)) }
+
+// FactPlace says which fact is kept at a place.
+type FactPlace struct {
+	Place Place
+	Fact  FactID
 }
 
 // Batch numbers the transactions that a journal asks for, from 1 in every

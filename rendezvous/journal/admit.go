@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -79,36 +80,87 @@ func refuse(step Step, format string, arguments ...any) Refusal {
 	return Refusal{Step: step, Reason: fmt.Sprintf(format, arguments...)}
 }
 
+// candidate is a fact at the door, and what was found out about it before its
+// turn came.
+type candidate struct {
+	// from is who sent it.
+	from messages.AuthorityID
+	raw  []byte
+	fact messages.Fact
+	id   messages.FactID
+	// flaw is what no other fact can mend: size, encoding, version, context.
+	flaw Refusal
+	// signer is the key under which forged was found out; zero: not yet.
+	signer messages.PublicKey
+	// forged is the refusal by signature or body.
+	forged Refusal
+}
+
 // Admit checks a fact at the door; it changes nothing.
 //
 // SPEC 3.4: "Admission, in this order: size ≤ 64 KiB, canonical, known major
 // version, context, author in the roster of that epoch, signature, body hash,
 // HLC ≤ 60 s ahead".
 func (s *Set) Admit(now messages.Millis, raw []byte) (messages.Fact, Refusal) {
-	if len(raw) > messages.MaxFactSize {
-		return messages.Fact{}, refuse(StepSize, "%d bytes, at most %d", len(raw), messages.MaxFactSize)
-	}
-	fact, err := messages.ParseFact(raw)
-	if err != nil {
-		return messages.Fact{}, refuse(StepCanonical, "%v", err)
-	}
-	header := fact.Header.Chained
-	if header.Version != messages.FactVersion {
-		return fact, refuse(StepVersion, "version %d, we know %d", header.Version, messages.FactVersion)
-	}
-	if header.Context != s.context {
-		return fact, refuse(StepContext, "it is of another context")
-	}
-	if s.Has(fact.ID()) {
-		return fact, refuse(StepHeld, "it is held already")
-	}
-	return fact, s.admitAuthored(now, fact)
+	c := candidate{raw: raw}
+	s.examine(&c)
+	return c.fact, s.admit(now, &c)
 }
 
-// admitAuthored is the second half: what depends on author, keys and clock.
-func (s *Set) admitAuthored(now messages.Millis, fact messages.Fact) Refusal {
-	header := fact.Header.Chained
-	roster, known := s.rosterOf(header)
+// examine finds out whatever takes long. It changes nothing but the candidate,
+// so that many can be examined at once.
+func (s *Set) examine(c *candidate) {
+	c.flaw = s.parse(c)
+	if !c.flaw.Admits() || s.Has(c.id) {
+		return
+	}
+	header := c.fact.Header
+	if roster, known := s.rosterOf(header.Epoch, header.KeyID); known {
+		if author, isMember := roster.Member(header.Author); isMember {
+			c.authenticate(author.PublicKey)
+		}
+	}
+}
+
+func (s *Set) parse(c *candidate) Refusal {
+	if len(c.raw) > messages.MaxFactSize {
+		return refuse(StepSize, "%d bytes, at most %d", len(c.raw), messages.MaxFactSize)
+	}
+	fact, err := messages.ParseFact(c.raw)
+	if err != nil {
+		return refuse(StepCanonical, "%v", err)
+	}
+	c.fact, c.id = fact, fact.ID()
+	if version := fact.Header.Version; version != messages.FactVersion {
+		return refuse(StepVersion, "version %d, we know %d", version, messages.FactVersion)
+	}
+	if fact.Header.Context != s.context {
+		return refuse(StepContext, "it is of another context")
+	}
+	return Refusal{}
+}
+
+// authenticate checks signature and body under the author's key.
+func (c *candidate) authenticate(key messages.PublicKey) {
+	c.signer, c.forged = key, Refusal{}
+	switch {
+	case !key.Verify(messages.SignedFact(c.id), c.fact.Signature[:]):
+		c.forged = refuse(StepSignature, "%s did not sign it", c.fact.Header.Author.Short())
+	case !c.fact.BodyMatches():
+		c.forged = refuse(StepBody, "the body is not the one that the header names")
+	}
+}
+
+// admit decides, in the order of SPEC 3.4, about a candidate that was examined.
+func (s *Set) admit(now messages.Millis, c *candidate) Refusal {
+	if !c.flaw.Admits() {
+		return c.flaw
+	}
+	if s.Has(c.id) {
+		return refuse(StepHeld, "it is held already")
+	}
+	header := c.fact.Header
+	roster, known := s.rosterOf(header.Epoch, header.KeyID)
 	if !known {
 		return refuse(StepEpoch, "the op that opens epoch %d is not here yet", header.Epoch)
 	}
@@ -116,17 +168,17 @@ func (s *Set) admitAuthored(now messages.Millis, fact messages.Fact) Refusal {
 	if !isMember {
 		return refuse(StepAuthor, "%s is not in the roster of epoch %d", header.Author.Short(), header.Epoch)
 	}
-	if !fact.SignedBy(author.PublicKey) {
-		return refuse(StepSignature, "%s did not sign it", header.Author.Short())
+	if c.signer != author.PublicKey {
+		c.authenticate(author.PublicKey)
 	}
-	if !fact.BodyMatches() {
-		return refuse(StepBody, "the body is not the one that the header names")
+	if !c.forged.Admits() {
+		return c.forged
 	}
 	if wall := header.HLC.Millis(); wall > now.Add(maxAhead) {
 		ahead := messages.Window{From: now, Until: wall}.Length()
 		return refuse(StepClock, "clock of %s is %d s ahead of ours", header.Author.Short(), ahead/time.Second)
 	}
-	if c := s.chains[header.Author]; c != nil && c.unreduced >= maxUnreduced && s.isOrphan(header) {
+	if c := s.chains[header.Author]; c != nil && c.unreduced >= maxUnreduced && s.isOrphan(header.Chained) {
 		return refuse(StepGap, "%d facts of %s wait for others already", c.unreduced, header.Author.Short())
 	}
 	return Refusal{}
@@ -139,30 +191,35 @@ func (s *Set) isOrphan(header messages.Chained) bool {
 			return true
 		}
 	}
-	return !s.follows(&entry{header: header})
+	prev := s.entries[header.Prev]
+	follows := header.Seq == 1 ||
+		prev != nil && prev.connected && prev.author() == header.Author && prev.seq+1 == header.Seq
+	return !follows
 }
 
-// take admits a fact that was checked: it opens the body and inserts. It
-// reports whether the fact forks its author's chain.
-func (s *Set) take(fact messages.Fact, size int) (forked bool) {
-	e := &entry{id: fact.ID(), header: fact.Header.Chained, size: size}
-	e.body = s.read(fact)
-	return s.insert(e)
+// gistOf is what the set needs of a fact that is kept at the place.
+func (s *Set) gistOf(fact messages.Fact, id messages.FactID, size int, place messages.Place) gist {
+	header := fact.Header
+	return gist{
+		id: id, place: place, author: header.Author, seq: header.Seq, prev: header.Prev, parents: header.Parents,
+		hlc: header.HLC, epoch: header.Epoch, keyID: header.KeyID, size: size, saying: s.read(fact),
+	}
 }
 
-// read is what Waymeet understands of the body, or nil. A body that does not
-// open, or holds what we do not know, is stored and synced, not reduced.
-func (s *Set) read(fact messages.Fact) messages.RendezvousFact {
+// read is what Waymeet understands of the body. A body that does not open, or
+// holds what we do not know, is stored and synced, not reduced.
+func (s *Set) read(fact messages.Fact) saying {
+	said := saying{again: fact.Header.Again}
 	if fact.Header.Type.IsApplication() {
-		return nil
+		return said
 	}
 	plaintext, err := s.ring.open(fact)
 	if err != nil {
-		return nil
+		said.sealed = errors.Is(err, errNoKey)
+		return said
 	}
-	body, err := messages.DecodeFact(fact.Header.Type, fact.Header.Schema, plaintext)
-	if err != nil {
-		return nil
+	if body, err := messages.DecodeFact(fact.Header.Type, fact.Header.Schema, plaintext); err == nil {
+		said.body = body
 	}
-	return body
+	return said
 }

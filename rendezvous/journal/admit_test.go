@@ -180,7 +180,7 @@ func TestFactsOfAnUnknownEpochWaitForTheOp(t *testing.T) {
 	dan := ana.admit(start, 4)
 	ben.learn(start, ana)
 	note := ben.note(start, "in epoch 3")
-	raw := ben.disk[messages.BucketFacts][string(note[:])]
+	raw := ben.raw(note)
 	cat.step(start, messages.OfferFacts{From: ben.identity.Authority(), Facts: [][]byte{raw}})
 	if cat.journal.set.Has(note) || cat.view.Fingerprint != before {
 		t.Fatal("a fact of an unknown epoch counts")
@@ -233,7 +233,7 @@ func TestBodyThatDoesNotOpenIsStoredAndNotReduced(t *testing.T) {
 	f.at.Type, f.key = messages.FactDescriptorRevoked, [32]byte{1}
 	fact := f.fact()
 	f.ana.step(start, messages.OfferFacts{Facts: [][]byte{fact.Append(nil)}})
-	if e := f.ana.journal.set.entries[fact.ID()]; e == nil || e.body != nil {
+	if e := f.ana.journal.set.entries[fact.ID()]; e == nil || e.body() != nil {
 		t.Errorf("entry %+v", e)
 	}
 }

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/waymeet/waymeet/messages"
 )
@@ -18,7 +19,7 @@ func (j *Journal) findAgain() []Effect {
 	if j.again || j.flight != nil || j.failed != "" {
 		return nil
 	}
-	facts := j.leftOut()
+	facts := j.set.leftOut()
 	if len(facts) == 0 {
 		return nil
 	}
@@ -26,30 +27,36 @@ func (j *Journal) findAgain() []Effect {
 		return nil
 	}
 	j.again = true
-	return []Effect{ReadFacts{Facts: facts[:min(len(facts), againAtOnce)]}}
+	var places []messages.FactPlace
+	for _, e := range facts[:min(len(facts), againAtOnce)] {
+		places = append(places, messages.FactPlace{Place: e.place, Fact: e.id})
+	}
+	return []Effect{ReadFacts{Facts: places}}
 }
 
 // leftOut are our facts beyond a cut that were not appended again yet. Our own
 // epoch ops are not among them: one that did not become the next epoch is void.
-func (j *Journal) leftOut() []messages.FactID {
-	own := j.set.chains[j.config.Identity.Authority()]
-	if own == nil || len(j.set.timeline) == 1 {
+func (s *Set) leftOut() []*entry {
+	own := s.chains[s.ring.identity.Authority()]
+	if own == nil || len(s.timeline) == 1 {
 		return nil
 	}
-	j.set.settle()
-	repeated := map[messages.FactID]bool{}
-	for _, e := range own.entries {
-		repeated[messages.FactID(e.header.Again)] = true
-	}
-	var facts []messages.FactID
-	for _, e := range own.entries {
-		_, isOp := e.body.(messages.MemberAdded)
-		closed := int(e.header.Epoch)+1 < len(j.set.timeline)
-		if closed && !isOp && !repeated[e.id] && !j.set.counts(e) {
-			facts = append(facts, e.id)
+	s.settle()
+	if !s.sifted {
+		s.sifted, s.loose = true, nil
+		for _, e := range own.entries {
+			_, isOp := e.body().(messages.MemberAdded)
+			if s.isClosed(e) && !isOp && !s.counts(e) && !s.isRepeatedBy(e, own) {
+				s.loose = append(s.loose, e)
+			}
 		}
 	}
-	return facts
+	return s.loose
+}
+
+// isRepeatedBy reports whether a fact of the chain says the entry again.
+func (s *Set) isRepeatedBy(e *entry, c *chain) bool {
+	return slices.ContainsFunc(s.again[e.id], func(again *entry) bool { return again.chain() == c })
 }
 
 // appendAgain seals the facts that were read under the keys of the open epoch.
@@ -60,8 +67,8 @@ func (j *Journal) appendAgain(now messages.Millis, read messages.FactsRead, b *b
 		return
 	}
 	due := map[messages.FactID]bool{}
-	for _, id := range j.leftOut() {
-		due[id] = true
+	for _, e := range j.set.leftOut() {
+		due[e.id] = true
 	}
 	for _, raw := range read.Facts {
 		fact, err := messages.ParseFact(raw)

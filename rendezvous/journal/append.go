@@ -9,38 +9,17 @@ import (
 	"github.com/waymeet/waymeet/rendezvous/membership"
 )
 
-// writer knows where the next fact of our own chain stands.
-type writer struct {
-	// clock is the greatest HLC reading seen.
-	clock messages.HLC
-	// named is, per author, the last fact that one of ours has named as parent.
-	named map[messages.AuthorityID]messages.Seq
-}
-
-// see takes in a fact that is held now.
-func (w *writer) see(s *Set, e *entry) {
-	w.clock = max(w.clock, e.header.HLC)
-	if e.header.Author != s.ring.identity.Authority() {
-		return
-	}
-	for _, id := range e.header.Parents {
-		if parent := s.entries[id]; parent != nil {
-			w.named[parent.header.Author] = max(w.named[parent.header.Author], parent.header.Seq)
-		}
-	}
-}
-
 // parents are the heads of other authors that no fact of ours has named yet,
 // at most 8, those last written first (SPEC 3.1).
-func (w *writer) parents(s *Set, prev messages.FactID) []messages.FactID {
+func (s *Set) parents(prev messages.FactID) []messages.FactID {
 	var heads []*entry
-	for author, c := range s.chains {
-		if c.head != nil && author != s.ring.identity.Authority() && c.head.header.Seq > w.named[author] && c.head.id != prev {
+	for _, c := range s.chains {
+		if c.head != nil && !c.own && c.head.seq > c.named && c.head.id != prev {
 			heads = append(heads, c.head)
 		}
 	}
 	slices.SortFunc(heads, func(a, b *entry) int {
-		return cmp.Or(cmp.Compare(b.header.HLC, a.header.HLC), a.id.Compare(b.id))
+		return cmp.Or(cmp.Compare(b.hlc, a.hlc), a.id.Compare(b.id))
 	})
 	var parents []messages.FactID
 	for _, head := range heads[:min(len(heads), messages.MaxParents)] {
@@ -64,7 +43,8 @@ func draftOf(fact messages.RendezvousFact) draft {
 }
 
 // append seals the draft as our next fact under the keys of the open epoch,
-// takes it in and puts it into the batch.
+// takes it in and puts it into the batch. It is signed with the others of the
+// batch: the signature is not part of the id.
 func (j *Journal) append(now messages.Millis, d draft, keys membership.Keys, b *batch) (messages.FactID, error) {
 	own := j.config.Identity.Authority()
 	at := messages.Chained{
@@ -72,7 +52,7 @@ func (j *Journal) append(now messages.Millis, d draft, keys membership.Keys, b *
 		Context: j.set.context,
 		Author:  own,
 		Seq:     1,
-		HLC:     j.writer.clock.Next(now),
+		HLC:     j.set.clock.Next(now),
 		Epoch:   keys.Epoch,
 		KeyID:   keys.KeyID,
 		Type:    d.kind,
@@ -80,29 +60,50 @@ func (j *Journal) append(now messages.Millis, d draft, keys membership.Keys, b *
 		Again:   messages.Again(d.again),
 	}
 	if head := j.set.head(own); head != nil {
-		at.Seq, at.Prev = head.header.Seq+1, head.id
+		at.Seq, at.Prev = head.seq+1, head.id
 	}
-	at.Parents = j.writer.parents(j.set, at.Prev)
-	fact, err := Seal(j.config.Identity, at, keys.Payload, d.plaintext, j.config.Random)
+	at.Parents = j.set.parents(at.Prev)
+	fact, err := enclose(at, keys.Payload, d.plaintext, j.config.Random)
 	if err != nil {
 		return messages.FactID{}, err
 	}
-	raw := fact.Append(nil)
-	if len(raw) > messages.MaxFactSize {
-		return messages.FactID{}, fmt.Errorf("the fact has %d bytes, at most %d", len(raw), messages.MaxFactSize)
+	size := fact.Size()
+	if size > messages.MaxFactSize {
+		return messages.FactID{}, fmt.Errorf("the fact has %d bytes, at most %d", size, messages.MaxFactSize)
 	}
-	j.keep(fact, raw, b)
-	return fact.ID(), nil
+	id := fact.ID()
+	j.keep(fact, id, size, b)
+	b.unsigned = append(b.unsigned, unsigned{fact: fact, id: id, record: len(b.records)})
+	b.put(factRecord(j.set.last, nil))
+	b.bytes += size
+	return id, nil
 }
 
-// keep takes a fact that is admitted into set and batch.
-func (j *Journal) keep(fact messages.Fact, raw []byte, b *batch) {
-	id := fact.ID()
-	forked := j.set.take(fact, len(raw))
-	j.writer.see(j.set, j.set.entries[id])
-	b.put(factRecord(id, raw))
+// unsigned is a fact of ours that has its place in the batch and lacks its
+// signature.
+type unsigned struct {
+	fact   messages.Fact
+	id     messages.FactID
+	record int
+}
+
+// sign completes our facts of a batch, many at once.
+func (j *Journal) sign(b *batch) {
+	j.config.Parallel(len(b.unsigned), func(at int) {
+		u := b.unsigned[at]
+		u.fact.Signature = j.config.Identity.Sign(messages.SignedFact(u.id))
+		b.records[u.record].Value = u.fact.Append(nil)
+	})
+	b.unsigned = nil
+}
+
+// keep takes a fact that is admitted into the set, at the next place.
+func (j *Journal) keep(fact messages.Fact, id messages.FactID, size int, b *batch) {
+	g := j.set.gistOf(fact, id, size, j.set.last+1)
+	e, forked := j.set.insert(g)
+	j.index.note(g)
 	if forked {
-		b.effects = append(b.effects, Forked{Author: fact.Header.Author, Seq: fact.Header.Seq})
+		b.effects = append(b.effects, Forked{Author: e.author(), Seq: e.seq})
 	}
 }
 

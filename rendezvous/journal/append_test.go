@@ -10,7 +10,7 @@ import (
 
 // header is that of a fact on the node's disk.
 func (n *node) header(id messages.FactID) messages.Header {
-	return mustParse(n.disk[messages.BucketFacts][string(id[:])]).Header
+	return mustParse(n.raw(id)).Header
 }
 
 // SPEC 3.1: "`seq` counts up per author from 1, `prev` is the author's last

@@ -42,13 +42,13 @@ func newAside() *aside {
 //
 // SPEC 3.4: "Epoch not known yet: pending until its op arrives …, bounded per
 // *sending* peer".
-func (a *aside) keep(from messages.AuthorityID, step Step, fact messages.Fact, raw []byte) bool {
-	waiting := waitingFact{id: fact.ID(), raw: raw}
+func (a *aside) keep(step Step, c *candidate) bool {
+	waiting, from := waitingFact{id: c.id, raw: c.raw}, c.from
 	if step == StepClock {
 		if _, known := a.early[waiting.id]; known || len(a.early) >= maxQuarantined {
 			return false
 		}
-		waiting.due = fact.Header.HLC.Millis().Add(-maxAhead)
+		waiting.due = c.fact.Header.HLC.Millis().Add(-maxAhead)
 		a.early[waiting.id] = waiting
 		return true
 	}
@@ -65,11 +65,11 @@ func (a *aside) keep(from messages.AuthorityID, step Step, fact messages.Fact, r
 }
 
 // takePending empties the pending facts: an epoch has become known.
-func (a *aside) takePending() []offered {
-	var facts []offered
+func (a *aside) takePending() []candidate {
+	var facts []candidate
 	for _, from := range slices.SortedFunc(maps.Keys(a.pending), messages.AuthorityID.Compare) {
 		for _, waiting := range a.pending[from] {
-			facts = append(facts, offered{from: from, raw: waiting.raw})
+			facts = append(facts, candidate{from: from, raw: waiting.raw})
 		}
 	}
 	clear(a.pending)
@@ -77,11 +77,11 @@ func (a *aside) takePending() []offered {
 }
 
 // takeDue takes the quarantined facts whose hour has come.
-func (a *aside) takeDue(now messages.Millis) []offered {
-	var facts []offered
+func (a *aside) takeDue(now messages.Millis) []candidate {
+	var facts []candidate
 	for _, id := range slices.SortedFunc(maps.Keys(a.early), messages.FactID.Compare) {
 		if waiting := a.early[id]; waiting.due <= now {
-			facts = append(facts, offered{raw: waiting.raw})
+			facts = append(facts, candidate{raw: waiting.raw})
 			delete(a.early, id)
 		}
 	}
@@ -100,10 +100,4 @@ func (a *aside) due() time.Time {
 		return time.Time{}
 	}
 	return first.Time()
-}
-
-// offered is a fact with who sent it.
-type offered struct {
-	from messages.AuthorityID
-	raw  []byte
 }

@@ -158,7 +158,7 @@ func (j *Journal) cut() []messages.CutEntry {
 	var cut []messages.CutEntry
 	for author, c := range j.set.chains {
 		if c.head != nil {
-			cut = append(cut, messages.CutEntry{Author: author, Seq: c.head.header.Seq, Fact: c.head.id})
+			cut = append(cut, messages.CutEntry{Author: author, Seq: c.head.seq, Fact: c.head.id})
 		}
 	}
 	slices.SortFunc(cut, func(a, b messages.CutEntry) int { return a.Author.Compare(b.Author) })

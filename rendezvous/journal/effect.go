@@ -43,7 +43,7 @@ type Publish struct {
 // the context's Sync, or to the Journal itself where the session is 0.
 type ReadFacts struct {
 	Session messages.SyncSession
-	Facts   []messages.FactID
+	Facts   []messages.FactPlace
 }
 
 // Forked exposes an author who has signed two facts with one seq (SPEC 3.1).

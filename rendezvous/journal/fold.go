@@ -22,6 +22,9 @@ type fold struct {
 	// covered is, per author, the last fact of ours that one of its facts
 	// names as parent.
 	covered map[messages.AuthorityID]messages.Seq
+	// picked is what the last view took of all this; nil: something has come
+	// since.
+	picked *picked
 }
 
 type authorFold struct {
@@ -50,13 +53,14 @@ func newFold() *fold {
 
 // refold makes the fold anew.
 func (s *Set) refold() {
-	s.stale = false
+	s.stale = true
 	s.markKept()
 	s.fold = newFold()
 	for _, e := range s.entries {
 		s.fold.count(s, e)
 		s.fold.reduce(s, e)
 	}
+	s.stale, s.sifted = false, false
 }
 
 // settle makes sure that the fold says what the entries say.
@@ -73,7 +77,7 @@ func (f *fold) count(s *Set, e *entry) {
 	}
 	f.counted++
 	f.sum.add(e.id)
-	author := f.author(e.header.Author)
+	author := f.author(e.author())
 	author.count++
 	author.sum += binary.BigEndian.Uint64(e.id[:])
 }
@@ -84,16 +88,15 @@ func (f *fold) reduce(s *Set, e *entry) {
 	if e.missing > 0 || !s.counts(e) || s.repeats(e) {
 		return
 	}
-	for _, parent := range e.header.Parents {
-		if p := s.entries[parent]; p.header.Author == s.ring.identity.Authority() {
-			f.covered[e.header.Author] = max(f.covered[e.header.Author], p.header.Seq)
-		}
+	if e.covers > 0 {
+		f.covered[e.author()] = max(f.covered[e.author()], e.covers)
 	}
-	switch body := e.body.(type) {
+	switch body := e.body().(type) {
 	case messages.RendezvousDescriptor:
 		f.describe(s, e, body)
 	case messages.DescriptorRevoked:
-		if body.Authority == e.header.Author {
+		if body.Authority == e.author() {
+			f.picked = nil
 			f.revoked[revocation{body.Authority, body.Nonce}] = true
 		}
 	case messages.ChannelEstablished:
@@ -104,14 +107,15 @@ func (f *fold) reduce(s *Set, e *entry) {
 // describe takes in a descriptor that its own authority published in this
 // context, by the rules.
 func (f *fold) describe(s *Set, e *entry, d messages.RendezvousDescriptor) {
-	if d.Authority != e.header.Author || d.Context != s.context ||
-		rendezvous.ValidateDescriptor(d, e.header.HLC.Millis()) != nil {
+	if d.Authority != e.author() || d.Context != s.context ||
+		rendezvous.ValidateDescriptor(d, e.hlc.Millis()) != nil {
 		return
 	}
-	record := rendezvous.DescriptorRecord{Descriptor: d, Fact: e.id, Epoch: s.saidIn(e), Seq: e.header.Seq}
+	record := rendezvous.DescriptorRecord{Descriptor: d, Fact: e.id, Epoch: s.saidIn(e), Seq: e.seq}
 	author := f.author(d.Authority)
 	at, _ := slices.BinarySearchFunc(author.descriptors, record, rendezvous.NewestFirst)
 	author.descriptors = slices.Insert(author.descriptors, at, record)
+	f.picked = nil
 }
 
 // saidIn is the epoch in which the fact was said first. What a descriptor
@@ -119,9 +123,9 @@ func (f *fold) describe(s *Set, e *entry, d messages.RendezvousDescriptor) {
 // author say it again.
 func (s *Set) saidIn(e *entry) messages.Epoch {
 	for {
-		old := s.entries[messages.FactID(e.header.Again)]
-		if old == nil || old.header.Author != e.header.Author || old.header.Epoch >= e.header.Epoch {
-			return e.header.Epoch
+		old := s.entries[e.again()]
+		if old == nil || old.author() != e.author() || old.epoch() >= e.epoch() {
+			return e.epoch()
 		}
 		e = old
 	}
@@ -136,26 +140,27 @@ func (f *fold) establish(e *entry, c messages.ChannelEstablished) {
 		return
 	}
 	ends := f.ends[c]
-	switch e.header.Author {
+	switch e.author() {
 	case c.Initiator:
-		ends.initiator = max(ends.initiator, e.header.Seq)
+		ends.initiator = max(ends.initiator, e.seq)
 	case c.Responder:
-		ends.responder = max(ends.responder, e.header.Seq)
+		ends.responder = max(ends.responder, e.seq)
 	default:
 		return
 	}
 	f.ends[c] = ends
+	f.picked = nil
 }
 
 // repeats reports whether the fact says again what is reduced already.
 //
 // SPEC 3.4: "(same body, field `again` = old FactID, reduced once)".
 func (s *Set) repeats(e *entry) bool {
-	if e.header.Again.IsZero() {
+	if e.again().IsZero() {
 		return false
 	}
-	old := s.entries[messages.FactID(e.header.Again)]
-	return old != nil && old.header.Author == e.header.Author && old.header.Epoch < e.header.Epoch &&
+	old := s.entries[e.again()]
+	return old != nil && old.author() == e.author() && old.epoch() < e.epoch() &&
 		old.missing == 0 && s.counts(old)
 }
 

@@ -38,6 +38,28 @@ func (d disk) Records(bucket messages.Bucket) iter.Seq2[messages.Record, error] 
 	}
 }
 
+func (d disk) RecordsFrom(bucket messages.Bucket, key []byte) iter.Seq2[messages.Record, error] {
+	return func(yield func(messages.Record, error) bool) {
+		for record, err := range d.Records(bucket) {
+			if bytes.Compare(record.Key, key) >= 0 && !yield(record, err) {
+				return
+			}
+		}
+	}
+}
+
+func (d disk) Facts(places []messages.FactPlace) ([][]byte, error) {
+	var facts [][]byte
+	for _, p := range places {
+		raw, there := d[messages.BucketFacts][string(p.Place.Key())]
+		if id, err := messages.FactIDOf(raw); !there || err != nil || id != p.Fact {
+			return nil, fmt.Errorf("%s is not on disk at %d", p.Fact.Short(), p.Place)
+		}
+		facts = append(facts, raw)
+	}
+	return facts, nil
+}
+
 func (d disk) write(records []messages.Record) {
 	for _, record := range records {
 		if d[record.Bucket] == nil {
@@ -158,14 +180,11 @@ func (n *node) release(now time.Time) {
 
 func (n *node) read(now time.Time, e ReadFacts) {
 	n.t.Helper()
-	read := messages.FactsRead{Session: e.Session}
-	for _, id := range e.Facts {
-		raw, there := n.disk[messages.BucketFacts][string(id[:])]
-		if !there {
-			n.t.Fatalf("the journal asks for %s, which is not on disk", id.Short())
-		}
-		read.Facts = append(read.Facts, raw)
+	facts, err := n.disk.Facts(e.Facts)
+	if err != nil {
+		n.t.Fatalf("the journal asks for what is not there: %v", err)
 	}
+	read := messages.FactsRead{Session: e.Session, Facts: facts}
 	if e.Session == 0 {
 		n.step(now, read)
 	} else {
@@ -243,10 +262,15 @@ func (n *node) admit(now time.Time, seed byte) *node {
 // facts are all facts on the node's disk.
 func (n *node) facts() [][]byte {
 	var facts [][]byte
-	for _, id := range slices.Sorted(maps.Keys(n.disk[messages.BucketFacts])) {
-		facts = append(facts, n.disk[messages.BucketFacts][id])
+	for _, place := range slices.Sorted(maps.Keys(n.disk[messages.BucketFacts])) {
+		facts = append(facts, n.disk[messages.BucketFacts][place])
 	}
 	return facts
+}
+
+// raw are the bytes of a fact on the node's disk.
+func (n *node) raw(id messages.FactID) []byte {
+	return n.disk[messages.BucketFacts][string(n.journal.set.entries[id].place.Key())]
 }
 
 // learn offers all of another node's facts to this one, in HLC order.

@@ -75,7 +75,9 @@ func history(t *rapid.T) (listeners [2]*node, base, facts [][]byte) {
 	}
 	all := map[string][]byte{}
 	for _, writer := range writers {
-		maps.Copy(all, writer.disk[messages.BucketFacts])
+		for _, raw := range writer.facts() {
+			all[string(raw)] = raw
+		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		facts = append(facts, all[key])

@@ -34,6 +34,9 @@ type Config struct {
 	// WriteAfter is the start of the process plus WaitForPeer, the same for
 	// every incarnation of the actor.
 	WriteAfter time.Time
+	// Parallel calls do for 0 … n−1, in any order and perhaps at once, and
+	// returns when all are done; nil: one after the other.
+	Parallel func(n int, do func(at int))
 }
 
 // Journal is the machine of one context's journal, its only writer. It is not
@@ -51,9 +54,9 @@ type Journal struct {
 	book   *book
 	done   *operations
 	aside  *aside
-	writer writer
+	index  index
 
-	queue []messages.JournalMessage
+	queue []queued
 	// held are commits that wait until our chain may be written.
 	held []messages.JournalMessage
 	// flight is the batch whose Write is under way; nil: none.
@@ -72,10 +75,19 @@ type Journal struct {
 	failed string
 }
 
+// queued is an event that waits for its batch; candidates are the facts of an
+// OfferFacts.
+type queued struct {
+	event      messages.JournalMessage
+	candidates []candidate
+}
+
 // batch is one transaction and what follows it.
 type batch struct {
 	records []messages.Record
 	bytes   int
+	// unsigned are our own facts in it.
+	unsigned []unsigned
 	// effects go out after Written.
 	effects []Effect
 	// operations and sessions are told if the write fails.
@@ -107,11 +119,13 @@ func (j *Journal) Step(now time.Time, event messages.JournalMessage) []Effect {
 		if e.Failure != "" {
 			effects = j.stop("our own facts cannot be read: " + e.Failure)
 		} else {
-			j.queue = append(j.queue, event)
+			j.queue = append(j.queue, queued{event: event})
 		}
+	case messages.OfferFacts:
+		j.queue = append(j.queue, queued{event: event, candidates: j.arrive(e)})
 	case messages.Tick:
 	default:
-		j.queue = append(j.queue, event)
+		j.queue = append(j.queue, queued{event: event})
 	}
 	j.lookAtPen(now)
 	if j.failed != "" {
@@ -141,18 +155,21 @@ func (j *Journal) drain(now time.Time) []Effect {
 	effects := j.reads()
 	b := &batch{}
 	millis := messages.MillisOf(now)
-	j.offer(millis, j.aside.takeDue(millis), b)
+	due := j.aside.takeDue(millis)
+	j.examine(due)
+	j.offer(millis, due, b)
 	if len(j.held) > 0 && j.mayWrite(now) {
-		j.queue = append(j.held, j.queue...)
-		j.held = nil
+		j.queue = append(j.unhold(), j.queue...)
 	}
 	taken := 0
 	for taken < len(j.queue) && taken < maxBatchMessages && b.bytes < maxBatchBytes {
 		j.take(now, j.queue[taken], b)
 		taken++
 	}
-	j.queue = append([]messages.JournalMessage(nil), j.queue[taken:]...)
+	j.queue = append([]queued(nil), j.queue[taken:]...)
+	j.sign(b)
 	b.put(j.set.ring.takeLearned()...)
+	b.put(j.index.take()...)
 	if len(b.records) == 0 {
 		effects = append(effects, j.finish(b)...)
 		if taken > 0 && len(j.queue) > 0 {
@@ -167,8 +184,8 @@ func (j *Journal) drain(now time.Time) []Effect {
 }
 
 // take handles one message of the queue.
-func (j *Journal) take(now time.Time, event messages.JournalMessage, b *batch) {
-	switch e := event.(type) {
+func (j *Journal) take(now time.Time, next queued, b *batch) {
+	switch e := next.event.(type) {
 	case messages.Commit:
 		// A charge alone is no fact: it need not wait for a peer.
 		if len(e.Facts) == 0 || j.mayWrite(now) || j.done.has(e.Operation) {
@@ -183,7 +200,7 @@ func (j *Journal) take(now time.Time, event messages.JournalMessage, b *batch) {
 			j.hold(e, e.Operation, b)
 		}
 	case messages.OfferFacts:
-		j.offerFrom(messages.MillisOf(now), e, b)
+		j.offerFrom(messages.MillisOf(now), e, next.candidates, b)
 	case messages.FactsRead:
 		j.appendAgain(messages.MillisOf(now), e, b)
 	case messages.ReadRanges, messages.PeerHolds, messages.Written, messages.Tick:
@@ -198,6 +215,16 @@ func (j *Journal) hold(event messages.JournalMessage, operation messages.Operati
 		return
 	}
 	j.held = append(j.held, event)
+}
+
+// unhold are the commits that waited.
+func (j *Journal) unhold() []queued {
+	waiting := make([]queued, len(j.held))
+	for at, event := range j.held {
+		waiting[at] = queued{event: event}
+	}
+	j.held = nil
+	return waiting
 }
 
 // mayWrite reports whether our own chain may grow now.
@@ -271,8 +298,8 @@ func (j *Journal) view() *rendezvous.View {
 // refuseAll answers everything that is queued after the journal has stopped.
 func (j *Journal) refuseAll() []Effect {
 	var effects []Effect
-	for _, event := range append(j.held, j.queue...) {
-		switch e := event.(type) {
+	for _, waiting := range append(j.unhold(), j.queue...) {
+		switch e := waiting.event.(type) {
 		case messages.Commit:
 			effects = append(effects, Reply{Operation: e.Operation, Refusal: j.failed})
 		case messages.AddMember:
@@ -283,14 +310,14 @@ func (j *Journal) refuseAll() []Effect {
 			effects = append(effects, ReadFacts{Session: e.Session})
 		}
 	}
-	j.held, j.queue = nil, nil
+	j.queue = nil
 	return effects
 }
 
 // ownHead is the last seq of our chain.
 func (j *Journal) ownHead() messages.Seq {
 	if head := j.set.head(j.config.Identity.Authority()); head != nil {
-		return head.header.Seq
+		return head.seq
 	}
 	return 0
 }

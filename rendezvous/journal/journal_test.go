@@ -255,7 +255,7 @@ func TestWritingStopsWhileAPeerHoldsMoreOfOurChain(t *testing.T) {
 	if len(ben.replies) != before+1 {
 		t.Fatal("it does not write after it has them")
 	}
-	written := mustParse(ben.disk[messages.BucketFacts][string(ben.replies[before].Facts[0][:])])
+	written := mustParse(ben.raw(ben.replies[before].Facts[0]))
 	if written.Header.Prev != lost || len(ben.journal.set.Forks(ben.identity.Authority())) != 0 {
 		t.Error("the chain was forked")
 	}

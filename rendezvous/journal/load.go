@@ -15,6 +15,10 @@ import (
 // ends the sequence.
 type Source interface {
 	Records(bucket messages.Bucket) iter.Seq2[messages.Record, error]
+	// RecordsFrom begins at that key.
+	RecordsFrom(bucket messages.Bucket, key []byte) iter.Seq2[messages.Record, error]
+	// Facts reads the facts at those places, in that order.
+	Facts(places []messages.FactPlace) ([][]byte, error)
 }
 
 // Found founds a context at now: the records with which its database begins,
@@ -42,7 +46,7 @@ func Found(identity membership.Identity, random io.Reader, now messages.Millis) 
 	return keys.Context, []messages.Record{
 		foundedRecord(op),
 		secretRecord(0, keys.EpochID, secret),
-		factRecord(fact.ID(), fact.Append(nil)),
+		factRecord(1, fact.Append(nil)),
 	}, nil
 }
 
@@ -67,12 +71,12 @@ func Load(config Config, source Source) (*Journal, error) {
 		return nil, err
 	}
 	j := &Journal{
-		config:  config,
+		config:  config.complete(),
 		set:     newSet(founded, keys),
 		book:    newBook(config.Limits),
 		done:    newOperations(),
 		aside:   newAside(),
-		writer:  writer{named: map[messages.AuthorityID]messages.Seq{}},
+		index:   index{size: segmentSize},
 		changed: true,
 	}
 	for record, err := range source.Records(messages.BucketCharges) {
@@ -132,10 +136,10 @@ func (o *operations) load(source Source) error {
 			return err
 		}
 		done, err := messages.Decode[storedOperation](record.Value)
-		if err != nil || len(record.Key) != len(messages.OperationID{}) {
+		if err != nil || len(record.Key) != len(operationKey(messages.OperationID{}, 0)) {
 			return fmt.Errorf("%w: operation %x", ErrRecord, record.Key)
 		}
-		id := messages.OperationID(record.Key)
+		id := messages.OperationID(record.Key[8:])
 		o.results[id] = done
 		o.order = append(o.order, id)
 	}
@@ -145,21 +149,37 @@ func (o *operations) load(source Source) error {
 	return nil
 }
 
+// complete fills in what was left out.
+func (c Config) complete() Config {
+	if c.Parallel == nil {
+		c.Parallel = func(n int, do func(int)) {
+			for at := range n {
+				do(at)
+			}
+		}
+	}
+	return c
+}
+
+// loadFacts takes from the index what it knows, and reads only the facts that
+// came after it.
 func (j *Journal) loadFacts(source Source) error {
 	// One fold at the end instead of one a fact.
 	j.set.stale = true
-	for record, err := range source.Records(messages.BucketFacts) {
+	if err := j.loadIndex(source); err != nil {
+		return err
+	}
+	for record, err := range source.RecordsFrom(messages.BucketFacts, (j.set.last + 1).Key()) {
 		if err != nil {
 			return err
 		}
 		fact, err := messages.ParseFact(record.Value)
-		if err != nil || fact.Header.Context != j.set.context {
+		if err != nil || fact.Header.Context != j.set.context || !bytes.Equal(record.Key, (j.set.last+1).Key()) {
 			return fmt.Errorf("%w: fact %x", ErrRecord, record.Key)
 		}
-		j.set.take(fact, len(record.Value))
-	}
-	for _, e := range j.set.entries {
-		j.writer.see(j.set, e)
+		g := j.set.gistOf(fact, fact.ID(), len(record.Value), j.set.last+1)
+		j.set.insert(g)
+		j.index.note(g)
 	}
 	return nil
 }

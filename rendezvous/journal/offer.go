@@ -8,47 +8,61 @@ import (
 	"github.com/waymeet/waymeet/messages"
 )
 
-// offerFrom admits what a peer sent, and answers.
-func (j *Journal) offerFrom(now messages.Millis, e messages.OfferFacts, b *batch) {
-	facts := make([]offered, len(e.Facts))
+// arrive examines what a peer sent, on its arrival: what takes long is done
+// while the disk writes the batch before.
+func (j *Journal) arrive(e messages.OfferFacts) []candidate {
+	facts := make([]candidate, len(e.Facts))
 	for at, raw := range e.Facts {
-		facts[at] = offered{from: e.From, raw: raw}
+		facts[at] = candidate{from: e.From, raw: raw}
 	}
+	j.examine(facts)
+	return facts
+}
+
+// examine looks at many facts at once.
+func (j *Journal) examine(facts []candidate) {
+	j.config.Parallel(len(facts), func(at int) { j.set.examine(&facts[at]) })
+}
+
+// offerFrom admits what a peer sent, and answers.
+func (j *Journal) offerFrom(now messages.Millis, e messages.OfferFacts, facts []candidate, b *batch) {
 	result := j.offer(now, facts, b)
 	result.Session = e.Session
 	b.sessions = append(b.sessions, e.Session)
 	b.effects = append(b.effects, Offered{Result: result})
 }
 
-// offer admits facts, and then those that waited for an epoch which thereby
-// became known. It ends: every round adds an epoch.
-func (j *Journal) offer(now messages.Millis, facts []offered, b *batch) (result messages.FactsOffered) {
+// offer admits facts in their order, and then those that waited for an epoch
+// which thereby became known. It ends: every round adds an epoch.
+func (j *Journal) offer(now messages.Millis, facts []candidate, b *batch) (result messages.FactsOffered) {
 	for len(facts) > 0 {
 		epochs := len(j.set.timeline)
-		for _, fact := range facts {
-			j.offerOne(now, fact, &result, b)
+		for at := range facts {
+			j.offerOne(now, &facts[at], &result, b)
 		}
 		facts = nil
 		if len(j.set.timeline) > epochs {
 			j.warnSecrets(epochs, b)
 			facts = j.aside.takePending()
+			j.examine(facts)
 		}
 	}
 	return result
 }
 
-func (j *Journal) offerOne(now messages.Millis, o offered, result *messages.FactsOffered, b *batch) {
-	fact, refusal := j.set.Admit(now, o.raw)
+func (j *Journal) offerOne(now messages.Millis, c *candidate, result *messages.FactsOffered, b *batch) {
+	refusal := j.set.admit(now, c)
 	switch {
 	case refusal.Admits():
-		j.keep(fact, o.raw, b)
+		j.keep(c.fact, c.id, len(c.raw), b)
+		b.put(factRecord(j.set.last, c.raw))
 		result.Admitted++
 	case refusal.Waits():
 		result.Waiting++
-		isNew := j.aside.keep(o.from, refusal.Step, fact, o.raw)
+		isNew := j.aside.keep(refusal.Step, c)
 		if refusal.Step == StepClock && isNew {
-			ahead := messages.Window{From: now, Until: fact.Header.HLC.Millis()}.Length()
-			b.effects = append(b.effects, ClockAhead{Author: fact.Header.Author, Ahead: ahead.Round(time.Second)})
+			ahead := messages.Window{From: now, Until: c.fact.Header.HLC.Millis()}.Length()
+			b.effects = append(b.effects, ClockAhead{Author: c.fact.Header.Author, Ahead: ahead.Round(time.Second)})
 		}
 	case refusal.IsFault() && result.Fault == "":
 		result.Fault = refusal.String()
@@ -70,11 +84,11 @@ func (j *Journal) warnSecrets(from int, b *batch) {
 func (j *Journal) reads() []Effect {
 	var effects []Effect
 	rest := j.queue[:0:0]
-	for _, event := range j.queue {
-		if read, ok := event.(messages.ReadRanges); ok {
+	for _, waiting := range j.queue {
+		if read, ok := waiting.event.(messages.ReadRanges); ok {
 			effects = append(effects, ReadFacts{Session: read.Session, Facts: j.set.inOrder(read)})
 		} else {
-			rest = append(rest, event)
+			rest = append(rest, waiting)
 		}
 	}
 	j.queue = rest
@@ -83,14 +97,14 @@ func (j *Journal) reads() []Effect {
 
 // inOrder picks the first facts of the ranges in HLC order, which is causal
 // order: an epoch op comes before any fact of the epoch that it opens.
-func (s *Set) inOrder(read messages.ReadRanges) []messages.FactID {
+func (s *Set) inOrder(read messages.ReadRanges) []messages.FactPlace {
 	var streams [][]*entry
 	for _, r := range read.Ranges {
 		if entries := s.between(r); len(entries) > 0 {
 			streams = append(streams, entries)
 		}
 	}
-	var facts []messages.FactID
+	var facts []messages.FactPlace
 	size := 0
 	for len(facts) < read.MaxFacts {
 		first := -1
@@ -103,10 +117,10 @@ func (s *Set) inOrder(read messages.ReadRanges) []messages.FactID {
 			break
 		}
 		next := streams[first][0]
-		if size += next.size; size > read.MaxBytes && len(facts) > 0 {
+		if size += int(next.size); size > read.MaxBytes && len(facts) > 0 {
 			break
 		}
-		facts = append(facts, next.id)
+		facts = append(facts, messages.FactPlace{Place: next.place, Fact: next.id})
 		streams[first] = streams[first][1:]
 	}
 	return facts
@@ -125,7 +139,7 @@ func (s *Set) between(r messages.FactRange) []*entry {
 		from++
 	}
 	to, _ := slices.BinarySearchFunc(c.entries, r.To+1, func(e *entry, seq messages.Seq) int {
-		return cmp.Compare(e.header.Seq, seq)
+		return cmp.Compare(e.seq, seq)
 	})
 	if from >= to {
 		return nil
@@ -134,5 +148,5 @@ func (s *Set) between(r messages.FactRange) []*entry {
 }
 
 func byHLC(a, b *entry) int {
-	return cmp.Or(cmp.Compare(a.header.HLC, b.header.HLC), a.id.Compare(b.id))
+	return cmp.Or(cmp.Compare(a.hlc, b.hlc), a.id.Compare(b.id))
 }

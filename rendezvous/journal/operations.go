@@ -40,9 +40,9 @@ func (o *operations) remember(id messages.OperationID, now messages.Millis, fact
 		if o.results[oldest].At.Add(rememberOperations) >= now {
 			break
 		}
+		records = append(records, forgottenOperation(oldest, o.results[oldest].At))
 		delete(o.results, oldest)
 		o.order = o.order[1:]
-		records = append(records, forgottenOperation(oldest))
 	}
 	return records
 }

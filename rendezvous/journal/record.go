@@ -14,10 +14,11 @@ import (
 //	keys        "founded"                          ContextFounded
 //	            "secret"  ‖ epoch 8 ‖ EpochID 32   storedSecret
 //	            "payload" ‖ epoch 8 ‖ EpochID 32   membership.EpochKey
-//	facts       FactID 32                          the fact
+//	facts       Place 8                            the fact
+//	index       Place 8 of the first               segment
 //	charges     "f" ‖ peer 32 ‖ epoch 8 ‖ day 4    FlowCost
 //	            "l" ‖ hour 4                       Leakage
-//	operations  OperationID 32                     storedOperation
+//	operations  time 8 ‖ OperationID 32            storedOperation
 const (
 	keyFounded    = "founded"
 	prefixSecret  = "secret"
@@ -70,16 +71,22 @@ func epochRecordKey(prefix string, epoch messages.Epoch, id messages.EpochID) []
 	return append(binary.BigEndian.AppendUint64([]byte(prefix), uint64(epoch)), id[:]...)
 }
 
-func factRecord(id messages.FactID, fact []byte) messages.Record {
-	return messages.Record{Bucket: messages.BucketFacts, Key: id[:], Value: fact}
+func factRecord(place messages.Place, fact []byte) messages.Record {
+	return messages.Record{Bucket: messages.BucketFacts, Key: place.Key(), Value: fact}
 }
 
 func operationRecord(id messages.OperationID, done storedOperation) messages.Record {
-	return messages.Record{Bucket: messages.BucketOperations, Key: id[:], Value: messages.Encode(done)}
+	return messages.Record{Bucket: messages.BucketOperations, Key: operationKey(id, done.At), Value: messages.Encode(done)}
 }
 
-func forgottenOperation(id messages.OperationID) messages.Record {
-	return messages.Record{Bucket: messages.BucketOperations, Key: id[:]}
+func forgottenOperation(id messages.OperationID, at messages.Millis) messages.Record {
+	return messages.Record{Bucket: messages.BucketOperations, Key: operationKey(id, at)}
+}
+
+// operationKey sorts by time, so that operations are written one behind the
+// other.
+func operationKey(id messages.OperationID, at messages.Millis) []byte {
+	return append(binary.BigEndian.AppendUint64(nil, uint64(at)), id[:]...)
 }
 
 func flowRecord(key messages.FlowKey, spent messages.FlowCost) messages.Record {

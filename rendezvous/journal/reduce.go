@@ -28,6 +28,7 @@ const (
 func Reduce(s *Set) *rendezvous.View {
 	s.settle()
 	open := s.open()
+	picked := s.fold.pick(s.ring.identity.Authority(), open.number)
 	view := &rendezvous.View{
 		Context:     s.context,
 		Self:        s.ring.identity.Authority(),
@@ -37,14 +38,14 @@ func Reduce(s *Set) *rendezvous.View {
 		Founder:     s.founded.Founder.Authority(),
 		Roster:      open.roster,
 		Keys:        map[messages.Epoch]membership.Keys{},
-		Descriptors: map[messages.AuthorityID]rendezvous.DescriptorRecord{},
+		Descriptors: picked.descriptors,
 		Numbered:    s.numbered,
-		Older:       map[messages.Nonce]rendezvous.DescriptorRecord{},
+		Older:       picked.older,
 		Covered:     maps.Clone(s.fold.covered),
 		Frontier:    map[messages.AuthorityID]messages.CutEntry{},
 		Count:       s.fold.counted,
 		Fingerprint: s.fold.sum.fingerprint(s.fold.counted),
-		Established: map[messages.AuthorityID]messages.ChannelEstablished{},
+		Established: picked.established,
 	}
 	for _, state := range s.timeline {
 		if keys, held := s.ring.keys[state.id]; held {
@@ -53,37 +54,58 @@ func Reduce(s *Set) *rendezvous.View {
 	}
 	for author, c := range s.chains {
 		if c.head != nil {
-			view.Frontier[author] = messages.CutEntry{Author: author, Seq: c.head.header.Seq, Fact: c.head.id}
+			view.Frontier[author] = messages.CutEntry{Author: author, Seq: c.head.seq, Fact: c.head.id}
 		}
 	}
-	s.fold.describeIn(view)
-	s.fold.establishIn(view)
 	return view
 }
 
-// describeIn picks the descriptors.
+// picked is what a view takes of the descriptors and channels. It is shared by
+// all views until another one is said.
+type picked struct {
+	descriptors map[messages.AuthorityID]rendezvous.DescriptorRecord
+	older       map[messages.Nonce]rendezvous.DescriptorRecord
+	established map[messages.AuthorityID]messages.ChannelEstablished
+}
+
+// pick picks for self, in that epoch.
+func (f *fold) pick(self messages.AuthorityID, epoch messages.Epoch) *picked {
+	if f.picked == nil {
+		f.picked = &picked{
+			descriptors: map[messages.AuthorityID]rendezvous.DescriptorRecord{},
+			older:       map[messages.Nonce]rendezvous.DescriptorRecord{},
+			established: map[messages.AuthorityID]messages.ChannelEstablished{},
+		}
+		f.pickDescriptors(self, epoch)
+		f.pickChannels(self)
+	}
+	return f.picked
+}
+
+// pickDescriptors picks the newest of each author, and the older ones that
+// hellos may still name.
 //
 // SPEC 4.2: "The view takes, per (context, authority), the admitted descriptor
 // with the highest (sequence, fact seq), whatever its window; if that one is
 // revoked or outside its window, there is none …. A revocation removes the
 // descriptor with that nonce for ever, whatever the order of arrival."
-func (f *fold) describeIn(view *rendezvous.View) {
+func (f *fold) pickDescriptors(self messages.AuthorityID, epoch messages.Epoch) {
 	for id, author := range f.authors {
 		if len(author.descriptors) == 0 {
 			continue
 		}
 		most := 1 + maxOlder
-		if id == view.Self {
+		if id == self {
 			most = 1 + maxOlderOwn
 		}
 		records := slices.Clone(author.descriptors[:min(len(author.descriptors), most)])
 		for at := range records {
 			records[at].Revoked = f.revoked[revocation{id, records[at].Descriptor.Nonce}]
 		}
-		view.Descriptors[id] = records[0]
+		f.picked.descriptors[id] = records[0]
 		for _, record := range records[1:] {
-			if !record.Revoked && record.Epoch+maxOlderEpochs >= view.Epoch {
-				keepOlder(view.Older, record)
+			if !record.Revoked && record.Epoch+maxOlderEpochs >= epoch {
+				keepOlder(f.picked.older, record)
 			}
 		}
 	}
@@ -99,18 +121,18 @@ func keepOlder(older map[messages.Nonce]rendezvous.DescriptorRecord, record rend
 	}
 }
 
-// establishIn picks the channels of Self that both ends have said.
+// pickChannels picks the channels of self that both ends have said.
 //
 // SPEC 9.6: "The current one of a pair: highest (epoch, seq of the smaller
 // id's fact)."
-func (f *fold) establishIn(view *rendezvous.View) {
+func (f *fold) pickChannels(self messages.AuthorityID) {
 	best := map[messages.AuthorityID]messages.Seq{}
 	for channel, ends := range f.ends {
 		peer := channel.Responder
-		if peer == view.Self {
+		if peer == self {
 			peer = channel.Initiator
 		}
-		isOurs := channel.Initiator == view.Self || channel.Responder == view.Self
+		isOurs := channel.Initiator == self || channel.Responder == self
 		if !isOurs || ends.initiator == 0 || ends.responder == 0 {
 			continue
 		}
@@ -118,11 +140,11 @@ func (f *fold) establishIn(view *rendezvous.View) {
 		if channel.Responder.Compare(channel.Initiator) < 0 {
 			seq = ends.responder
 		}
-		current, known := view.Established[peer]
+		current, known := f.picked.established[peer]
 		newer := cmp.Or(cmp.Compare(channel.Epoch, current.Epoch), cmp.Compare(seq, best[peer]),
 			current.Channel.Compare(channel.Channel), bytes.Compare(current.Transcript[:], channel.Transcript[:]))
 		if !known || newer > 0 {
-			view.Established[peer], best[peer] = channel, seq
+			f.picked.established[peer], best[peer] = channel, seq
 		}
 	}
 }

@@ -190,7 +190,7 @@ func TestDescriptorSaidAgainIsOfItsFirstEpoch(t *testing.T) {
 	ana.admit(start, 4)
 	ben.learn(start, ana)
 	record := ben.view.Descriptors[ben.identity.Authority()]
-	raw := ben.disk[messages.BucketFacts][string(record.Fact[:])]
+	raw := ben.raw(record.Fact)
 	if mustParse(raw).Header.Epoch != 3 || record.Epoch != 2 || ben.view.Epoch != 3 {
 		t.Errorf("a fact of epoch %d gives a descriptor of epoch %d", mustParse(raw).Header.Epoch, record.Epoch)
 	}

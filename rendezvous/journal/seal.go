@@ -27,6 +27,16 @@ var errBody = errors.New("body does not open")
 // under the epoch's payload key, AAD = the canonical map of keys 1…12; body
 // hash = SHA-256 of the body as stored."
 func Seal(author membership.Identity, at messages.Chained, payload [membership.KeySize]byte, plaintext []byte, random io.Reader) (messages.Fact, error) {
+	fact, err := enclose(at, payload, plaintext, random)
+	if err != nil {
+		return messages.Fact{}, err
+	}
+	fact.Signature = author.Sign(messages.SignedFact(fact.ID()))
+	return fact, nil
+}
+
+// enclose is Seal without the signature.
+func enclose(at messages.Chained, payload [membership.KeySize]byte, plaintext []byte, random io.Reader) (messages.Fact, error) {
 	padded := messages.Pad(plaintext)
 	body := make([]byte, nonceSize, nonceSize+len(padded)+chacha20poly1305.Overhead)
 	if _, err := io.ReadFull(random, body); err != nil {
@@ -38,9 +48,7 @@ func Seal(author membership.Identity, at messages.Chained, payload [membership.K
 	}
 	body = aead.Seal(body, body[:nonceSize], padded, messages.Encode(at))
 	header := messages.Header{Chained: at, BodyHash: sha256.Sum256(body)}
-	fact := messages.Fact{Header: header, HeaderBytes: messages.Encode(header), Body: body}
-	fact.Signature = author.Sign(messages.SignedFact(fact.ID()))
-	return fact, nil
+	return messages.Fact{Header: header, HeaderBytes: messages.Encode(header), Body: body}, nil
 }
 
 // Open is the plaintext of a fact.

@@ -92,7 +92,7 @@ func TestProofUnderAnOlderEpoch(t *testing.T) {
 func TestPeerThatNeverStopsSendingIsAtFault(t *testing.T) {
 	ana, ben, _ := trio(t)
 	note := ana.note(start, "once")
-	raw := ana.disk[messages.BucketFacts][string(note[:])]
+	raw := ana.raw(note)
 	frame := appendFrame(nil, factsFrame{Facts: slices.Repeat([][]byte{raw}, MaxBatchFacts)})
 	ben.stepSync(start, messages.SyncPeerUp{Peer: ana.identity.Authority()})
 	ben.stepSync(start, messages.SyncOpened{Session: 5, Peer: ana.identity.Authority()})

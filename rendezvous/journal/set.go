@@ -12,23 +12,6 @@ import (
 // or a parent (SPEC 3.4: "bounded per author").
 const maxUnreduced = 1024
 
-// entry is one admitted fact, without its bytes: those are in the store.
-type entry struct {
-	id     messages.FactID
-	header messages.Chained
-	size   int
-	// body is what Waymeet itself understands; nil for application facts and
-	// for what this version cannot read.
-	body messages.RendezvousFact
-	// connected: the chain is held from seq 1 up to here.
-	connected bool
-	// missing counts what it waits for: parents that are not held, and one for
-	// the chain. At 0 it is reduced.
-	missing int
-	// kept: it lies within the cut of its epoch, which is closed.
-	kept bool
-}
-
 // Set is the set of the admitted facts of one context, and what it adds up to.
 //
 // SPEC 3.3: "The journal of a context is the set of valid facts; merge is set
@@ -43,32 +26,33 @@ type Set struct {
 	ring    *ring
 	entries map[messages.FactID]*entry
 	chains  map[messages.AuthorityID]*chain
+	tenures map[tenureKey]*tenure
 	ops     []*entry
+	// again are the facts that say a fact again, by that fact.
+	again map[messages.FactID][]*entry
 	// missParent and missPrev are the entries that wait, by the id of the fact
 	// that they wait for: until it is held, until it is connected.
 	missParent map[messages.FactID][]*entry
 	missPrev   map[messages.FactID][]*entry
-	timeline   []epochState
+
+	// last is the place of the last fact, clock its greatest HLC reading.
+	last  messages.Place
+	clock messages.HLC
+
+	timeline []epochState
 	// conflict: rival ops close the open epoch.
 	conflict bool
+	cuts     cuts
 	fold     *fold
 	// numbered is how far our own descriptors are numbered, counted or not.
 	numbered rendezvous.DescriptorNumbers
 	// untimed: the timeline, stale: the fold, must be made anew from the
 	// entries.
 	untimed, stale bool
-}
-
-// chain is what is held of one author's facts.
-type chain struct {
-	entries []*entry
-	// head is the last connected entry; among branches of equal length the one
-	// with the smallest id.
-	head *entry
-	// unreduced counts the entries that wait.
-	unreduced int
-	// forks are the seqs at which two facts are held: proof of equivocation.
-	forks []messages.Seq
+	// loose are our facts that a cut has left out; sifted: they are as the
+	// entries say.
+	loose  []*entry
+	sifted bool
 }
 
 // newSet is the empty set of the context that the op founded.
@@ -79,6 +63,8 @@ func newSet(founded messages.ContextFounded, keys *ring) *Set {
 		ring:       keys,
 		entries:    map[messages.FactID]*entry{},
 		chains:     map[messages.AuthorityID]*chain{},
+		tenures:    map[tenureKey]*tenure{},
+		again:      map[messages.FactID][]*entry{},
 		missParent: map[messages.FactID][]*entry{},
 		missPrev:   map[messages.FactID][]*entry{},
 	}
@@ -108,50 +94,96 @@ func (s *Set) Conflict() bool { return s.conflict }
 
 // insert takes in a fact that was admitted. It reports whether the fact forks
 // its author's chain.
-func (s *Set) insert(e *entry) (forked bool) {
-	s.entries[e.id] = e
-	forked = s.chainOf(e.header.Author).insert(e)
-	switch body := e.body.(type) {
-	case messages.MemberAdded:
-		s.ops = append(s.ops, e)
-	case messages.RendezvousDescriptor:
-		if self := s.ring.identity.Authority(); e.header.Author == self && body.Authority == self {
-			s.numbered = s.numbered.With(body)
-		}
+func (s *Set) insert(g gist) (e *entry, forked bool) {
+	e = s.enter(g)
+	forked = e.chain().insert(e)
+	if e.said != nil {
+		s.hear(e)
 	}
-	// Below a cut it depends on others whether a fact counts.
-	if int(e.header.Epoch)+1 < len(s.timeline) {
-		s.stale = true
-	}
+	s.sifted = s.sifted && !(e.chain().own && s.isClosed(e))
+	s.stale = s.stale || s.again[e.id] != nil
 	if !s.stale {
 		s.fold.count(s, e)
 	}
-	s.link(e)
+	s.followCuts(e)
+	s.link(e, g)
 	if s.untimed {
 		s.retime()
 	}
-	return forked
+	return e, forked
+}
+
+// enter makes the entry.
+func (s *Set) enter(g gist) *entry {
+	key := tenureKey{g.author, g.epoch, g.keyID}
+	t := s.tenures[key]
+	if t == nil {
+		t = &tenure{chain: s.chainOf(g.author), tenureKey: key}
+		s.tenures[key] = t
+	}
+	e := &entry{
+		id: g.id, place: g.place, seq: g.seq, hlc: g.hlc, prev: s.entries[g.prev], tenure: t, size: uint32(g.size),
+		missing: 1, // its chain
+	}
+	if said := g.saying; !said.isNothing() {
+		e.said = &said
+	}
+	s.entries[e.id] = e
+	s.last = max(s.last, e.place)
+	s.clock = max(s.clock, e.hlc)
+	return e
+}
+
+// hear takes note of what is not in every fact.
+func (s *Set) hear(e *entry) {
+	switch body := e.said.body.(type) {
+	case messages.MemberAdded:
+		s.ops = append(s.ops, e)
+	case messages.RendezvousDescriptor:
+		if e.chain().own && body.Authority == e.author() {
+			s.numbered = s.numbered.With(body)
+		}
+	}
+	if old := e.again(); !old.IsZero() {
+		s.again[old] = append(s.again[old], e)
+		s.sifted = s.sifted && !e.chain().own
+	}
 }
 
 // link finds out what the entry misses, and gives it to those that missed it.
-func (s *Set) link(e *entry) {
-	e.missing = 1
-	for _, parent := range e.header.Parents {
-		if s.entries[parent] == nil {
-			s.missParent[parent] = append(s.missParent[parent], e)
-			e.missing++
+func (s *Set) link(e *entry, g gist) {
+	for _, id := range g.parents {
+		if parent := s.entries[id]; parent != nil {
+			e.name(parent)
+			continue
 		}
+		s.missParent[id] = append(s.missParent[id], e)
+		e.missing++
 	}
-	s.chainOf(e.header.Author).unreduced++
+	e.chain().unreduced++
 	waiting := s.missParent[e.id]
 	delete(s.missParent, e.id)
 	for _, waiter := range waiting {
+		waiter.name(e)
 		s.satisfy(waiter)
 	}
-	if s.follows(e) {
+	for _, waiter := range s.missPrev[e.id] {
+		waiter.prev = e
+	}
+	if e.follows() {
 		s.connect(e)
 	} else {
-		s.missPrev[e.header.Prev] = append(s.missPrev[e.header.Prev], e)
+		s.missPrev[g.prev] = append(s.missPrev[g.prev], e)
+	}
+}
+
+// name notes that the entry names that fact as a parent.
+func (e *entry) name(parent *entry) {
+	if parent.chain().own {
+		e.covers = max(e.covers, parent.seq)
+	}
+	if e.chain().own {
+		parent.chain().named = max(parent.chain().named, parent.seq)
 	}
 }
 
@@ -160,10 +192,10 @@ func (s *Set) connect(e *entry) {
 	for todo := []*entry{e}; len(todo) > 0; todo = todo[1:] {
 		next := todo[0]
 		next.connected = true
-		s.chainOf(next.header.Author).advance(next)
+		next.chain().advance(next)
 		s.satisfy(next)
 		for _, waiter := range s.missPrev[next.id] {
-			if s.follows(waiter) {
+			if waiter.follows() {
 				todo = append(todo, waiter)
 			}
 		}
@@ -179,29 +211,20 @@ func (s *Set) satisfy(e *entry) {
 	if e.missing > 0 {
 		return
 	}
-	s.chainOf(e.header.Author).unreduced--
-	if _, isOp := e.body.(messages.MemberAdded); isOp {
+	e.chain().unreduced--
+	if _, isOp := e.body().(messages.MemberAdded); isOp {
 		s.untimed = true
 	}
+	s.stale = s.stale || s.again[e.id] != nil // what repeats it may be in the fold
 	if !s.stale {
 		s.fold.reduce(s, e)
 	}
 }
 
-// follows reports whether the entry is first, or its prev is connected and the
-// same author's fact before it.
-func (s *Set) follows(e *entry) bool {
-	if e.header.Seq == 1 {
-		return true
-	}
-	prev := s.entries[e.header.Prev]
-	return prev != nil && prev.connected && prev.header.Author == e.header.Author && prev.header.Seq+1 == e.header.Seq
-}
-
 func (s *Set) chainOf(author messages.AuthorityID) *chain {
 	c := s.chains[author]
 	if c == nil {
-		c = &chain{}
+		c = &chain{author: author, own: author == s.ring.identity.Authority()}
 		s.chains[author] = c
 	}
 	return c
@@ -215,52 +238,14 @@ func (s *Set) head(author messages.AuthorityID) *entry {
 	return nil
 }
 
-// insert keeps the chain sorted by (seq, id) and notes forks.
-func (c *chain) insert(e *entry) (forked bool) {
-	at, _ := slices.BinarySearchFunc(c.entries, e, compareEntries)
-	c.entries = slices.Insert(c.entries, at, e)
-	for _, beside := range []int{at - 1, at + 1} {
-		if beside >= 0 && beside < len(c.entries) && c.entries[beside].header.Seq == e.header.Seq {
-			forked = true
-		}
-	}
-	if forked && !slices.Contains(c.forks, e.header.Seq) {
-		c.forks = append(c.forks, e.header.Seq)
-		slices.Sort(c.forks)
-	}
-	return forked
-}
-
-// advance makes a connected entry the head if it is further than the one that
-// is, or as far with a smaller id.
-func (c *chain) advance(e *entry) {
-	if c.head == nil || c.head.header.Seq < e.header.Seq ||
-		(c.head.header.Seq == e.header.Seq && e.id.Compare(c.head.id) < 0) {
-		c.head = e
-	}
-}
-
-// compareEntries is the order inside a chain: by seq, then by id.
-func compareEntries(a, b *entry) int { return comparePlace(a, b.header.Seq, b.id) }
-
-func comparePlace(e *entry, seq messages.Seq, id messages.FactID) int {
-	switch {
-	case e.header.Seq < seq:
-		return -1
-	case e.header.Seq > seq:
-		return 1
-	}
-	return e.id.Compare(id)
-}
-
 // rosterOf is the roster of an epoch, if the epoch is known and the fact's key
 // id is the epoch's (SPEC 3.4: "author in the roster of that epoch").
-func (s *Set) rosterOf(header messages.Chained) (membership.Roster, bool) {
-	if uint64(header.Epoch) >= uint64(len(s.timeline)) {
+func (s *Set) rosterOf(epoch messages.Epoch, keyID messages.EpochKeyID) (membership.Roster, bool) {
+	if uint64(epoch) >= uint64(len(s.timeline)) {
 		return membership.Roster{}, false
 	}
-	state := s.timeline[header.Epoch]
-	if name, held := s.ring.names[state.id]; held && name != header.KeyID {
+	state := s.timeline[epoch]
+	if name, held := s.ring.names[state.id]; held && name != keyID {
 		return membership.Roster{}, false
 	}
 	return state.roster, true

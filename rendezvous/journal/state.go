@@ -29,7 +29,7 @@ func stateOf(s *Set, view *rendezvous.View) messages.JournalState {
 		author := messages.AuthorState{
 			Author: id,
 			Head:   view.Frontier[id],
-			Last:   c.entries[len(c.entries)-1].header.Seq,
+			Last:   c.entries[len(c.entries)-1].seq,
 		}
 		if folded := s.fold.authors[id]; folded != nil {
 			author.Count, author.Sum = folded.count, folded.sum

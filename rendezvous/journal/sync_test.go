@@ -59,7 +59,7 @@ func TestManyMissingFactsCostLittleMoreThanThemselves(t *testing.T) {
 	size := 0
 	for n := range 300 {
 		id := ana.note(start, fmt.Sprintf("note %d", n))
-		size += len(ana.disk[messages.BucketFacts][string(id[:])])
+		size += len(ana.raw(id))
 	}
 	w := newNetwork(t, ana, ben)
 	w.link(0, 1)

@@ -44,7 +44,7 @@ func (s *Set) retime() {
 	same := slices.EqualFunc(timeline, s.timeline, func(a, b epochState) bool { return a.id == b.id && a.op == b.op })
 	s.timeline = timeline
 	for _, state := range timeline[1:] {
-		if op, ok := state.op.body.(messages.MemberAdded); ok {
+		if op, ok := state.op.body().(messages.MemberAdded); ok {
 			s.ring.learn(op, state.id)
 		}
 	}
@@ -55,7 +55,7 @@ func (s *Set) retime() {
 // The same op in two facts is one: the fact with the smaller id stands for it.
 func (s *Set) successors(open epochState) (next epochState, rivals bool) {
 	for _, e := range s.ops {
-		op, ok := e.body.(messages.MemberAdded)
+		op, ok := e.body().(messages.MemberAdded)
 		if !ok || !s.closes(e, op, open) {
 			continue
 		}
@@ -81,49 +81,12 @@ func (s *Set) successors(open epochState) (next epochState, rivals bool) {
 func (s *Set) closes(e *entry, op messages.MemberAdded, open epochState) bool {
 	founder := s.founded.Founder.Authority()
 	return e.missing == 0 &&
-		e.header.Epoch == open.number &&
+		e.epoch() == open.number &&
 		op.Change.Epoch == open.number+1 &&
 		op.Change.Closes == open.id &&
-		membership.RefuseEpochOp(s.founded.Finality, founder, e.header.Author) == "" &&
+		membership.RefuseEpochOp(s.founded.Finality, founder, e.author()) == "" &&
 		membership.CheckMember(open.roster, membership.Member{PublicKey: op.Member, Role: op.Role}) == nil
 }
 
 // open is the epoch that is open now.
 func (s *Set) open() epochState { return s.timeline[len(s.timeline)-1] }
-
-// markKept finds the facts of closed epochs that lie within their cut: those
-// that lead up to the cut's last fact of their author.
-//
-// SPEC 3.4: "facts of the closed epoch beyond the cut are never reduced, so
-// that a removed member cannot write history."
-func (s *Set) markKept() {
-	for _, e := range s.entries {
-		e.kept = false
-	}
-	before := map[messages.AuthorityID]messages.Seq{}
-	for _, state := range s.timeline[1:] {
-		closed := state.number - 1
-		for _, cut := range state.change.Cut {
-			last := s.entries[cut.Fact]
-			if last == nil || last.header.Author != cut.Author || last.header.Seq != cut.Seq {
-				continue
-			}
-			for e := last; e != nil && e.header.Seq > before[cut.Author]; e = s.entries[e.header.Prev] {
-				e.kept = e.kept || e.header.Epoch == closed
-			}
-			before[cut.Author] = cut.Seq
-		}
-	}
-}
-
-// counts reports whether the fact belongs to what the members agree on: its
-// epoch is known, its author was in it, and it is not beyond a cut. What is
-// beyond "stays out of count and fingerprint" (SPEC 3.4).
-func (s *Set) counts(e *entry) bool {
-	roster, known := s.rosterOf(e.header)
-	if !known || !roster.Has(e.header.Author) {
-		return false
-	}
-	closing := int(e.header.Epoch) + 1
-	return closing >= len(s.timeline) || e.kept || s.timeline[closing].op == e
-}

@@ -122,7 +122,7 @@ func (n *node) numberedOnce(view *rendezvous.View) {
 func (n *node) checkDisk() {
 	for cx, database := range n.disk.journals {
 		for _, id := range n.audit.acknowledged[cx] {
-			if database.buckets[messages.BucketFacts][string(id[:])] == nil {
+			if !database.facts[id] {
 				n.world.Fault("%s: the acknowledged fact %x is lost", n.name, id[:4])
 			}
 		}
@@ -137,7 +137,7 @@ func (n *node) checkDisk() {
 func (n *node) checkCharges(database *database, ledger messages.Ledger) {
 	due := map[messages.AuthorityID]price{}
 	for operation, prices := range n.audit.asked {
-		if database.buckets[messages.BucketOperations][string(operation[:])] == nil {
+		if !database.operations[operation] {
 			continue
 		}
 		for peer, p := range prices {
@@ -225,7 +225,7 @@ func (n *node) unsettledWith(other *node) string {
 	for cx, facts := range n.audit.acknowledged {
 		theirs := other.disk.journals[cx]
 		for _, id := range facts {
-			if theirs == nil || theirs.buckets[messages.BucketFacts][string(id[:])] == nil {
+			if theirs == nil || !theirs.facts[id] {
 				return "a fact of the one has not come to the other"
 			}
 		}

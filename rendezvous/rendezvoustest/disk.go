@@ -1,6 +1,8 @@
 package rendezvoustest
 
 import (
+	"bytes"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -59,6 +61,9 @@ func sortedKeys[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {
 // journal.Source.
 type database struct {
 	buckets map[messages.Bucket]map[string][]byte
+	// facts are those in it, operations those that were done.
+	facts      map[messages.FactID]bool
+	operations map[messages.OperationID]bool
 	// founded: the context was founded since the process started.
 	founded bool
 	// pen is who may write.
@@ -75,7 +80,10 @@ func (d *database) takePen() pen {
 }
 
 func newDatabase(records []messages.Record) *database {
-	d := &database{buckets: map[messages.Bucket]map[string][]byte{}}
+	d := &database{
+		buckets: map[messages.Bucket]map[string][]byte{},
+		facts:   map[messages.FactID]bool{}, operations: map[messages.OperationID]bool{},
+	}
 	d.write(records)
 	return d
 }
@@ -91,6 +99,21 @@ func (d *database) write(records []messages.Record) {
 			continue
 		}
 		d.buckets[r.Bucket][string(r.Key)] = slices.Clone(r.Value)
+		d.note(r)
+	}
+}
+
+// note takes in what the audit asks for.
+func (d *database) note(r messages.Record) {
+	switch r.Bucket {
+	case messages.BucketFacts:
+		id, err := messages.FactIDOf(r.Value)
+		if err != nil {
+			panic("rendezvoustest: " + err.Error()) // the journal wrote it
+		}
+		d.facts[id] = true
+	case messages.BucketOperations:
+		d.operations[messages.OperationID(r.Key[len(r.Key)-len(messages.OperationID{}):])] = true
 	}
 }
 
@@ -105,11 +128,26 @@ func (d *database) Records(bucket messages.Bucket) iter.Seq2[messages.Record, er
 	}
 }
 
-// facts reads facts by their ids.
-func (d *database) facts(ids []messages.FactID) [][]byte {
-	var facts [][]byte
-	for _, id := range ids {
-		facts = append(facts, d.buckets[messages.BucketFacts][string(id[:])])
+// RecordsFrom gives the records of a bucket from that key on.
+func (d *database) RecordsFrom(bucket messages.Bucket, from []byte) iter.Seq2[messages.Record, error] {
+	return func(yield func(messages.Record, error) bool) {
+		for record, err := range d.Records(bucket) {
+			if bytes.Compare(record.Key, from) >= 0 && !yield(record, err) {
+				return
+			}
+		}
 	}
-	return facts
+}
+
+// Facts reads the facts at those places.
+func (d *database) Facts(places []messages.FactPlace) ([][]byte, error) {
+	var facts [][]byte
+	for _, at := range places {
+		raw := d.buckets[messages.BucketFacts][string(at.Place.Key())]
+		if id, err := messages.FactIDOf(raw); err != nil || id != at.Fact {
+			return nil, fmt.Errorf("fact %s is not at place %d", at.Fact.Short(), at.Place)
+		}
+		facts = append(facts, raw)
+	}
+	return facts, nil
 }

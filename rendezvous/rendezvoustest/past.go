@@ -80,6 +80,7 @@ func (d *database) clone() *database {
 	for bucket, records := range d.buckets {
 		copied.buckets[bucket] = maps.Clone(records)
 	}
+	copied.facts, copied.operations = maps.Clone(d.facts), maps.Clone(d.operations)
 	return copied
 }
 

@@ -58,6 +58,7 @@ func (p *process) makeStore(cx messages.ContextID) *JournalHost {
 		}
 		if p.world.defect == ChargeAgain {
 			delete(database.buckets, messages.BucketOperations)
+			clear(database.operations)
 		}
 		loaded, err := journal.Load(config, database)
 		if err != nil {
@@ -102,7 +103,12 @@ func (p *process) performJournal(h *JournalHost, cx messages.ContextID, effect j
 		p.contextChanged(cx)
 	case journal.ReadFacts:
 		h.task("read", 0, func(emit func(messages.JournalMessage)) {
-			read := messages.FactsRead{Session: e.Session, Facts: p.disk.journals[cx].facts(e.Facts)}
+			read := messages.FactsRead{Session: e.Session}
+			facts, err := p.disk.journals[cx].Facts(e.Facts)
+			if err != nil {
+				read.Failure = err.Error()
+			}
+			read.Facts = facts
 			if e.Session == 0 {
 				emit(read)
 			} else {

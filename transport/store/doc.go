@@ -3,7 +3,7 @@
 // directory (SPEC 3.5; DESIGN: "Store format").
 //
 // It takes and gives plain records and knows nothing of their meaning, with one
-// exception: the id of a fact is checked on every read. It imports messages,
+// exception: whoever reads a fact says its id, and gets that fact or an error. It imports messages,
 // bbolt and the operating system, never rendezvous or actors.
 //
 // Start reading at store.go; file.go is the format, verify.go the distrust of

@@ -23,6 +23,9 @@ const (
 	fileMode = 0o600
 	// lockWithin is how long Open waits for another process to let go.
 	lockWithin = 100 * time.Millisecond
+	// fillPercent is how full bbolt leaves a page that it splits. The large
+	// buckets grow at their end, so that nothing comes between.
+	fillPercent = 0.95
 	// readAtOnce is how many records one read transaction gives.
 	readAtOnce = 256
 )
@@ -218,6 +221,7 @@ func put(tx *bolt.Tx, t *tally, record messages.Record) error {
 	if err != nil {
 		return err
 	}
+	bucket.FillPercent = fillPercent
 	if old := bucket.Get(record.Key); old != nil {
 		_, hash, what := unseal(record.Bucket, record.Key, old)
 		if what != "" {
@@ -265,14 +269,13 @@ func (f *file) view(do func(*bolt.Tx) error) error {
 	return err
 }
 
-// records gives all records of a bucket by key, from many short transactions:
-// nothing blocks while the caller works. What is written meanwhile may be seen
-// or not.
-func (f *file) records(bucket messages.Bucket) iter.Seq2[messages.Record, error] {
+// records gives the records of a bucket by key, from that one on, from many
+// short transactions: nothing blocks while the caller works. What is written
+// meanwhile may be seen or not.
+func (f *file) records(bucket messages.Bucket, from []byte) iter.Seq2[messages.Record, error] {
 	return func(yield func(messages.Record, error) bool) {
-		var after []byte
-		for {
-			some, err := f.some(bucket, after)
+		for next := from; ; {
+			some, err := f.some(bucket, next)
 			if err != nil {
 				yield(messages.Record{}, err)
 				return
@@ -285,25 +288,20 @@ func (f *file) records(bucket messages.Bucket) iter.Seq2[messages.Record, error]
 			if len(some) < readAtOnce {
 				return
 			}
-			after = some[len(some)-1].Key
+			next = append(some[len(some)-1].Key, 0) // the least key after it
 		}
 	}
 }
 
-// some reads the next records after that key; nil: the first.
-func (f *file) some(name messages.Bucket, after []byte) (records []messages.Record, err error) {
+// some reads the next records from that key on.
+func (f *file) some(name messages.Bucket, from []byte) (records []messages.Record, err error) {
 	err = f.view(func(tx *bolt.Tx) error {
 		bucket := tx.Bucket([]byte(name))
 		if bucket == nil {
 			return nil
 		}
 		cursor := bucket.Cursor()
-		key, stored := cursor.First()
-		if after != nil {
-			if key, stored = cursor.Seek(after); bytes.Equal(key, after) {
-				key, stored = cursor.Next()
-			}
-		}
+		key, stored := cursor.Seek(from)
 		for ; key != nil && len(records) < readAtOnce; key, stored = cursor.Next() {
 			value, _, what := unseal(name, key, stored)
 			if what != "" {

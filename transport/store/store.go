@@ -89,10 +89,18 @@ type Writer struct {
 // Writer begins a life. Take it before reading.
 func (s *Store) Writer() *Writer { return &Writer{store: s, term: s.file.nextTerm()} }
 
-// Records gives all records of a bucket, by key.
+// Records is that of the Store.
 func (w *Writer) Records(bucket messages.Bucket) iter.Seq2[messages.Record, error] {
 	return w.store.Records(bucket)
 }
+
+// RecordsFrom is that of the Store.
+func (w *Writer) RecordsFrom(bucket messages.Bucket, key []byte) iter.Seq2[messages.Record, error] {
+	return w.store.RecordsFrom(bucket, key)
+}
+
+// Facts is that of the Store.
+func (w *Writer) Facts(places []messages.FactPlace) ([][]byte, error) { return w.store.Facts(places) }
 
 // Write is that of the Store. The error is ErrFenced if another life has begun.
 func (w *Writer) Write(records []messages.Record) error {
@@ -101,21 +109,30 @@ func (w *Writer) Write(records []messages.Record) error {
 
 // Records gives all records of a bucket, by key.
 func (s *Store) Records(bucket messages.Bucket) iter.Seq2[messages.Record, error] {
-	return s.file.records(bucket)
+	return s.file.records(bucket, nil)
 }
 
-// Facts reads the facts with those ids, in that order. One that is missing is
-// an error: nobody asks for what was not acknowledged.
-func (s *Store) Facts(ids []messages.FactID) ([][]byte, error) {
-	facts := make([][]byte, 0, len(ids))
+// RecordsFrom gives the records of a bucket from that key on.
+func (s *Store) RecordsFrom(bucket messages.Bucket, key []byte) iter.Seq2[messages.Record, error] {
+	return s.file.records(bucket, key)
+}
+
+// Facts reads the facts at those places, in that order. One that is missing, or
+// is not the fact that it should be, is an error: nobody asks for what was not
+// acknowledged.
+func (s *Store) Facts(places []messages.FactPlace) ([][]byte, error) {
+	facts := make([][]byte, 0, len(places))
 	err := s.file.view(func(tx *bolt.Tx) error {
-		for _, id := range ids {
-			fact, err := s.file.read(tx, messages.BucketFacts, id[:])
+		for _, at := range places {
+			fact, err := s.file.read(tx, messages.BucketFacts, at.Place.Key())
 			if err != nil {
 				return err
 			}
-			if fact == nil {
-				return fmt.Errorf("%s: fact %s is not there", s.file.path, id.Short())
+			if id, err := messages.FactIDOf(fact); err != nil || id != at.Fact {
+				return &Damage{
+					File: s.file.path, Bucket: messages.BucketFacts, Key: at.Place.Key(),
+					What: fmt.Sprintf("it is not fact %s", at.Fact),
+				}
 			}
 			facts = append(facts, fact)
 		}

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,12 +20,21 @@ import (
 
 var context = messages.ContextID{7}
 
-// factRecord is a record with a fact that has its right id.
+// factRecord is a fact in its place.
 func factRecord(n int) messages.Record {
 	header := messages.Header{Chained: messages.Chained{Version: 1, Context: context, Seq: 1, HLC: messages.HLC(n)}}
 	fact := messages.Fact{Header: header, HeaderBytes: messages.Encode(header), Body: make([]byte, 300)}
-	id := fact.ID()
-	return messages.Record{Bucket: messages.BucketFacts, Key: id[:], Value: fact.Append(nil)}
+	return messages.Record{Bucket: messages.BucketFacts, Key: messages.Place(n + 1).Key(), Value: fact.Append(nil)}
+}
+
+// placeOf says which fact the record holds, and where.
+func placeOf(t testing.TB, record messages.Record) messages.FactPlace {
+	t.Helper()
+	id, err := messages.FactIDOf(record.Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return messages.FactPlace{Place: messages.Place(binary.BigEndian.Uint64(record.Key)), Fact: id}
 }
 
 // sample is some of everything.
@@ -98,9 +108,19 @@ func TestWhatIsWrittenIsThereAfterReopening(t *testing.T) {
 	if diff := cmp.Diff(asMap(records), all); diff != "" {
 		t.Error(diff)
 	}
-	facts, err := s.Facts([]messages.FactID{messages.FactID(records[3].Key), messages.FactID(records[0].Key)})
+	facts, err := s.Facts([]messages.FactPlace{placeOf(t, records[3]), placeOf(t, records[0])})
 	if err != nil || string(facts[0]) != string(records[3].Value) || string(facts[1]) != string(records[0].Value) {
-		t.Errorf("facts by id: %v", err)
+		t.Errorf("facts by place: %v", err)
+	}
+	from := 0
+	for record, err := range s.RecordsFrom(messages.BucketFacts, messages.Place(301).Key()) {
+		if err != nil || string(record.Key) != string(messages.Place(301+from).Key()) {
+			t.Fatalf("record %d from place 301 on has key %x, %v", from, record.Key, err)
+		}
+		from++
+	}
+	if from != 100 {
+		t.Errorf("%d records from place 301 on, want 100", from)
 	}
 }
 
@@ -130,15 +150,17 @@ func TestWriteReplacesAndDeletes(t *testing.T) {
 
 func TestFactWithAnotherIDIsNeverGiven(t *testing.T) {
 	record := factRecord(1)
-	record.Key[0]++
-	state := t.TempDir()
-	if err := store.Create(state, context, []messages.Record{record}); err != nil {
-		t.Fatal(err)
-	}
-	_, err := store.Open(state, context)
-	var damage *store.Damage
-	if !errors.As(err, &damage) || damage.Bucket != messages.BucketFacts || string(damage.Key) != string(record.Key) {
-		t.Errorf("got %v", err)
+	s := open(t, create(t, []messages.Record{factRecord(0), record}))
+	for name, at := range map[string]messages.FactPlace{
+		"another fact":  {Place: placeOf(t, record).Place, Fact: messages.FactID{1}},
+		"another place": {Place: 1, Fact: placeOf(t, record).Fact},
+		"no place":      {Place: 9, Fact: placeOf(t, record).Fact},
+	} {
+		facts, err := s.Facts([]messages.FactPlace{at})
+		var damage *store.Damage
+		if facts != nil || !errors.As(err, &damage) || damage.Bucket != messages.BucketFacts || string(damage.Key) != string(at.Place.Key()) {
+			t.Errorf("%s: got %v, %v", name, facts, err)
+		}
 	}
 }
 

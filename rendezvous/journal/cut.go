@@ -1,0 +1,117 @@
+package journal
+
+import "github.com/waymeet/waymeet/messages"
+
+// cuts finds the facts of closed epochs that count: those that lead up to the
+// last fact that the cut of their epoch names of their author.
+//
+// SPEC 3.4: "facts of the closed epoch beyond the cut are never reduced, so
+// that a removed member cannot write history."
+type cuts struct {
+	// ends are the facts that cuts name, with the epochs that they close, in
+	// their order.
+	ends map[messages.FactID][]cutEnd
+	// waiting are, by an entry whose prev is not held, the walks that go on
+	// when it is.
+	waiting map[*entry][]messages.Epoch
+}
+
+// cutEnd is what one cut says of one author.
+type cutEnd struct {
+	closed messages.Epoch
+	messages.CutEntry
+}
+
+// isClosed reports whether the epoch of the fact has ended.
+func (s *Set) isClosed(e *entry) bool { return int(e.epoch())+1 < len(s.timeline) }
+
+// markKept walks along all cuts anew.
+func (s *Set) markKept() {
+	for _, e := range s.entries {
+		e.kept = false
+	}
+	s.cuts = cuts{ends: map[messages.FactID][]cutEnd{}, waiting: map[*entry][]messages.Epoch{}}
+	for _, state := range s.timeline[1:] {
+		for _, cut := range state.change.Cut {
+			s.cuts.ends[cut.Fact] = append(s.cuts.ends[cut.Fact], cutEnd{state.number - 1, cut})
+		}
+	}
+	for id := range s.cuts.ends {
+		if e := s.entries[id]; e != nil {
+			s.followCuts(e)
+		}
+	}
+}
+
+// followCuts walks on from a fact that is held now, along the cuts that name
+// it and the walks that waited for it.
+func (s *Set) followCuts(e *entry) {
+	for _, end := range s.cuts.ends[e.id] {
+		if end.Author == e.author() && end.Seq == e.seq {
+			s.walkCut(e, end.closed)
+		}
+	}
+	if len(s.cuts.waiting) == 0 {
+		return
+	}
+	for _, waiter := range s.missPrev[e.id] {
+		for _, closed := range s.cuts.waiting[waiter] {
+			s.walkCut(e, closed)
+		}
+		delete(s.cuts.waiting, waiter)
+	}
+}
+
+// walkCut keeps the facts of the closed epoch from there on down. It ends where
+// an earlier cut begins: what lies below cannot be of a later epoch, for no
+// fact can name the key of an epoch whose op names that fact.
+func (s *Set) walkCut(from *entry, closed messages.Epoch) {
+	for e := from; ; e = e.prev {
+		if e != from && s.endsBefore(e, closed) {
+			return
+		}
+		if e.epoch() == closed && !e.kept {
+			s.keep(e)
+		}
+		if e.prev == nil {
+			if e.seq > 1 {
+				s.cuts.waiting[e] = append(s.cuts.waiting[e], closed)
+			}
+			return
+		}
+	}
+}
+
+func (s *Set) endsBefore(e *entry, closed messages.Epoch) bool {
+	for _, end := range s.cuts.ends[e.id] {
+		if end.closed < closed && end.Author == e.author() && end.Seq == e.seq {
+			return true
+		}
+	}
+	return false
+}
+
+// keep has a fact of a closed epoch count.
+func (s *Set) keep(e *entry) {
+	counted := s.counts(e)
+	e.kept = true
+	s.sifted = s.sifted && !e.chain().own
+	if s.again[e.id] != nil { // those that say it again may be in the fold
+		s.stale = true
+	}
+	if !s.stale && !counted {
+		s.fold.count(s, e)
+		s.fold.reduce(s, e)
+	}
+}
+
+// counts reports whether the fact belongs to what the members agree on: its
+// epoch is known, its author was in it, and it is not beyond a cut. What is
+// beyond "stays out of count and fingerprint" (SPEC 3.4).
+func (s *Set) counts(e *entry) bool {
+	roster, known := s.rosterOf(e.epoch(), e.tenure.keyID)
+	if !known || !roster.Has(e.author()) {
+		return false
+	}
+	return !s.isClosed(e) || e.kept || s.timeline[e.epoch()+1].op == e
+}

@@ -1,0 +1,154 @@
+package journal
+
+import (
+	"slices"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// gist is what the set needs of a fact: its header's place among the others,
+// and what Waymeet understands of its body. The bytes stay in the store.
+type gist struct {
+	id      messages.FactID
+	place   messages.Place
+	author  messages.AuthorityID
+	seq     messages.Seq
+	prev    messages.FactID
+	parents []messages.FactID
+	hlc     messages.HLC
+	epoch   messages.Epoch
+	keyID   messages.EpochKeyID
+	size    int
+	saying
+}
+
+// saying is what only some facts have. The zero saying says nothing: that is
+// most application facts.
+type saying struct {
+	// body is what Waymeet itself understands; nil for application facts and
+	// for what this version cannot read.
+	body messages.RendezvousFact
+	// again is the fact that this one repeats (SPEC 3.4).
+	again messages.Again
+	// sealed: the body is Waymeet's own, and no key that is held opens it.
+	sealed bool
+}
+
+func (s saying) isNothing() bool { return s.body == nil && s.again.IsZero() && !s.sealed }
+
+// entry is one admitted fact in memory. A journal holds one of them for every
+// fact, so it is kept to 96 bytes; what only some facts have is behind said.
+type entry struct {
+	id    messages.FactID
+	place messages.Place
+	seq   messages.Seq
+	hlc   messages.HLC
+	// prev is the fact that the author names as the one before, if it is held.
+	prev   *entry
+	tenure *tenure
+	said   *saying
+	// covers is the last fact of ours that this one names as parent.
+	covers messages.Seq
+	size   uint32
+	// missing counts what it waits for: parents that are not held, and one for
+	// the chain. At 0 it is reduced.
+	missing uint8
+	// connected: the chain is held from seq 1 up to here.
+	connected bool
+	// kept: it lies within the cut of its epoch, which is closed.
+	kept bool
+}
+
+// tenure is one author in one epoch: what many entries have in common.
+type tenure struct {
+	chain *chain
+	tenureKey
+}
+
+type tenureKey struct {
+	author messages.AuthorityID
+	epoch  messages.Epoch
+	keyID  messages.EpochKeyID
+}
+
+func (e *entry) chain() *chain                { return e.tenure.chain }
+func (e *entry) author() messages.AuthorityID { return e.tenure.author }
+func (e *entry) epoch() messages.Epoch        { return e.tenure.epoch }
+
+// body is what Waymeet understands of the fact, or nil.
+func (e *entry) body() messages.RendezvousFact {
+	if e.said == nil {
+		return nil
+	}
+	return e.said.body
+}
+
+// again is the fact that the entry repeats, or zero.
+func (e *entry) again() messages.FactID {
+	if e.said == nil {
+		return messages.FactID{}
+	}
+	return messages.FactID(e.said.again)
+}
+
+// follows reports whether the entry is first, or its prev is connected and the
+// same author's fact before it.
+func (e *entry) follows() bool {
+	if e.seq == 1 {
+		return true
+	}
+	return e.prev != nil && e.prev.connected && e.prev.chain() == e.chain() && e.prev.seq+1 == e.seq
+}
+
+// chain is what is held of one author's facts.
+type chain struct {
+	author messages.AuthorityID
+	// own: the author is this node.
+	own     bool
+	entries []*entry
+	// head is the last connected entry; among branches of equal length the one
+	// with the smallest id.
+	head *entry
+	// named is the last of these facts that one of ours names as parent.
+	named messages.Seq
+	// unreduced counts the entries that wait.
+	unreduced int
+	// forks are the seqs at which two facts are held: proof of equivocation.
+	forks []messages.Seq
+}
+
+// insert keeps the chain sorted by (seq, id) and notes forks.
+func (c *chain) insert(e *entry) (forked bool) {
+	at, _ := slices.BinarySearchFunc(c.entries, e, compareEntries)
+	c.entries = slices.Insert(c.entries, at, e)
+	for _, beside := range []int{at - 1, at + 1} {
+		if beside >= 0 && beside < len(c.entries) && c.entries[beside].seq == e.seq {
+			forked = true
+		}
+	}
+	if place, known := slices.BinarySearch(c.forks, e.seq); forked && !known {
+		c.forks = slices.Insert(c.forks, place, e.seq)
+	}
+	return forked
+}
+
+// advance makes a connected entry the head if it is further than the one that
+// is, or as far with a smaller id.
+func (c *chain) advance(e *entry) {
+	if c.head == nil || c.head.seq < e.seq || (c.head.seq == e.seq && e.id.Compare(c.head.id) < 0) {
+		c.head = e
+	}
+}
+
+// compareEntries is the order inside a chain: by seq, then by id.
+func compareEntries(a, b *entry) int { return comparePlace(a, b.seq, b.id) }
+
+func comparePlace(e *entry, seq messages.Seq, id messages.FactID) int {
+	switch {
+	case e.seq < seq:
+		return -1
+	case e.seq > seq:
+		return 1
+	}
+	return e.id.Compare(id)
+}

@@ -1,0 +1,210 @@
+package journal
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// segmentSize is how many facts a segment of the index covers.
+const segmentSize = 1024
+
+// index is the part of the journal that is read instead of the facts when the
+// journal is opened: what the set needs of each, in segments of segmentSize in
+// the order of their places. A segment is written once, in the transaction that
+// fills it.
+//
+// It is no second truth. It says what the facts say; one that was written by a
+// version that understood other facts is made anew from them.
+type index struct {
+	// size is that of a segment.
+	size int
+	// open are the facts since the last full segment.
+	open []gist
+}
+
+// note takes in a fact that is kept now.
+func (x *index) note(g gist) { x.open = append(x.open, g) }
+
+// take is what must be written for the segments that are full.
+func (x *index) take() []messages.Record {
+	var records []messages.Record
+	for len(x.open) >= x.size {
+		records = append(records, messages.Record{
+			Bucket: messages.BucketIndex, Key: x.open[0].place.Key(), Value: messages.Encode(newSegment(x.open[:x.size])),
+		})
+		x.open = append([]gist(nil), x.open[x.size:]...)
+	}
+	return records
+}
+
+// segment is a record of the index. Rows are fixed in size:
+//
+//	FactID 32 ‖ prev 32 ‖ tenure 2 ‖ seq 8 ‖ hlc 8 ‖ size 4
+//
+// and Parents have their row in front: row 2 ‖ FactID 32.
+type segment struct {
+	// Known is messages.KnownFacts of the version that wrote it.
+	Known   [32]byte       `cbor:"1,keyasint"`
+	Tenures []storedTenure `cbor:"2,keyasint"`
+	Rows    []byte         `cbor:"3,keyasint"`
+	Parents []byte         `cbor:"4,keyasint"`
+	Sayings []storedSaying `cbor:"5,keyasint"`
+}
+
+const (
+	rowSize       = 32 + 32 + 2 + 8 + 8 + 4
+	parentRowSize = 2 + 32
+)
+
+type storedTenure struct {
+	_      struct{} `cbor:",toarray"`
+	Author messages.AuthorityID
+	Epoch  messages.Epoch
+	KeyID  messages.EpochKeyID
+}
+
+// storedSaying is what one row says. Body is the plaintext of a body that
+// Waymeet understands, of type Type; empty: none.
+type storedSaying struct {
+	_      struct{} `cbor:",toarray"`
+	Row    uint16
+	Again  messages.Again
+	Sealed bool
+	Type   messages.FactType
+	Body   []byte
+}
+
+func newSegment(facts []gist) segment {
+	s := segment{Known: messages.KnownFacts()}
+	numbers := map[storedTenure]uint16{}
+	for row, g := range facts {
+		t := storedTenure{Author: g.author, Epoch: g.epoch, KeyID: g.keyID}
+		number, known := numbers[t]
+		if !known {
+			number = uint16(len(s.Tenures))
+			numbers[t] = number
+			s.Tenures = append(s.Tenures, t)
+		}
+		s.Rows = append(append(s.Rows, g.id[:]...), g.prev[:]...)
+		s.Rows = binary.BigEndian.AppendUint16(s.Rows, number)
+		s.Rows = binary.BigEndian.AppendUint64(s.Rows, uint64(g.seq))
+		s.Rows = binary.BigEndian.AppendUint64(s.Rows, uint64(g.hlc))
+		s.Rows = binary.BigEndian.AppendUint32(s.Rows, uint32(g.size))
+		for _, parent := range g.parents {
+			s.Parents = append(binary.BigEndian.AppendUint16(s.Parents, uint16(row)), parent[:]...)
+		}
+		if !g.isNothing() {
+			s.Sayings = append(s.Sayings, newStoredSaying(uint16(row), g.saying))
+		}
+	}
+	return s
+}
+
+func newStoredSaying(row uint16, said saying) storedSaying {
+	stored := storedSaying{Row: row, Again: said.again, Sealed: said.sealed}
+	if said.body != nil {
+		stored.Type, stored.Body = said.body.FactType(), messages.EncodeFact(said.body)
+	}
+	return stored
+}
+
+// gists are the facts of the segment that begins at the place.
+func (s segment) gists(first messages.Place) ([]gist, error) {
+	if len(s.Rows)%rowSize != 0 || len(s.Parents)%parentRowSize != 0 {
+		return nil, fmt.Errorf("%w: index with half a row", ErrRecord)
+	}
+	facts := make([]gist, len(s.Rows)/rowSize)
+	for at := range facts {
+		row := s.Rows[at*rowSize:]
+		number := int(binary.BigEndian.Uint16(row[64:]))
+		if number >= len(s.Tenures) {
+			return nil, fmt.Errorf("%w: index without tenure %d", ErrRecord, number)
+		}
+		t := s.Tenures[number]
+		facts[at] = gist{
+			id: messages.FactID(row[:32]), prev: messages.FactID(row[32:64]), place: first + messages.Place(at),
+			author: t.Author, epoch: t.Epoch, keyID: t.KeyID,
+			seq:  messages.Seq(binary.BigEndian.Uint64(row[66:])),
+			hlc:  messages.HLC(binary.BigEndian.Uint64(row[74:])),
+			size: int(binary.BigEndian.Uint32(row[82:])),
+		}
+	}
+	for rest := s.Parents; len(rest) > 0; rest = rest[parentRowSize:] {
+		at := int(binary.BigEndian.Uint16(rest))
+		if at >= len(facts) {
+			return nil, fmt.Errorf("%w: index without row %d", ErrRecord, at)
+		}
+		facts[at].parents = append(facts[at].parents, messages.FactID(rest[2:parentRowSize]))
+	}
+	return facts, s.readSayings(facts)
+}
+
+func (s segment) readSayings(facts []gist) error {
+	for _, stored := range s.Sayings {
+		if int(stored.Row) >= len(facts) {
+			return fmt.Errorf("%w: index without row %d", ErrRecord, stored.Row)
+		}
+		said := saying{again: stored.Again, sealed: stored.Sealed}
+		if len(stored.Body) > 0 {
+			body, err := messages.DecodeFact(stored.Type, stored.Type.Schema(), stored.Body)
+			if err != nil {
+				return fmt.Errorf("%w: index: %w", ErrRecord, err)
+			}
+			said.body = body
+		}
+		facts[stored.Row].saying = said
+	}
+	return nil
+}
+
+// loadIndex takes in the facts that the index covers, up to the first segment
+// that another version wrote.
+func (j *Journal) loadIndex(source Source) error {
+	for record, err := range source.Records(messages.BucketIndex) {
+		if err != nil {
+			return err
+		}
+		s, err := messages.Decode[segment](record.Value)
+		if err != nil || len(record.Key) != len(messages.Place(0).Key()) {
+			return fmt.Errorf("%w: index %x", ErrRecord, record.Key)
+		}
+		first := messages.Place(binary.BigEndian.Uint64(record.Key))
+		if s.Known != messages.KnownFacts() || first != j.set.last+1 {
+			return nil // the facts say the rest
+		}
+		facts, err := s.gists(first)
+		if err == nil {
+			err = j.unseal(facts, source)
+		}
+		if err != nil {
+			return err
+		}
+		for _, g := range facts {
+			j.set.insert(g)
+		}
+	}
+	return nil
+}
+
+// unseal reads again the bodies for which the key was missing when the segment
+// was written, and is held now.
+func (j *Journal) unseal(facts []gist, source Source) error {
+	for at := range facts {
+		g := &facts[at]
+		if _, held := j.set.ring.payloads[g.keyID]; !g.sealed || !held {
+			continue
+		}
+		raw, err := source.Facts([]messages.FactPlace{{Place: g.place, Fact: g.id}})
+		if err != nil {
+			return err
+		}
+		fact, err := messages.ParseFact(raw[0])
+		if err != nil {
+			return fmt.Errorf("%w: fact %s: %w", ErrRecord, g.id.Short(), err)
+		}
+		g.saying = j.set.read(fact)
+	}
+	return nil
+}
