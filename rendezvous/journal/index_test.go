@@ -1,7 +1,10 @@
 package journal
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -53,6 +56,138 @@ func TestIndexSaysWhatTheFactsSay(t *testing.T) {
 		n.restart(start.Add(time.Minute))
 		if diff := cmp.Diff(n.summary(), indexed); diff != "" {
 			t.Fatal(diff)
+		}
+	})
+}
+
+// indexed is a founder whose index has segments of four, and the number of
+// them.
+func indexed(t *testing.T) (n *node, segments int) {
+	t.Helper()
+	n = found(t, 1)
+	n.journal.index.size = 4
+	for at := range 10 {
+		n.note(start.Add(time.Duration(at)*time.Second), fmt.Sprint(at))
+	}
+	if segments = len(n.disk[messages.BucketIndex]); segments != 2 {
+		t.Fatalf("%d segments of 11 facts", segments)
+	}
+	return n, segments
+}
+
+// What the index covers is not read from the facts.
+func TestIndexedFactsAreNotRead(t *testing.T) {
+	n, _ := indexed(t)
+	want := n.view
+	for place := messages.Place(1); place <= 8; place++ {
+		delete(n.disk[messages.BucketFacts], string(place.Key()))
+	}
+	n.restart(start)
+	if n.view.Fingerprint != want.Fingerprint || n.view.Count != want.Count {
+		t.Errorf("%d facts, want %d", n.view.Count, want.Count)
+	}
+}
+
+// A version that understands other facts reads all of them again, and writes
+// the index anew.
+func TestIndexOfAnotherVersionIsReplaced(t *testing.T) {
+	n, segments := indexed(t)
+	want := maps.Clone(n.disk[messages.BucketIndex])
+	for key, raw := range want {
+		s, err := messages.Decode[segment]([]byte(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Known[0]++
+		s.Rows = make([]byte, len(s.Rows)) // nobody may look at them
+		n.disk[messages.BucketIndex][key] = messages.Encode(s)
+	}
+	view := n.view
+	n.restart(start)
+	if n.view.Fingerprint != view.Fingerprint {
+		t.Fatal("the facts were not read")
+	}
+	n.journal.index.size = 4
+	n.note(start.Add(time.Minute), "the next batch")
+	if got := n.disk[messages.BucketIndex]; len(got) != segments+1 || !maps.EqualFunc(want, sub(got, want), bytes.Equal) {
+		t.Errorf("the index was not written anew: %d segments", len(got))
+	}
+}
+
+// sub is the part of a map that another has keys for.
+func sub(all, of map[string][]byte) map[string][]byte {
+	part := maps.Clone(all)
+	maps.DeleteFunc(part, func(key string, _ []byte) bool { _, there := of[key]; return !there })
+	return part
+}
+
+// A body that no key opened when the index was written is read again once its
+// key is there.
+func TestBodyIsReadAgainWhenItsKeyIsThere(t *testing.T) {
+	ana := found(t, 1)
+	ben := ana.admit(start, 2)
+	ben.learn(start, ana)
+	ben.journal.index.size = 2
+	ana.say(start, ana.descriptor(start, 1, 1))
+	payloads := maps.Clone(ben.journal.set.ring.payloads)
+	clear(ben.journal.set.ring.payloads)
+	ben.learn(start, ana)
+	if len(ben.disk[messages.BucketIndex]) == 0 || len(ben.view.Descriptors) != 0 {
+		t.Fatalf("%d segments, %d descriptors without a key", len(ben.disk[messages.BucketIndex]), len(ben.view.Descriptors))
+	}
+	if len(payloads) == 0 {
+		t.Fatal("there was no key")
+	}
+	ben.restart(start) // with the keys that are on disk
+	if len(ben.view.Descriptors) != 1 {
+		t.Error("the body was not read again")
+	}
+}
+
+func TestBadIndexIsRefused(t *testing.T) {
+	n, _ := indexed(t)
+	key := string(messages.Place(1).Key())
+	good, err := messages.Decode[segment](n.disk[messages.BucketIndex][key])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(*segment){
+		"half a row":      func(s *segment) { s.Rows = s.Rows[1:] },
+		"half a parent":   func(s *segment) { s.Parents = []byte{0} },
+		"no such tenure":  func(s *segment) { s.Tenures = nil },
+		"no such row":     func(s *segment) { s.Parents = append([]byte{0xff, 0xff}, make([]byte, 32)...) },
+		"says nothing":    func(s *segment) { s.Sayings = []storedSaying{{Row: 0xffff}} },
+		"says what isn't": func(s *segment) { s.Sayings = []storedSaying{{Type: messages.FactDescriptor, Body: []byte{1}}} },
+	} {
+		bad := good
+		spoil(&bad)
+		n.disk[messages.BucketIndex][key] = messages.Encode(bad)
+		if _, err := Load(Config{Identity: n.identity, Random: n.random}, n.disk); !errors.Is(err, ErrRecord) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Whatever stands in a record of the index is read or refused.
+func FuzzSegment(f *testing.F) {
+	n := found(f, 1)
+	n.journal.index.size = 4
+	for at := range 4 {
+		n.note(start.Add(time.Duration(at)*time.Second), fmt.Sprint(at))
+	}
+	for _, raw := range n.disk[messages.BucketIndex] {
+		f.Add(raw)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		s, err := messages.Decode[segment](raw)
+		if err != nil {
+			return
+		}
+		if facts, err := s.gists(1); err == nil && len(facts)*rowSize != len(s.Rows) {
+			t.Errorf("%d facts of %d bytes", len(facts), len(s.Rows))
+		}
+		if again := messages.Encode(s); !bytes.Equal(again, raw) {
+			t.Errorf("%x is written as %x", raw, again)
 		}
 	})
 }

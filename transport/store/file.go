@@ -139,7 +139,8 @@ func begin(tx *bolt.Tx, context messages.ContextID) error {
 }
 
 func putSealed(meta *bolt.Bucket, key string, value []byte) error {
-	return meta.Put([]byte(key), seal(bucketMeta, []byte(key), value))
+	stored, _ := seal(bucketMeta, []byte(key), value)
+	return meta.Put([]byte(key), stored)
 }
 
 func putTally(meta *bolt.Bucket, t tally) error {
@@ -223,7 +224,7 @@ func put(tx *bolt.Tx, t *tally, record messages.Record) error {
 	}
 	bucket.FillPercent = fillPercent
 	if old := bucket.Get(record.Key); old != nil {
-		_, hash, what := unseal(record.Bucket, record.Key, old)
+		hash, what := check(record.Bucket, record.Key, old)
 		if what != "" {
 			return &Damage{File: tx.DB().Path(), Bucket: record.Bucket, Key: bytes.Clone(record.Key), What: what}
 		}
@@ -232,8 +233,9 @@ func put(tx *bolt.Tx, t *tally, record messages.Record) error {
 	if record.Value == nil {
 		return bucket.Delete(record.Key)
 	}
-	t.add(recordHash(record.Bucket, record.Key, record.Value))
-	return bucket.Put(record.Key, seal(record.Bucket, record.Key, record.Value))
+	stored, hash := seal(record.Bucket, record.Key, record.Value)
+	t.add(hash)
+	return bucket.Put(record.Key, stored)
 }
 
 // get is one record's value, nil if there is none.
@@ -254,7 +256,7 @@ func (f *file) read(tx *bolt.Tx, name messages.Bucket, key []byte) ([]byte, erro
 	if stored == nil {
 		return nil, nil
 	}
-	value, _, what := unseal(name, key, stored)
+	value, what := unseal(name, key, stored)
 	if what != "" {
 		return nil, &Damage{File: f.path, Bucket: name, Key: bytes.Clone(key), What: what}
 	}
@@ -303,7 +305,7 @@ func (f *file) some(name messages.Bucket, from []byte) (records []messages.Recor
 		cursor := bucket.Cursor()
 		key, stored := cursor.Seek(from)
 		for ; key != nil && len(records) < readAtOnce; key, stored = cursor.Next() {
-			value, _, what := unseal(name, key, stored)
+			value, what := unseal(name, key, stored)
 			if what != "" {
 				return &Damage{File: f.path, Bucket: name, Key: bytes.Clone(key), What: what}
 			}

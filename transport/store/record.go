@@ -40,24 +40,32 @@ func recordHash(bucket messages.Bucket, key, value []byte) [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// seal is how a value stands on disk.
-func seal(bucket messages.Bucket, key, value []byte) []byte {
-	hash := recordHash(bucket, key, value)
-	return append(bytes.Clone(value), hash[:sumSize]...)
+// seal is how a value stands on disk. The hash is that of the record.
+func seal(bucket messages.Bucket, key, value []byte) (stored []byte, hash [sha256.Size]byte) {
+	hash = recordHash(bucket, key, value)
+	return append(append(make([]byte, 0, len(value)+sumSize), value...), hash[:sumSize]...), hash
 }
 
-// unseal checks a value from disk and copies it. The hash is that of the
-// record.
-func unseal(bucket messages.Bucket, key, stored []byte) (value []byte, hash [sha256.Size]byte, what string) {
+// check compares a value from disk with its checksum. What is wrong with it is
+// empty if nothing is.
+func check(bucket messages.Bucket, key, stored []byte) (hash [sha256.Size]byte, what string) {
 	if len(stored) < sumSize {
-		return nil, hash, "the record is too short"
+		return hash, "the record is too short"
 	}
 	value, sum := stored[:len(stored)-sumSize], stored[len(stored)-sumSize:]
 	hash = recordHash(bucket, key, value)
 	if !bytes.Equal(hash[:sumSize], sum) {
-		return nil, hash, "its checksum does not match"
+		return hash, "its checksum does not match"
 	}
-	return append([]byte{}, value...), hash, ""
+	return hash, ""
+}
+
+// unseal checks a value from disk and copies it.
+func unseal(bucket messages.Bucket, key, stored []byte) (value []byte, what string) {
+	if _, what = check(bucket, key, stored); what != "" {
+		return nil, what
+	}
+	return append([]byte{}, stored[:len(stored)-sumSize]...), ""
 }
 
 // tally describes the set of all records: how many, and the sum of their

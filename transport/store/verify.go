@@ -131,7 +131,7 @@ func (f *file) verifyRecords(tx *bolt.Tx, meta *bolt.Bucket) error {
 	err = tx.ForEach(func(raw []byte, bucket *bolt.Bucket) error {
 		name := messages.Bucket(raw)
 		return bucket.ForEach(func(key, stored []byte) error {
-			_, hash, what := unseal(name, key, stored)
+			hash, what := check(name, key, stored)
 			if what != "" {
 				return &Damage{File: f.path, Bucket: name, Key: bytes.Clone(key), What: what}
 			}
@@ -184,7 +184,7 @@ func (f *file) verifyPages(tx *bolt.Tx) error {
 }
 
 func (f *file) getMeta(meta *bolt.Bucket, key string) ([]byte, error) {
-	value, _, what := unseal(bucketMeta, []byte(key), meta.Get([]byte(key)))
+	value, what := unseal(bucketMeta, []byte(key), meta.Get([]byte(key)))
 	if what != "" {
 		return nil, &Damage{File: f.path, Bucket: bucketMeta, Key: []byte(key), What: what}
 	}
