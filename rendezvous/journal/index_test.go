@@ -129,10 +129,11 @@ func TestBodyIsReadAgainWhenItsKeyIsThere(t *testing.T) {
 	ben.learn(start, ana)
 	ben.journal.index.size = 2
 	ana.say(start, ana.descriptor(start, 1, 1))
+	ana.note(start, "fills the segment")
 	payloads := maps.Clone(ben.journal.set.ring.payloads)
 	clear(ben.journal.set.ring.payloads)
 	ben.learn(start, ana)
-	if len(ben.disk[messages.BucketIndex]) == 0 || len(ben.view.Descriptors) != 0 {
+	if len(ben.disk[messages.BucketIndex]) != 2 || len(ben.view.Descriptors) != 0 {
 		t.Fatalf("%d segments, %d descriptors without a key", len(ben.disk[messages.BucketIndex]), len(ben.view.Descriptors))
 	}
 	if len(payloads) == 0 {
