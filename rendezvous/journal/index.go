@@ -3,6 +3,7 @@ package journal
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/waymeet/waymeet/messages"
 )
@@ -29,13 +30,17 @@ func (x *index) note(g gist) { x.open = append(x.open, g) }
 
 // take is what must be written for the segments that are full.
 func (x *index) take() []messages.Record {
-	var records []messages.Record
-	for len(x.open) >= x.size {
-		records = append(records, messages.Record{
-			Bucket: messages.BucketIndex, Key: x.open[0].place.Key(), Value: messages.Encode(newSegment(x.open[:x.size])),
-		})
-		x.open = append([]gist(nil), x.open[x.size:]...)
+	if len(x.open) < x.size {
+		return nil
 	}
+	var records []messages.Record
+	rest := x.open
+	for ; len(rest) >= x.size; rest = rest[x.size:] {
+		records = append(records, messages.Record{
+			Bucket: messages.BucketIndex, Key: rest[0].place.Key(), Value: messages.Encode(newSegment(rest[:x.size])),
+		})
+	}
+	x.open = slices.Clone(rest)
 	return records
 }
 
