@@ -1,6 +1,7 @@
 package messages
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base32"
@@ -88,7 +89,7 @@ func (i ID[K]) Short() string {
 func (i ID[K]) IsZero() bool { return i == ID[K]{} }
 
 // Compare orders IDs by their bytes: -1, 0 or +1.
-func (i ID[K]) Compare(j ID[K]) int { return strings.Compare(string(i[:]), string(j[:])) }
+func (i ID[K]) Compare(j ID[K]) int { return bytes.Compare(i[:], j[:]) }
 
 // MarshalText writes the text form.
 func (i ID[K]) MarshalText() ([]byte, error) { return []byte(i.String()), nil }

@@ -73,7 +73,7 @@ func (j *Journal) append(now messages.Millis, d draft, keys membership.Keys, b *
 	}
 	id := fact.ID()
 	j.keep(fact, id, size, b)
-	b.unsigned = append(b.unsigned, unsigned{fact: fact, id: id, record: len(b.records)})
+	b.unsigned = append(b.unsigned, unsigned{fact: &fact, id: id, record: len(b.records)})
 	b.put(factRecord(j.set.last, nil))
 	b.bytes += size
 	return id, nil
@@ -82,7 +82,7 @@ func (j *Journal) append(now messages.Millis, d draft, keys membership.Keys, b *
 // unsigned is a fact of ours that has its place in the batch and lacks its
 // signature.
 type unsigned struct {
-	fact   messages.Fact
+	fact   *messages.Fact
 	id     messages.FactID
 	record int
 }
