@@ -20,25 +20,40 @@ const (
 	FactChannelEstablished FactType = 3
 	FactDescriptorRevoked  FactType = 4
 	FactMemberAdded        FactType = 5
+	FactMemberRemoved      FactType = 6
+	FactEpochAdvanced      FactType = 7
+	FactEquivocation       FactType = 8
 	FactApplication        FactType = 0x4000
 )
 
 // factRow is one row of the fact table.
 type factRow struct {
 	name string
-	// schema is the newest version of the body that this module reads.
+	// schema is the newest version of the body that this module reads; 0: none,
+	// the tag is taken and its body is not settled.
 	schema uint16
 	decode func(plaintext []byte) (RendezvousFact, error)
 }
 
 // factTable is the one place that knows every type of fact (SPEC 3.6: "Adding
-// a fact type touches one table").
+// a fact type touches one table"). The types of agreement and bootstrap (SPEC
+// 9, 14.6) have a tag and no body yet: they are stored and synced like any type
+// that this version does not know, and reduced to nothing.
 var factTable = map[FactType]factRow{
 	FactContextFounded:     {"context-founded", 1, decodeBody[ContextFounded]},
 	FactDescriptor:         {"descriptor", 1, decodeBody[RendezvousDescriptor]},
 	FactChannelEstablished: {"channel-established", 1, decodeBody[ChannelEstablished]},
 	FactDescriptorRevoked:  {"descriptor-revoked", 1, decodeBody[DescriptorRevoked]},
 	FactMemberAdded:        {"member-added", 1, decodeBody[MemberAdded]},
+	FactMemberRemoved:      {"member-removed", 1, decodeBody[MemberRemoved]},
+	FactEpochAdvanced:      {"epoch-advanced", 1, decodeBody[EpochAdvanced]},
+	FactEquivocation:       {"equivocation", 1, decodeBody[Equivocation]},
+	9:                      {name: "commit"},
+	10:                     {name: "convergence-cert"},
+	11:                     {name: "reversion"},
+	12:                     {name: "bootstrap-contact-hint"},
+	13:                     {name: "neighborhood-reentry-hint"},
+	14:                     {name: "bootstrap-introduction"},
 }
 
 // KnownFacts tells versions of this module apart by the facts that they can
@@ -81,7 +96,7 @@ func DecodeFact(t FactType, schema uint16, plaintext []byte) (RendezvousFact, er
 		return ApplicationFact{Type: t, Body: plaintext}, nil
 	}
 	kind, known := factTable[t]
-	if !known || schema > kind.schema {
+	if !known || schema == 0 || schema > kind.schema {
 		return nil, fmt.Errorf("%w: %s, schema %d", ErrUnknownFact, t, schema)
 	}
 	return kind.decode(plaintext)
@@ -95,8 +110,19 @@ func EncodeFact(fact RendezvousFact) []byte {
 	return Encode(fact)
 }
 
+// decodeBody reads a body of one type. What its encoding alone does not show,
+// the type's check does.
 func decodeBody[T RendezvousFact](plaintext []byte) (RendezvousFact, error) {
-	return Decode[T](plaintext)
+	body, err := Decode[T](plaintext)
+	if err != nil {
+		return nil, err
+	}
+	if checked, ok := RendezvousFact(body).(interface{ check() error }); ok {
+		if err := checked.check(); err != nil {
+			return nil, fmt.Errorf("%w %s: %w", ErrEncoding, body.FactType(), err)
+		}
+	}
+	return body, nil
 }
 
 // RendezvousFact is the body of a fact that Waymeet itself understands
@@ -139,39 +165,6 @@ type ContextFounded struct {
 // Context is the id of the context that the op founds.
 func (f ContextFounded) Context() ContextID { return ContextID(Hash(LabelContext, Encode(f))) }
 
-// CutEntry is one author's last fact inside a closed epoch (SPEC 3.4).
-type CutEntry struct {
-	Author AuthorityID `cbor:"1,keyasint"`
-	Seq    Seq         `cbor:"2,keyasint"`
-	Fact   FactID      `cbor:"3,keyasint"`
-}
-
-// SecretWrap is an epoch secret wrapped with HPKE for one member (SPEC 2.3).
-type SecretWrap struct {
-	Member AuthorityID `cbor:"1,keyasint"`
-	Sealed []byte      `cbor:"2,keyasint"`
-}
-
-// EpochChange is what every op that advances the epoch carries (SPEC 2.2–2.4,
-// 3.4): the new epoch's number, the id of the epoch that it closes, the hash
-// of the new secret, the cut, and, outside the EpochID, the wraps and the
-// previous payload key sealed under the new one.
-type EpochChange struct {
-	Epoch       Epoch        `cbor:"1,keyasint"`
-	Closes      EpochID      `cbor:"2,keyasint"`
-	SecretHash  [32]byte     `cbor:"3,keyasint"`
-	Cut         []CutEntry   `cbor:"4,keyasint"`
-	Wraps       []SecretWrap `cbor:"5,keyasint"`
-	PreviousKey []byte       `cbor:"6,keyasint"`
-}
-
-// MemberAdded adds a member and advances the epoch by one.
-type MemberAdded struct {
-	Member PublicKey   `cbor:"1,keyasint"`
-	Role   Role        `cbor:"2,keyasint"`
-	Change EpochChange `cbor:"3,keyasint"`
-}
-
 // ChannelEstablished says that two authorities hold a channel (SPEC 3.6, 9.6).
 type ChannelEstablished struct {
 	Initiator  AuthorityID `cbor:"1,keyasint"`
@@ -196,9 +189,6 @@ type ApplicationFact struct {
 
 // FactType implements RendezvousFact.
 func (ContextFounded) FactType() FactType { return FactContextFounded }
-
-// FactType implements RendezvousFact.
-func (MemberAdded) FactType() FactType { return FactMemberAdded }
 
 // FactType implements RendezvousFact.
 func (RendezvousDescriptor) FactType() FactType { return FactDescriptor }

@@ -60,6 +60,16 @@ type AddMember struct {
 	Role      Role
 }
 
+// RemoveMember asks the journal to take a member away. It is answered once the
+// epoch op is on disk: the member gets nothing that is said after it.
+type RemoveMember struct {
+	Operation OperationID
+	Member    AuthorityID
+}
+
+// AdvanceEpoch asks the journal for new keys for the same members.
+type AdvanceEpoch struct{ Operation OperationID }
+
 // OfferFacts hands over facts that a peer sent. It is answered with
 // FactsOffered once they are on disk, or at once if none was new.
 type OfferFacts struct {
@@ -103,11 +113,13 @@ type Written struct {
 	Failure string
 }
 
-func (Commit) journalMessage()     {}
-func (AddMember) journalMessage()  {}
-func (OfferFacts) journalMessage() {}
-func (ReadRanges) journalMessage() {}
-func (PeerHolds) journalMessage()  {}
-func (FactsRead) journalMessage()  {}
-func (Written) journalMessage()    {}
-func (Tick) journalMessage()       {}
+func (Commit) journalMessage()       {}
+func (AddMember) journalMessage()    {}
+func (RemoveMember) journalMessage() {}
+func (AdvanceEpoch) journalMessage() {}
+func (OfferFacts) journalMessage()   {}
+func (ReadRanges) journalMessage()   {}
+func (PeerHolds) journalMessage()    {}
+func (FactsRead) journalMessage()    {}
+func (Written) journalMessage()      {}
+func (Tick) journalMessage()         {}

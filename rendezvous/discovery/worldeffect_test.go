@@ -99,14 +99,15 @@ func (w *world) addMember(incarnation int, e AddMember) {
 func (w *world) advance(e AddMember) membership.Welcome {
 	secret := membership.Secret{byte(len(w.earlier) + 1)}
 	member := membership.Member{PublicKey: e.Member, Role: e.Role}
-	op, err := membership.AddMember(w.anna.Authority(), w.state, member, secret, nil)
+	what := messages.MemberAdded{Member: e.Member, Role: e.Role}
+	op, err := membership.Advance(w.anna.Authority(), w.state, what, secret, nil)
 	if err != nil {
 		panic(err)
 	}
 	w.earlier = append(w.earlier, w.state.Keys.Payloads())
 	w.state.Roster = w.state.Roster.With(member)
-	w.state.Keys = membership.AddedKeys(w.founded.Context(), op, secret)
-	welcome, err := membership.NewWelcome(w.founded, w.state.Keys, op.Change, slices.Clone(w.earlier), member.Authority())
+	w.state.Keys = membership.OpenedKeys(w.founded.Context(), op, secret)
+	welcome, err := membership.NewWelcome(w.founded, w.state.Keys, op.Changes(), slices.Clone(w.earlier), member.Authority())
 	if err != nil {
 		panic(err)
 	}

@@ -45,7 +45,7 @@ func (s *Set) leftOut() []*entry {
 	if !s.sifted {
 		s.sifted, s.loose = true, nil
 		for _, e := range own.entries {
-			_, isOp := e.body().(messages.MemberAdded)
+			_, isOp := e.body().(messages.EpochOp)
 			if s.isClosed(e) && !isOp && !s.counts(e) && !s.isRepeatedBy(e, own) {
 				s.loose = append(s.loose, e)
 			}

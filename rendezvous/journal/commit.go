@@ -2,7 +2,6 @@ package journal
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/membership"
@@ -75,7 +74,7 @@ func draftsOf(facts []messages.RendezvousFact) (drafts []draft, reason string) {
 	for _, fact := range facts {
 		kind := fact.FactType()
 		switch {
-		case kind == messages.FactContextFounded || kind == messages.FactMemberAdded:
+		case isOwnWork(fact):
 			return nil, fmt.Sprintf("%s is made by the journal alone", kind)
 		case kind.IsApplication() != isApplication(fact):
 			return nil, fmt.Sprintf("%s is not a type for applications", kind)
@@ -89,78 +88,16 @@ func draftsOf(facts []messages.RendezvousFact) (drafts []draft, reason string) {
 	return drafts, ""
 }
 
+// isOwnWork reports whether the journal alone knows what is to be in the fact.
+func isOwnWork(fact messages.RendezvousFact) bool {
+	switch fact.(type) {
+	case messages.ContextFounded, messages.EpochOp, messages.Equivocation:
+		return true
+	}
+	return false
+}
+
 func isApplication(fact messages.RendezvousFact) bool {
 	_, ok := fact.(messages.ApplicationFact)
 	return ok
-}
-
-// addMember makes a member of an authority and advances the epoch. The fact of
-// the op carries the epoch that it closes (SPEC 2.3).
-func (j *Journal) addMember(now messages.Millis, e messages.AddMember, b *batch) {
-	fail := func(reason string) { b.reply(Reply{Operation: e.Operation, Refusal: reason}) }
-	member := membership.Member{PublicKey: e.Member, Role: e.Role}
-	if j.set.open().roster.Has(member.Authority()) {
-		j.welcome(e, j.done.results[e.Operation].Facts, b)
-		return
-	}
-	keys, reason := j.ownKeys()
-	if reason != "" {
-		fail(reason)
-		return
-	}
-	secret, err := membership.NewSecret(j.config.Random)
-	if err != nil {
-		panic("journal: " + err.Error())
-	}
-	state := membership.State{
-		Founder:  j.set.founded.Founder.Authority(),
-		Finality: j.set.founded.Finality,
-		Roster:   j.set.open().roster,
-		Keys:     keys,
-	}
-	op, err := membership.AddMember(j.config.Identity.Authority(), state, member, secret, j.cut())
-	if err != nil {
-		fail(err.Error())
-		return
-	}
-	d := draftOf(op)
-	if len(d.plaintext) > messages.MaxPlaintext {
-		fail(fmt.Sprintf("the op has %d bytes, at most %d: the context has too many members", len(d.plaintext), messages.MaxPlaintext))
-		return
-	}
-	id, err := j.append(now, d, keys, b)
-	if err != nil {
-		panic("journal: " + err.Error())
-	}
-	facts := []messages.FactID{id}
-	b.put(j.done.remember(e.Operation, now, facts)...)
-	j.welcome(e, facts, b)
-}
-
-// welcome answers an AddMember with what the member needs to come in.
-func (j *Journal) welcome(e messages.AddMember, facts []messages.FactID, b *batch) {
-	open := j.set.open()
-	var earlier []membership.EpochKey
-	for _, state := range j.set.timeline[:open.number] {
-		earlier = append(earlier, j.set.ring.payloads[j.set.ring.names[state.id]])
-	}
-	keys := j.set.ring.keys[open.id]
-	welcome, err := membership.NewWelcome(j.set.founded, keys, open.change, earlier, e.Member.Authority())
-	if err != nil {
-		b.reply(Reply{Operation: e.Operation, Refusal: err.Error()})
-		return
-	}
-	b.reply(Reply{Operation: e.Operation, Facts: facts, Welcome: &welcome})
-}
-
-// cut is, per author, the last fact that we hold.
-func (j *Journal) cut() []messages.CutEntry {
-	var cut []messages.CutEntry
-	for author, c := range j.set.chains {
-		if c.head != nil {
-			cut = append(cut, messages.CutEntry{Author: author, Seq: c.head.seq, Fact: c.head.id})
-		}
-	}
-	slices.SortFunc(cut, func(a, b messages.CutEntry) int { return a.Author.Compare(b.Author) })
-	return cut
 }

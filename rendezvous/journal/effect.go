@@ -18,7 +18,7 @@ type Write struct {
 	Records []messages.Record
 }
 
-// Reply answers a Commit or an AddMember. Everything it reports is on disk.
+// Reply answers what carries an operation id. Everything it reports is on disk.
 type Reply struct {
 	Operation messages.OperationID
 	// Facts are those that the operation appended.

@@ -188,16 +188,20 @@ func (j *Journal) take(now time.Time, next queued, b *batch) {
 	switch e := next.event.(type) {
 	case messages.Commit:
 		// A charge alone is no fact: it need not wait for a peer.
-		if len(e.Facts) == 0 || j.mayWrite(now) || j.done.has(e.Operation) {
+		if len(e.Facts) == 0 || j.mayAppend(now, e, e.Operation, b) {
 			j.commit(messages.MillisOf(now), e, b)
-		} else {
-			j.hold(e, e.Operation, b)
 		}
 	case messages.AddMember:
-		if j.mayWrite(now) || j.done.has(e.Operation) {
+		if j.mayAppend(now, e, e.Operation, b) {
 			j.addMember(messages.MillisOf(now), e, b)
-		} else {
-			j.hold(e, e.Operation, b)
+		}
+	case messages.RemoveMember:
+		if j.mayAppend(now, e, e.Operation, b) {
+			j.changeEpoch(messages.MillisOf(now), e.Operation, messages.MemberRemoved{Member: e.Member}, b)
+		}
+	case messages.AdvanceEpoch:
+		if j.mayAppend(now, e, e.Operation, b) {
+			j.changeEpoch(messages.MillisOf(now), e.Operation, messages.EpochAdvanced{}, b)
 		}
 	case messages.OfferFacts:
 		j.offerFrom(messages.MillisOf(now), e, next.candidates, b)
@@ -208,13 +212,18 @@ func (j *Journal) take(now time.Time, next queued, b *batch) {
 	}
 }
 
-// hold keeps a commit until our chain may be written.
-func (j *Journal) hold(event messages.JournalMessage, operation messages.OperationID, b *batch) {
-	if len(j.held) >= maxHeld {
+// mayAppend reports whether what is asked for can be done now. If our chain may
+// not be written yet, it is held until it may.
+func (j *Journal) mayAppend(now time.Time, event messages.JournalMessage, operation messages.OperationID, b *batch) bool {
+	switch {
+	case j.mayWrite(now) || j.done.has(operation):
+		return true
+	case len(j.held) >= maxHeld:
 		b.reply(Reply{Operation: operation, Refusal: "too much waits for the first sync of this context"})
-		return
+	default:
+		j.held = append(j.held, event)
 	}
-	j.held = append(j.held, event)
+	return false
 }
 
 // unhold are the commits that waited.
@@ -303,6 +312,10 @@ func (j *Journal) refuseAll() []Effect {
 		case messages.Commit:
 			effects = append(effects, Reply{Operation: e.Operation, Refusal: j.failed})
 		case messages.AddMember:
+			effects = append(effects, Reply{Operation: e.Operation, Refusal: j.failed})
+		case messages.RemoveMember:
+			effects = append(effects, Reply{Operation: e.Operation, Refusal: j.failed})
+		case messages.AdvanceEpoch:
 			effects = append(effects, Reply{Operation: e.Operation, Refusal: j.failed})
 		case messages.OfferFacts:
 			effects = append(effects, Offered{Result: messages.FactsOffered{Session: e.Session, Failure: j.failed}})

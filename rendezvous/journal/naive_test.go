@@ -43,29 +43,35 @@ func naive(n *node) naiveView {
 		return connected(i.id)
 	}
 	founded := n.journal.set.founded
-	ops := []messages.MemberAdded{{}}
+	cuts := [][]messages.CutEntry{nil}
 	opened := []messages.FactID{{}}
 	rosters := []map[messages.AuthorityID]bool{{founded.Founder.Authority(): true}}
 	epochs := []messages.EpochID{membership.FoundedEpoch(founded)}
 	for grown := true; grown; {
 		grown = false
 		for _, i := range held {
-			op, isOp := i.body.(messages.MemberAdded)
-			if isOp && stands(i) && int(op.Change.Epoch) == len(epochs) && op.Change.Closes == epochs[len(epochs)-1] {
-				roster := maps.Clone(rosters[len(rosters)-1])
-				roster[op.Member.Authority()] = true
-				ops, opened, rosters = append(ops, op), append(opened, i.id), append(rosters, roster)
-				epochs = append(epochs, membership.AddedEpoch(op))
-				grown = true
+			op, isOp := i.body.(messages.EpochOp)
+			if !isOp || !stands(i) || int(op.Changes().Epoch) != len(epochs) || op.Changes().Closes != epochs[len(epochs)-1] {
+				continue
 			}
+			roster := maps.Clone(rosters[len(rosters)-1])
+			switch o := op.(type) {
+			case messages.MemberAdded:
+				roster[o.Member.Authority()] = true
+			case messages.MemberRemoved:
+				delete(roster, o.Member)
+			}
+			cuts, opened, rosters = append(cuts, op.Changes().Cut), append(opened, i.id), append(rosters, roster)
+			epochs = append(epochs, membership.OpenedEpoch(op))
+			grown = true
 		}
 	}
 	within := func(i item) bool {
 		closing := int(i.fact.Header.Epoch) + 1
-		if closing >= len(ops) || opened[closing] == i.id {
+		if closing >= len(cuts) || opened[closing] == i.id {
 			return true
 		}
-		for _, cut := range ops[closing].Change.Cut {
+		for _, cut := range cuts[closing] {
 			for id := cut.Fact; ; {
 				at, there := held[id]
 				if id == i.id {

@@ -327,7 +327,8 @@ func TestOpOpensNothingWhen(t *testing.T) {
 			if name == "nothing is wrong" {
 				want = 3
 			}
-			op, err := membership.AddMember(author.identity.Authority(), state, member, membership.Secret{1}, nil)
+			what := messages.MemberAdded{Member: member.PublicKey, Role: member.Role}
+			op, err := membership.Advance(author.identity.Authority(), state, what, membership.Secret{1}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

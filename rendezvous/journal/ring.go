@@ -46,19 +46,19 @@ func (r *ring) addSecret(epoch messages.Epoch, id messages.EpochID, secret membe
 	return keys
 }
 
-// learn takes the secret of the epoch that the op opens out of its wraps,
+// learn takes the secret of the epoch that an op opens out of its wraps,
 // unless it is known; for an epoch before this node joined it does nothing.
-func (r *ring) learn(op messages.MemberAdded, id messages.EpochID) {
+func (r *ring) learn(change messages.EpochChange, id messages.EpochID) {
 	if _, held := r.names[id]; held || r.refused[id] != nil {
 		return
 	}
-	secret, err := membership.Unwrap(r.identity, id, op.Change.Wraps, op.Change.SecretHash)
+	secret, err := membership.Unwrap(r.identity, id, change.Wraps, change.SecretHash)
 	if err != nil {
 		r.refused[id] = err
 		return
 	}
-	r.addSecret(op.Change.Epoch, id, secret)
-	r.learned = append(r.learned, secretRecord(op.Change.Epoch, id, secret))
+	r.addSecret(change.Epoch, id, secret)
+	r.learned = append(r.learned, secretRecord(change.Epoch, id, secret))
 }
 
 // open is the plaintext of a fact, if the ring holds its key.

@@ -137,7 +137,7 @@ func (s *Set) enter(g gist) *entry {
 // hear takes note of what is not in every fact.
 func (s *Set) hear(e *entry) {
 	switch body := e.said.body.(type) {
-	case messages.MemberAdded:
+	case messages.EpochOp:
 		s.ops = append(s.ops, e)
 	case messages.RendezvousDescriptor:
 		if e.chain().own && body.Authority == e.author() {
@@ -212,7 +212,7 @@ func (s *Set) satisfy(e *entry) {
 		return
 	}
 	e.chain().unreduced--
-	if _, isOp := e.body().(messages.MemberAdded); isOp {
+	if _, isOp := e.body().(messages.EpochOp); isOp {
 		s.untimed = true
 	}
 	s.stale = s.stale || s.again[e.id] != nil // what repeats it may be in the fold

@@ -44,9 +44,7 @@ func (s *Set) retime() {
 	same := slices.EqualFunc(timeline, s.timeline, func(a, b epochState) bool { return a.id == b.id && a.op == b.op })
 	s.timeline = timeline
 	for _, state := range timeline[1:] {
-		if op, ok := state.op.body().(messages.MemberAdded); ok {
-			s.ring.learn(op, state.id)
-		}
+		s.ring.learn(state.change, state.id)
 	}
 	s.stale = s.stale || !same
 }
@@ -55,11 +53,12 @@ func (s *Set) retime() {
 // The same op in two facts is one: the fact with the smaller id stands for it.
 func (s *Set) successors(open epochState) (next epochState, rivals bool) {
 	for _, e := range s.ops {
-		op, ok := e.body().(messages.MemberAdded)
-		if !ok || !s.closes(e, op, open) {
+		op := e.body().(messages.EpochOp)
+		roster, closes := s.closes(e, op, open)
+		if !closes {
 			continue
 		}
-		id := membership.AddedEpoch(op)
+		id := membership.OpenedEpoch(op)
 		switch {
 		case next.op != nil && next.id != id:
 			return epochState{}, true
@@ -67,25 +66,26 @@ func (s *Set) successors(open epochState) (next epochState, rivals bool) {
 			continue
 		}
 		next = epochState{
-			number: op.Change.Epoch,
+			number: open.number + 1,
 			id:     id,
-			roster: open.roster.With(membership.Member{PublicKey: op.Member, Role: op.Role}),
+			roster: roster,
 			op:     e,
-			change: op.Change,
+			change: op.Changes(),
 		}
 	}
 	return next, false
 }
 
-// closes reports whether the op is a valid end of that epoch.
-func (s *Set) closes(e *entry, op messages.MemberAdded, open epochState) bool {
-	founder := s.founded.Founder.Authority()
-	return e.missing == 0 &&
-		e.epoch() == open.number &&
-		op.Change.Epoch == open.number+1 &&
-		op.Change.Closes == open.id &&
-		membership.RefuseEpochOp(s.founded.Finality, founder, e.author()) == "" &&
-		membership.CheckMember(open.roster, membership.Member{PublicKey: op.Member, Role: op.Role}) == nil
+// closes reports whether the op is a valid end of that epoch, and who is in the
+// next one.
+func (s *Set) closes(e *entry, op messages.EpochOp, open epochState) (membership.Roster, bool) {
+	founder, change := s.founded.Founder.Authority(), op.Changes()
+	if e.missing > 0 || e.epoch() != open.number || change.Epoch != open.number+1 || change.Closes != open.id ||
+		membership.RefuseEpochOp(s.founded.Finality, founder, e.author()) != "" {
+		return membership.Roster{}, false
+	}
+	roster, err := membership.OpenedRoster(founder, open.roster, op)
+	return roster, err == nil
 }
 
 // open is the epoch that is open now.

@@ -98,8 +98,14 @@ func TestVectorsOfEpochs(t *testing.T) {
 	v.line("context", vectorOp.Context().String())
 	v.line("epoch-0", membership.FoundedEpoch(vectorOp).String())
 	v.bytes("added", messages.Encode(vectorAdded))
-	v.line("epoch-1", membership.AddedEpoch(vectorAdded).String())
-	keys := membership.AddedKeys(vectorOp.Context(), vectorAdded, membership.Secret(thirtyTwo(5)))
+	v.line("epoch-1", membership.OpenedEpoch(vectorAdded).String())
+	removed := messages.MemberRemoved{Member: vectorBen.Authority(), Change: vectorAdded.Change}
+	v.bytes("removed", messages.Encode(removed))
+	v.line("epoch-removed", membership.OpenedEpoch(removed).String())
+	advanced := messages.EpochAdvanced{Change: vectorAdded.Change}
+	v.bytes("advanced", messages.Encode(advanced))
+	v.line("epoch-advanced", membership.OpenedEpoch(advanced).String())
+	keys := membership.OpenedKeys(vectorOp.Context(), vectorAdded, membership.Secret(thirtyTwo(5)))
 	v.bytes("key-id", keys.KeyID[:])
 	v.bytes("payload", keys.Payload[:])
 	v.bytes("hello", keys.Hello[:])
@@ -170,16 +176,41 @@ func TestVectorsOfFactTypes(t *testing.T) {
 		messages.ChannelEstablished{Initiator: ana, Responder: ben, Channel: messages.ChannelID(thirtyTwo(10)), Epoch: 1, Transcript: thirtyTwo(11)},
 		messages.DescriptorRevoked{Authority: ana, Nonce: messages.Nonce(thirtyTwo(9))},
 		added,
+		messages.MemberRemoved{Member: ben, Change: added.Change},
+		messages.EpochAdvanced{Change: added.Change},
+		vectorFork(t),
 	} {
 		v.bytes(fact.FactType().String(), messages.EncodeFact(fact))
 	}
 	v.check(t, "facttypes.txt")
 }
 
+// vectorFork is the proof that ana has signed two facts with seq 1.
+func vectorFork(t *testing.T) messages.Equivocation {
+	keys := membership.FoundedKeys(vectorOp, membership.Secret(thirtyTwo(4)))
+	var facts [2]messages.Fact
+	for n := range facts {
+		at := messages.Chained{
+			Version: messages.FactVersion, Context: keys.Context, Author: vectorAna.Authority(), Seq: 1,
+			HLC: messages.HLC(1_800_000_000_000 << 16), KeyID: keys.KeyID, Type: messages.FactApplication, Schema: 1,
+		}
+		fact, err := Seal(vectorAna, at, keys.Payload, []byte{byte(n)}, bytes.NewReader(make([]byte, nonceSize)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		facts[n] = fact
+	}
+	proof, err := messages.NewEquivocation(vectorAna.Public(), facts[0], facts[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return proof
+}
+
 // SPEC 13.1.
 func TestVectorsOfSyncFrames(t *testing.T) {
 	var v vectors
-	keys := membership.AddedKeys(vectorOp.Context(), vectorAdded, membership.Secret(thirtyTwo(5)))
+	keys := membership.OpenedKeys(vectorOp.Context(), vectorAdded, membership.Secret(thirtyTwo(5)))
 	state := messages.JournalState{Authors: []messages.AuthorState{{
 		Author: vectorAna.Authority(), Head: messages.CutEntry{Seq: 7, Fact: messages.FactID(thirtyTwo(6))}, Last: 7, Count: 7, Sum: 99,
 	}}}

@@ -12,10 +12,6 @@ import (
 // says why, in one line.
 var ErrNotAllowed = errors.New("not allowed")
 
-// RemovalRefused is what a host hears that wants to remove a member: it takes
-// consensus (SPEC 2.2), which these contexts do not have.
-const RemovalRefused = "a member cannot be removed under finality founder: leave, and found a new context without them"
-
 // State is what membership ops stand on: the epoch that is open, and who is in
 // it.
 type State struct {
@@ -34,7 +30,7 @@ func RefuseEpochOp(rule messages.FinalityRule, founder, author messages.Authorit
 	case rule != messages.FinalityFounder:
 		return fmt.Sprintf("this node does not know finality rule %d", rule)
 	case author != founder:
-		return "only the founder " + founder.Short() + " may change who is in this context"
+		return "only the founder " + founder.Short() + " may change who is in this context, or its keys"
 	}
 	return ""
 }
@@ -73,55 +69,78 @@ func FoundedRoster(op messages.ContextFounded) Roster {
 	return Roster{}.With(Member{PublicKey: op.Founder, Role: messages.RoleParticipant})
 }
 
-// AddedEpoch is the id of the epoch that the op opens.
+// OpenedEpoch is the id of the epoch that the op opens.
 //
 // SPEC 2.4: "EpochID = SHA-256('waymeet/1 epoch' ‖ canonical op without its
 // wraps and previous key)."
-func AddedEpoch(op messages.MemberAdded) messages.EpochID {
-	op.Change.Wraps, op.Change.PreviousKey = nil, nil
-	return messages.EpochID(messages.Hash(messages.LabelEpoch, messages.Encode(op)))
+func OpenedEpoch(op messages.EpochOp) messages.EpochID {
+	change := op.Changes()
+	change.Wraps, change.PreviousKey = nil, nil
+	return messages.EpochID(messages.Hash(messages.LabelEpoch, messages.Encode(op.WithChange(change))))
 }
 
-// AddedKeys derives the keys of the epoch that the op opens.
-func AddedKeys(context messages.ContextID, op messages.MemberAdded, secret Secret) Keys {
-	return DeriveKeys(context, op.Change.Epoch, AddedEpoch(op), secret)
+// OpenedKeys derives the keys of the epoch that the op opens.
+func OpenedKeys(context messages.ContextID, op messages.EpochOp, secret Secret) Keys {
+	return DeriveKeys(context, op.Changes().Epoch, OpenedEpoch(op), secret)
 }
 
-// AddMember makes the op that adds a member to the state and opens the next
-// epoch with the secret. The cut says how much of every author's chain the
-// closed epoch keeps (SPEC 3.4); it must be sorted by author.
-func AddMember(author messages.AuthorityID, at State, member Member, secret Secret, cut []messages.CutEntry) (messages.MemberAdded, error) {
+// OpenedRoster is the roster of the epoch that the op opens, given the one of
+// the epoch that it closes, or why there is no such op.
+func OpenedRoster(founder messages.AuthorityID, closed Roster, op messages.EpochOp) (Roster, error) {
+	switch o := op.(type) {
+	case messages.MemberAdded:
+		member := Member{PublicKey: o.Member, Role: o.Role}
+		if err := checkMember(closed, member); err != nil {
+			return Roster{}, err
+		}
+		return closed.With(member), nil
+	case messages.MemberRemoved:
+		switch {
+		case o.Member == founder:
+			return Roster{}, fmt.Errorf("%w: the founder %s cannot be removed", ErrNotAllowed, founder.Short())
+		case !closed.Has(o.Member):
+			return Roster{}, fmt.Errorf("%w: %s is no member", ErrNotAllowed, o.Member.Short())
+		}
+		return closed.Without(o.Member), nil
+	case messages.EpochAdvanced:
+		return closed, nil
+	}
+	return Roster{}, fmt.Errorf("%w: %s is not an op that this version knows", ErrNotAllowed, op.FactType())
+}
+
+// Advance completes an op that says who is added or removed, or that nobody is,
+// with all that opening the next epoch takes: the secret wrapped for everybody
+// who is in it, and for nobody else. The cut says how much of every author's
+// chain the closed epoch keeps (SPEC 3.4); it must be sorted by author.
+func Advance(author messages.AuthorityID, at State, op messages.EpochOp, secret Secret, cut []messages.CutEntry) (messages.EpochOp, error) {
 	if reason := RefuseEpochOp(at.Finality, at.Founder, author); reason != "" {
-		return messages.MemberAdded{}, fmt.Errorf("%w: %s", ErrNotAllowed, reason)
+		return nil, fmt.Errorf("%w: %s", ErrNotAllowed, reason)
 	}
-	if err := CheckMember(at.Roster, member); err != nil {
-		return messages.MemberAdded{}, err
+	roster, err := OpenedRoster(at.Founder, at.Roster, op)
+	if err != nil {
+		return nil, err
 	}
-	op := messages.MemberAdded{
-		Member: member.PublicKey,
-		Role:   member.Role,
-		Change: messages.EpochChange{
-			Epoch:      at.Keys.Epoch + 1,
-			Closes:     at.Keys.EpochID,
-			SecretHash: secret.Hash(),
-			Cut:        cut,
-		},
+	change := messages.EpochChange{
+		Epoch:      at.Keys.Epoch + 1,
+		Closes:     at.Keys.EpochID,
+		SecretHash: secret.Hash(),
+		Cut:        cut,
 	}
-	opened := AddedKeys(at.Keys.Context, op, secret)
-	for _, receiver := range at.Roster.With(member).Members() {
+	opened := OpenedKeys(at.Keys.Context, op.WithChange(change), secret)
+	for _, receiver := range roster.Members() {
 		wrap, err := Wrap(secret, opened.EpochID, receiver.PublicKey)
 		if err != nil {
-			return messages.MemberAdded{}, err
+			return nil, err
 		}
-		op.Change.Wraps = append(op.Change.Wraps, wrap)
+		change.Wraps = append(change.Wraps, wrap)
 	}
-	op.Change.PreviousKey = SealPrevious(opened, at.Keys.Payloads())
-	return op, nil
+	change.PreviousKey = SealPrevious(opened, at.Keys.Payloads())
+	return op.WithChange(change), nil
 }
 
-// CheckMember says why the member cannot be added to the roster, if so: no
+// checkMember says why the member cannot be added to the roster, if so: no
 // known role, a key that no secret can be agreed with, or in it already.
-func CheckMember(roster Roster, member Member) error {
+func checkMember(roster Roster, member Member) error {
 	if member.Role != messages.RoleParticipant && member.Role != messages.RoleWitness {
 		return fmt.Errorf("%w: role %d is unknown", ErrNotAllowed, member.Role)
 	}

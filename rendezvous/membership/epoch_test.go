@@ -15,10 +15,10 @@ import (
 // wraps and previous key)".
 func TestEpochIDIsOfTheOpWithoutItsWraps(t *testing.T) {
 	i := invite(t)
-	id := membership.AddedEpoch(i.added)
+	id := membership.OpenedEpoch(i.added)
 	sealed := i.added
 	sealed.Change.Wraps, sealed.Change.PreviousKey = nil, []byte("other")
-	if membership.AddedEpoch(sealed) != id {
+	if membership.OpenedEpoch(sealed) != id {
 		t.Error("the id depends on what its keys seal")
 	}
 	if len(i.added.Change.Wraps) != 2 {
@@ -33,7 +33,7 @@ func TestEpochIDIsOfTheOpWithoutItsWraps(t *testing.T) {
 		"cut":    func(o *messages.MemberAdded) { o.Change.Cut = []messages.CutEntry{{Seq: 1}} },
 	} {
 		rival := i.added
-		if change(&rival); membership.AddedEpoch(rival) == id {
+		if change(&rival); membership.OpenedEpoch(rival) == id {
 			t.Errorf("a rival with another %s has the same id", name)
 		}
 	}
@@ -41,7 +41,7 @@ func TestEpochIDIsOfTheOpWithoutItsWraps(t *testing.T) {
 
 func TestEveryMemberUnwrapsTheSecret(t *testing.T) {
 	i := invite(t)
-	id := membership.AddedEpoch(i.added)
+	id := membership.OpenedEpoch(i.added)
 	for _, who := range []membership.Identity{i.ana, i.ben} {
 		secret, err := membership.Unwrap(who, id, i.added.Change.Wraps, i.added.Change.SecretHash)
 		if err != nil || secret != i.secret {
@@ -54,7 +54,7 @@ func TestEveryMemberUnwrapsTheSecret(t *testing.T) {
 // unwrapped secret does not match says so."
 func TestUnwrapRefuses(t *testing.T) {
 	i := invite(t)
-	id, change := membership.AddedEpoch(i.added), i.added.Change
+	id, change := membership.OpenedEpoch(i.added), i.added.Change
 	swapped := slices.Clone(change.Wraps)
 	swapped[0].Sealed, swapped[1].Sealed = swapped[1].Sealed, swapped[0].Sealed
 	stolen := slices.Clone(change.Wraps)
@@ -106,27 +106,78 @@ func TestPreviousKeyOpensUnderTheNextEpochAlone(t *testing.T) {
 func second(_ [32]byte, err error) error { return err }
 
 // SPEC 2.2: the finality rule "is read by one function".
-func TestOnlyTheFounderMayAdd(t *testing.T) {
+func TestAdvanceRefuses(t *testing.T) {
 	i := invite(t)
-	cat := membership.Member{PublicKey: identity(3).Public(), Role: messages.RoleParticipant}
+	i.state.Roster = i.state.Roster.With(membership.Member{PublicKey: i.ben.Public(), Role: messages.RoleParticipant})
+	cat := messages.MemberAdded{Member: identity(3).Public(), Role: messages.RoleParticipant}
+	remove := func(who membership.Identity) messages.EpochOp { return messages.MemberRemoved{Member: who.Authority()} }
 	for name, test := range map[string]struct {
 		author membership.Identity
-		member membership.Member
+		op     messages.EpochOp
 		spoil  func(*membership.State)
 		want   string
 	}{
-		"another member":         {i.ben, cat, func(*membership.State) {}, "only the founder"},
-		"an unknown rule":        {i.ana, cat, func(s *membership.State) { s.Finality = 9 }, "finality rule 9"},
-		"a member already":       {i.ana, membership.Member{PublicKey: i.ana.Public(), Role: 1}, func(*membership.State) {}, "already"},
-		"no role":                {i.ana, membership.Member{PublicKey: cat.PublicKey}, func(*membership.State) {}, "role 0"},
-		"a key without a secret": {i.ana, membership.Member{PublicKey: messages.PublicKey{1}, Role: 1}, func(*membership.State) {}, "full order"},
+		"another who adds":          {i.ben, cat, func(*membership.State) {}, "only the founder"},
+		"another who removes":       {i.ben, remove(i.ben), func(*membership.State) {}, "only the founder"},
+		"another who rotates":       {i.ben, messages.EpochAdvanced{}, func(*membership.State) {}, "only the founder"},
+		"an unknown rule":           {i.ana, cat, func(s *membership.State) { s.Finality = 9 }, "finality rule 9"},
+		"a member already":          {i.ana, messages.MemberAdded{Member: i.ana.Public(), Role: 1}, func(*membership.State) {}, "already"},
+		"no role":                   {i.ana, messages.MemberAdded{Member: cat.Member}, func(*membership.State) {}, "role 0"},
+		"a key without a secret":    {i.ana, messages.MemberAdded{Member: messages.PublicKey{1}, Role: 1}, func(*membership.State) {}, "full order"},
+		"the founder's removal":     {i.ana, remove(i.ana), func(*membership.State) {}, "the founder " + i.ana.Authority().Short() + " cannot be removed"},
+		"the removal of a stranger": {i.ana, remove(identity(3)), func(*membership.State) {}, "is no member"},
 	} {
 		state := i.state
 		test.spoil(&state)
-		_, err := membership.AddMember(test.author.Authority(), state, test.member, i.secret, nil)
+		_, err := membership.Advance(test.author.Authority(), state, test.op, i.secret, nil)
 		if !errors.Is(err, membership.ErrNotAllowed) || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// SPEC 2.2: "A removed member never gets the new secret."
+func TestSecretIsWrappedForThoseWhoStay(t *testing.T) {
+	i := invite(t)
+	i.state.Roster = i.state.Roster.With(membership.Member{PublicKey: i.ben.Public(), Role: messages.RoleParticipant})
+	i.state.Keys = i.opened
+	for _, test := range []struct {
+		op    messages.EpochOp
+		stays []membership.Identity
+	}{
+		{messages.MemberRemoved{Member: i.ben.Authority()}, []membership.Identity{i.ana}},
+		{messages.EpochAdvanced{}, []membership.Identity{i.ana, i.ben}},
+	} {
+		op, err := membership.Advance(i.ana.Authority(), i.state, test.op, membership.Secret{8}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change := op.Changes()
+		if change.Epoch != 2 || change.Closes != i.opened.EpochID || len(change.Wraps) != len(test.stays) {
+			t.Errorf("%s opens epoch %d with %d wraps", op.FactType(), change.Epoch, len(change.Wraps))
+		}
+		for _, who := range test.stays {
+			if _, err := membership.Unwrap(who, membership.OpenedEpoch(op), change.Wraps, change.SecretHash); err != nil {
+				t.Errorf("%s: %s: %v", op.FactType(), who, err)
+			}
+		}
+		if _, err := membership.OpenPrevious(membership.OpenedKeys(i.founded.Context(), op, membership.Secret{8}), i.opened.EpochID, change.PreviousKey); err != nil {
+			t.Errorf("%s: %v", op.FactType(), err)
+		}
+	}
+}
+
+// SPEC 2.4: "rival ops never share keys", not even those of one change.
+func TestOpsOfTwoKindsHaveTwoEpochs(t *testing.T) {
+	change := messages.EpochChange{Epoch: 1}
+	seen := map[messages.EpochID]bool{}
+	for _, op := range []messages.EpochOp{
+		messages.MemberAdded{}.WithChange(change), messages.MemberRemoved{}.WithChange(change), messages.EpochAdvanced{}.WithChange(change),
+	} {
+		seen[membership.OpenedEpoch(op)] = true
+	}
+	if len(seen) != 3 {
+		t.Errorf("%d ids of three ops", len(seen))
 	}
 }
 

@@ -19,7 +19,7 @@ type Member struct {
 func (m Member) Authority() messages.AuthorityID { return m.PublicKey.Authority() }
 
 // Roster is the set of members of a context in one epoch. It is an immutable
-// value: With gives a new one. The zero Roster is empty.
+// value: With and Without give a new one. The zero Roster is empty.
 //
 // Invariant: entries are sorted by id and distinct, so that equal sets are
 // equal rosters with equal hashes.
@@ -69,6 +69,15 @@ func (r Roster) With(member Member) Roster {
 		entries = slices.Insert(entries, at, entry)
 	}
 	return Roster{entries: entries}
+}
+
+// Without is the roster without that member, if it was in it.
+func (r Roster) Without(id messages.AuthorityID) Roster {
+	at, found := r.find(id)
+	if !found {
+		return r
+	}
+	return Roster{entries: slices.Delete(slices.Clone(r.entries), at, at+1)}
 }
 
 // Hash is the hash of the canonical list of members.

@@ -39,11 +39,12 @@ func invite(t *testing.T) invitation {
 		Keys:     membership.FoundedKeys(founded, first),
 	}
 	ben := membership.Member{PublicKey: i.ben.Public(), Role: messages.RoleParticipant}
-	i.added, err = membership.AddMember(i.ana.Authority(), i.state, ben, i.secret, nil)
+	op, err := membership.Advance(i.ana.Authority(), i.state, messages.MemberAdded{Member: ben.PublicKey, Role: ben.Role}, i.secret, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	i.opened = membership.AddedKeys(founded.Context(), i.added, i.secret)
+	i.added = op.(messages.MemberAdded)
+	i.opened = membership.OpenedKeys(founded.Context(), i.added, i.secret)
 	earlier := []membership.EpochKey{i.state.Keys.Payloads()}
 	i.welcome, err = membership.NewWelcome(founded, i.opened, i.added.Change, earlier, i.ben.Authority())
 	if err != nil {

@@ -1,0 +1,95 @@
+package journal
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/membership"
+)
+
+// addMember makes a member of an authority.
+func (j *Journal) addMember(now messages.Millis, e messages.AddMember, b *batch) {
+	if j.set.open().roster.Has(e.Member.Authority()) {
+		j.welcome(e, j.done.results[e.Operation].Facts, b)
+		return
+	}
+	facts, reason := j.advance(now, e.Operation, messages.MemberAdded{Member: e.Member, Role: e.Role}, b)
+	if reason != "" {
+		b.reply(Reply{Operation: e.Operation, Refusal: reason})
+		return
+	}
+	j.welcome(e, facts, b)
+}
+
+// changeEpoch does an op that nobody has to be welcomed after.
+func (j *Journal) changeEpoch(now messages.Millis, operation messages.OperationID, op messages.EpochOp, b *batch) {
+	if done, known := j.done.results[operation]; known {
+		b.reply(Reply{Operation: operation, Facts: done.Facts})
+		return
+	}
+	facts, reason := j.advance(now, operation, op, b)
+	b.reply(Reply{Operation: operation, Facts: facts, Refusal: reason})
+}
+
+// advance closes the open epoch with an op and opens the next, or says in one
+// line why not. The fact of the op carries the epoch that it closes (SPEC 2.3).
+func (j *Journal) advance(now messages.Millis, operation messages.OperationID, what messages.EpochOp, b *batch) (facts []messages.FactID, reason string) {
+	keys, reason := j.ownKeys()
+	if reason != "" {
+		return nil, reason
+	}
+	secret, err := membership.NewSecret(j.config.Random)
+	if err != nil {
+		panic("journal: " + err.Error())
+	}
+	state := membership.State{
+		Founder:  j.set.founded.Founder.Authority(),
+		Finality: j.set.founded.Finality,
+		Roster:   j.set.open().roster,
+		Keys:     keys,
+	}
+	op, err := membership.Advance(j.config.Identity.Authority(), state, what, secret, j.cut())
+	if err != nil {
+		return nil, err.Error()
+	}
+	d := draftOf(op)
+	if len(d.plaintext) > messages.MaxPlaintext {
+		return nil, fmt.Sprintf("the op has %d bytes, at most %d: the context has too many members", len(d.plaintext), messages.MaxPlaintext)
+	}
+	id, err := j.append(now, d, keys, b)
+	if err != nil {
+		panic("journal: " + err.Error())
+	}
+	facts = []messages.FactID{id}
+	b.put(j.done.remember(operation, now, facts)...)
+	return facts, ""
+}
+
+// welcome answers an AddMember with what the member needs to come in.
+func (j *Journal) welcome(e messages.AddMember, facts []messages.FactID, b *batch) {
+	open := j.set.open()
+	var earlier []membership.EpochKey
+	for _, state := range j.set.timeline[:open.number] {
+		earlier = append(earlier, j.set.ring.payloads[j.set.ring.names[state.id]])
+	}
+	keys := j.set.ring.keys[open.id]
+	welcome, err := membership.NewWelcome(j.set.founded, keys, open.change, earlier, e.Member.Authority())
+	if err != nil {
+		b.reply(Reply{Operation: e.Operation, Refusal: err.Error()})
+		return
+	}
+	b.reply(Reply{Operation: e.Operation, Facts: facts, Welcome: &welcome})
+}
+
+// cut is, per author, the last fact that we hold.
+func (j *Journal) cut() []messages.CutEntry {
+	var cut []messages.CutEntry
+	for author, c := range j.set.chains {
+		if c.head != nil {
+			cut = append(cut, messages.CutEntry{Author: author, Seq: c.head.seq, Fact: c.head.id})
+		}
+	}
+	slices.SortFunc(cut, func(a, b messages.CutEntry) int { return a.Author.Compare(b.Author) })
+	return cut
+}
