@@ -3,6 +3,7 @@ package waymeet
 import (
 	"context"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/waymeet/waymeet/actors"
@@ -21,6 +22,10 @@ type (
 	JoinResult = admin.JoinResult
 	// SendResult is what a peer acknowledged.
 	SendResult = admin.SendResult
+	// MemberRequest says whom to remove, or whose keys to rotate.
+	MemberRequest = admin.MemberRequest
+	// ContextChange says what an op has made of a context.
+	ContextChange = admin.ContextChange
 	// ActorReport is one actor, what it did last, and how it crashed.
 	ActorReport = admin.ActorReport
 	// ActorStep is one thing that an actor did.
@@ -74,15 +79,59 @@ func (b backend) Invite(ctx context.Context, request admin.InviteRequest) (strin
 // inviteInto is the context that the text of an InviteRequest means; it is
 // founded if it is to be a new one.
 func (b backend) inviteInto(ctx context.Context, text string) (Context, error) {
-	contexts := b.n.Status().Contexts
-	switch {
-	case text == admin.NewContext, text == "" && len(contexts) == 0:
+	if text == admin.NewContext || text == "" && len(b.n.Contexts()) == 0 {
 		return b.n.Found(ctx)
-	case text == "" && len(contexts) == 1:
+	}
+	return b.context(text)
+}
+
+// context is the context that a text means; empty means the only one.
+func (b backend) context(text string) (Context, error) {
+	contexts := b.n.Status().Contexts
+	if text == "" && len(contexts) == 1 {
 		return Context{b.n, contexts[0].Context}, nil
 	}
 	id, err := admin.ResolveContext(text, contexts)
 	return Context{b.n, id}, err
+}
+
+// Remove implements admin.Backend.
+func (b backend) Remove(ctx context.Context, request admin.MemberRequest) (admin.ContextChange, error) {
+	from, err := b.context(request.Context)
+	if err != nil {
+		return admin.ContextChange{}, err
+	}
+	member, err := admin.ResolvePeer(request.Member, from.peers())
+	if err != nil {
+		return admin.ContextChange{}, err
+	}
+	err = from.Remove(ctx, member)
+	return admin.ContextChange{Context: from.id, Member: member, Epoch: from.epoch()}, err
+}
+
+// Rotate implements admin.Backend.
+func (b backend) Rotate(ctx context.Context, request admin.MemberRequest) (admin.ContextChange, error) {
+	of, err := b.context(request.Context)
+	if err != nil {
+		return admin.ContextChange{}, err
+	}
+	err = of.Rotate(ctx)
+	return admin.ContextChange{Context: of.id, Epoch: of.epoch()}, err
+}
+
+// peers are the other members of the context as they stand.
+func (c Context) peers() []PeerStatus {
+	return slices.DeleteFunc(c.node.Status().Peers, func(p PeerStatus) bool { return p.Context != c.id })
+}
+
+// epoch is the one that is open.
+func (c Context) epoch() Epoch {
+	for _, status := range c.node.Status().Contexts {
+		if status.Context == c.id {
+			return status.Epoch
+		}
+	}
+	return 0
 }
 
 // joinPatience is a little less than the minute that the command line waits for

@@ -179,14 +179,24 @@ func (c Context) Append(ctx context.Context, kind FactType, body []byte) (FactID
 	return c.node.node.Append(ctx, c.id, messages.ApplicationFact{Type: kind, Body: body})
 }
 
+// Remove takes a member away and returns when that is on disk: those who stay get
+// new keys, so that the member reads nothing that is said from now on, and its
+// channels close. What it has read before, it keeps. Only the founder may
+// remove, and nobody the founder.
+func (c Context) Remove(ctx context.Context, member AuthorityID) error {
+	return c.node.node.Remove(ctx, c.id, member)
+}
+
+// Rotate gives all members new keys and returns when that is on disk. Only the
+// founder may.
+func (c Context) Rotate(ctx context.Context) error { return c.node.node.Rotate(ctx, c.id) }
+
 // Peers are the other members, sorted by id, whether they can be reached or
 // not.
 func (c Context) Peers() []Peer {
 	var peers []Peer
-	for _, p := range c.node.Status().Peers {
-		if p.Context == c.id {
-			peers = append(peers, c.Peer(p.Peer))
-		}
+	for _, p := range c.peers() {
+		peers = append(peers, c.Peer(p.Peer))
 	}
 	return peers
 }

@@ -168,40 +168,6 @@ func (n *Node) Join(ctx context.Context, text string) (messages.ContextID, messa
 	return result.context, result.inviter, result.err
 }
 
-// Append appends a fact of the host's own type to the journal of a context and
-// returns when it is on disk (SPEC 3.5).
-func (n *Node) Append(ctx context.Context, cx messages.ContextID, fact messages.ApplicationFact) (messages.FactID, error) {
-	var operation messages.OperationID
-	if _, err := rand.Read(operation[:]); err != nil {
-		return messages.FactID{}, err
-	}
-	if n.views.View(cx) == nil {
-		return messages.FactID{}, noContext(cx)
-	}
-	ctx, done := n.living(ctx)
-	defer done()
-	answer := n.commits.open(operation)
-	defer n.commits.close(operation)
-	commit := messages.Commit{Operation: operation, Facts: []messages.RendezvousFact{fact}}
-	for {
-		n.tellStore(cx, commit) // one operation, however often it is asked for
-		asked, cancel := context.WithTimeout(ctx, commitAgain)
-		reply, err := await(asked, answer)
-		cancel()
-		switch {
-		case err == nil && reply.Refusal != "":
-			return messages.FactID{}, errors.New(reply.Refusal)
-		case err == nil:
-			return reply.Facts[0], nil
-		case ctx.Err() != nil:
-			return messages.FactID{}, context.Cause(ctx)
-		}
-	}
-}
-
-// commitAgain is how long the store may take before it is asked again.
-const commitAgain = time.Second
-
 // Contexts are those that the node is a member of, sorted.
 func (n *Node) Contexts() []messages.ContextID { return n.views.contexts() }
 

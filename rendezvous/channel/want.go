@@ -12,7 +12,7 @@ import (
 // of an older epoch, who is wanted.
 func (m *Manager) contextChanged(context messages.ContextID) {
 	view := m.view(context)
-	if view == nil {
+	if view == nil || !view.Roster.Has(m.config.Self) {
 		m.resume(context)
 		m.leave(context)
 		return
@@ -117,7 +117,8 @@ func (m *Manager) want(view *rendezvous.View) {
 	}
 }
 
-// leave ends everything of a context that the node is no longer in.
+// leave ends everything of a context that the node is not in: not yet, or no
+// longer.
 func (m *Manager) leave(context messages.ContextID) {
 	if m.contexts[context] != nil {
 		delete(m.contexts, context)

@@ -17,6 +17,9 @@ func TestMemberRemovedAndContextLeft(t *testing.T) {
 				v.Roster = membership.Roster{}.With(membership.Member{PublicKey: m.identity.Public(), Role: messages.RoleParticipant})
 			})
 		},
+		"removed oneself": func(m *member) {
+			m.change(func(v *rendezvous.View) { v.Roster = v.Roster.Without(m.id()) })
+		},
 		"left": func(m *member) { m.view = nil },
 	} {
 		small, large := newMembers(t)

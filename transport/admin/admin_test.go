@@ -50,6 +50,14 @@ func (f *fakeNode) Join(_ context.Context, ticket string) (JoinResult, error) {
 	return JoinResult{Context: messages.ContextID{7}, Peer: messages.AuthorityID{8}}, f.note(ticket)
 }
 
+func (f *fakeNode) Remove(_ context.Context, q MemberRequest) (ContextChange, error) {
+	return ContextChange{Context: messages.ContextID{7}, Member: messages.AuthorityID{9}, Epoch: 4}, f.note(q)
+}
+
+func (f *fakeNode) Rotate(_ context.Context, q MemberRequest) (ContextChange, error) {
+	return ContextChange{Context: messages.ContextID{7}, Epoch: 5}, f.note(q)
+}
+
 func (f *fakeNode) Send(ctx context.Context, to, name string, size int64, body io.Reader) (SendResult, error) {
 	return f.send(ctx, to, name, size, body)
 }

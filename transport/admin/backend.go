@@ -28,6 +28,11 @@ type Backend interface {
 	// person wrote: ResolvePeer says which peer is meant.
 	Send(ctx context.Context, to, name string, size int64, body io.Reader) (SendResult, error)
 
+	// Remove takes a member away from a context.
+	Remove(ctx context.Context, request MemberRequest) (ContextChange, error)
+	// Rotate gives the members of a context new keys.
+	Rotate(ctx context.Context, request MemberRequest) (ContextChange, error)
+
 	Debugger
 }
 
@@ -70,6 +75,25 @@ type SendResult struct {
 	Bytes  uint64 `json:"bytes"`
 	// Millis is how long it took, from the first byte to the acknowledgement.
 	Millis uint64 `json:"ms"`
+}
+
+// MemberRequest says whom to remove, and from where; or whose keys to rotate.
+type MemberRequest struct {
+	// Context is the text of a context id or a unique prefix of it. Empty means
+	// the only context there is.
+	Context string `json:"context,omitempty"`
+	// Member is what a person wrote: ResolvePeer says who is meant. Empty where
+	// all are.
+	Member string `json:"member,omitempty"`
+}
+
+// ContextChange says what an op has made of a context.
+type ContextChange struct {
+	Context messages.ContextID `json:"context"`
+	// Member is who was removed, if somebody was.
+	Member messages.AuthorityID `json:"member,omitzero"`
+	// Epoch is the one that is open now.
+	Epoch messages.Epoch `json:"epoch"`
 }
 
 // Role says what listens on a socket.

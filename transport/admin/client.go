@@ -125,6 +125,16 @@ func (c *Client) Join(ctx context.Context, ticket string) (JoinResult, error) {
 	return ask[JoinResult](ctx, c, http.MethodPost, "/v1/join", jsonBody(joinRequest{ticket}))
 }
 
+// Remove takes a member away from a context.
+func (c *Client) Remove(ctx context.Context, request MemberRequest) (ContextChange, error) {
+	return ask[ContextChange](ctx, c, http.MethodPost, "/v1/remove", jsonBody(request))
+}
+
+// Rotate gives the members of a context new keys.
+func (c *Client) Rotate(ctx context.Context, request MemberRequest) (ContextChange, error) {
+	return ask[ContextChange](ctx, c, http.MethodPost, "/v1/rotate", jsonBody(request))
+}
+
 // Send streams size bytes of body to a peer and returns when the peer has
 // stored and acknowledged them. The body is not read before the node wants it.
 func (c *Client) Send(ctx context.Context, to, name string, size int64, body io.Reader) (SendResult, error) {

@@ -39,6 +39,8 @@ func nodeRoutes(b Backend, unsafeDebug bool) http.Handler {
 	post(mux, "/v1/join", joinTimeout, func(ctx context.Context, q joinRequest) (JoinResult, error) {
 		return b.Join(ctx, q.Ticket)
 	})
+	post(mux, "/v1/remove", quickTimeout, b.Remove)
+	post(mux, "/v1/rotate", quickTimeout, b.Rotate)
 	mux.HandleFunc("POST /v1/send", func(w http.ResponseWriter, r *http.Request) { receiveFile(w, r, b) })
 	if unsafeDebug {
 		debugRoutes(mux, b)

@@ -29,6 +29,14 @@ func TestEveryQuestionReachesTheNode(t *testing.T) {
 	if joined, err := client.Join(ctx, "wm1-secret"); err != nil || joined != (JoinResult{messages.ContextID{7}, messages.AuthorityID{8}}) {
 		t.Errorf("join: %+v, %v", joined, err)
 	}
+	removed, err := client.Remove(ctx, MemberRequest{Context: "cx-abcd", Member: "ben"})
+	if err != nil || removed != (ContextChange{messages.ContextID{7}, messages.AuthorityID{9}, 4}) {
+		t.Errorf("remove: %+v, %v", removed, err)
+	}
+	rotated, err := client.Rotate(ctx, MemberRequest{Context: "cx-abcd"})
+	if err != nil || rotated != (ContextChange{Context: messages.ContextID{7}, Epoch: 5}) {
+		t.Errorf("rotate: %+v, %v", rotated, err)
+	}
 	if killed, err := client.Kill(ctx, "/channels/*"); err != nil || killed != 3 {
 		t.Errorf("kill: %d, %v", killed, err)
 	}
@@ -41,7 +49,7 @@ func TestEveryQuestionReachesTheNode(t *testing.T) {
 	if err := client.HoldRelay(ctx, true); err != nil {
 		t.Errorf("hold relay: %v", err)
 	}
-	want := []any{InviteRequest{"cx-abcd", time.Minute}, "wm1-secret", "/channels/*", messages.NetworkGeneration(0), messages.NetworkGeneration(12), true}
+	want := []any{InviteRequest{"cx-abcd", time.Minute}, "wm1-secret", MemberRequest{"cx-abcd", "ben"}, MemberRequest{Context: "cx-abcd"}, "/channels/*", messages.NetworkGeneration(0), messages.NetworkGeneration(12), true}
 	if diff := cmp.Diff(want, node.asked); diff != "" {
 		t.Error(diff)
 	}

@@ -1,0 +1,84 @@
+package actors
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/journal"
+)
+
+// Append appends a fact of the host's own type to the journal of a context and
+// returns when it is on disk (SPEC 3.5).
+func (n *Node) Append(ctx context.Context, cx messages.ContextID, fact messages.ApplicationFact) (messages.FactID, error) {
+	if !fact.Type.IsApplication() {
+		return messages.FactID{}, messages.Problem{
+			Code: messages.ExitUsage, What: fmt.Sprintf("cannot append a fact of type %d", fact.Type),
+			Whose: "types below " + fmt.Sprint(messages.FactApplication) + " are not the host's", Hint: fmt.Sprint(messages.FactApplication) + " or above",
+		}
+	}
+	reply, err := n.operate(ctx, cx, "cannot append the fact", func(operation messages.OperationID) messages.JournalMessage {
+		return messages.Commit{Operation: operation, Facts: []messages.RendezvousFact{fact}}
+	})
+	if err != nil {
+		return messages.FactID{}, err
+	}
+	return reply.Facts[0], nil
+}
+
+// Remove takes a member away from a context and returns when that is on disk:
+// the others get new keys, and the member's channels close (SPEC 2.2, 8.4).
+func (n *Node) Remove(ctx context.Context, cx messages.ContextID, member messages.AuthorityID) error {
+	_, err := n.operate(ctx, cx, "cannot remove "+member.Short(), func(operation messages.OperationID) messages.JournalMessage {
+		return messages.RemoveMember{Operation: operation, Member: member}
+	})
+	return err
+}
+
+// Rotate gives all members of a context new keys and returns when that is on
+// disk (SPEC 2.2).
+func (n *Node) Rotate(ctx context.Context, cx messages.ContextID) error {
+	_, err := n.operate(ctx, cx, "cannot rotate the keys", func(operation messages.OperationID) messages.JournalMessage {
+		return messages.AdvanceEpoch{Operation: operation}
+	})
+	return err
+}
+
+// operateAgain is how long the store may take before it is asked again.
+const operateAgain = time.Second
+
+// operate has the store do something once, however often it is asked for, and
+// returns what came of it. What says what failed, if it does.
+func (n *Node) operate(
+	ctx context.Context, cx messages.ContextID, what string, ask func(messages.OperationID) messages.JournalMessage,
+) (journal.Reply, error) {
+	var operation messages.OperationID
+	if _, err := rand.Read(operation[:]); err != nil {
+		return journal.Reply{}, err
+	}
+	if n.views.View(cx) == nil {
+		return journal.Reply{}, noContext(cx)
+	}
+	ctx, done := n.living(ctx)
+	defer done()
+	answer := n.commits.open(operation)
+	defer n.commits.close(operation)
+	for {
+		n.tellStore(cx, ask(operation))
+		asked, cancel := context.WithTimeout(ctx, operateAgain)
+		reply, err := await(asked, answer)
+		cancel()
+		switch {
+		case err == nil && reply.Refusal != "":
+			return reply, messages.Problem{
+				Code: messages.ExitFailed, What: what, Whose: reply.Refusal, Hint: "see `waymeet status`",
+			}
+		case err == nil:
+			return reply, nil
+		case ctx.Err() != nil:
+			return reply, context.Cause(ctx)
+		}
+	}
+}

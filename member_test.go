@@ -1,0 +1,127 @@
+package waymeet_test
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/waymeet/waymeet"
+)
+
+// circle is three nodes in one context: anna founded it.
+type circle struct {
+	dirs            [3]string
+	anna, ben, cora *waymeet.Node
+	// here is the context as anna sees it.
+	here waymeet.Context
+}
+
+// gather brings three nodes together, and waits until each has a channel to both
+// others.
+func gather(t *testing.T) *circle {
+	t.Helper()
+	c := &circle{dirs: [3]string{t.TempDir(), t.TempDir(), t.TempDir()}}
+	c.anna, c.ben, c.cora = c.start(t, 0), c.start(t, 1), c.start(t, 2)
+	c.here = meet(t, c.anna, c.ben).here
+	ticket, err := c.here.Invite(patient(t), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.cora.Join(patient(t), ticket); err != nil {
+		t.Fatal(err)
+	}
+	for _, node := range []*waymeet.Node{c.anna, c.ben, c.cora} {
+		eventually(t, "channels to both others", func() bool { return channels(node) == 2 })
+	}
+	return c
+}
+
+// start starts the node of a place again.
+func (c *circle) start(t *testing.T, place int) *waymeet.Node {
+	t.Helper()
+	return startNode(t, waymeet.Config{StateDir: c.dirs[place]})
+}
+
+// channels counts the peers to which a node has a channel in its open epoch.
+func channels(node *waymeet.Node) int {
+	up := 0
+	for _, p := range node.Status().Peers {
+		if p.State == "active" && p.Epoch == node.Status().Contexts[0].Epoch {
+			up++
+		}
+	}
+	return up
+}
+
+// SPEC 2.2, 8.4: "The channels of a removed member close at once", and it gets
+// no new ones; those who stay meet under new keys.
+func TestRemovedMemberIsShutOut(t *testing.T) {
+	t.Parallel()
+	c := gather(t)
+	toBen := c.here.Peer(c.ben.Authority())
+	out, in := openStream(t, toBen, c.ben.Contexts()[0].Peer(c.anna.Authority()), "talk/1")
+	defer out.Close()
+	events := c.cora.Events(patient(t))
+	if err := c.here.Remove(patient(t), c.ben.Authority()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(in); err == nil {
+		t.Error("ben's stream ended as if all had been said")
+	}
+	for e := range events {
+		if e.Kind == waymeet.EventChannelDown && e.Peer == c.ben.Authority() {
+			if e.Reason != "no longer a member" {
+				t.Errorf("cora's channel to ben is over: %s", e.Reason)
+			}
+			break
+		}
+	}
+	for _, node := range []*waymeet.Node{c.anna, c.cora} {
+		eventually(t, "one channel between those who stay", func() bool { return channels(node) == 1 && len(node.Status().Peers) == 1 })
+	}
+	eventually(t, "equal journals", func() bool { return contextStatus(t, c.anna) == contextStatus(t, c.cora) })
+	if s := contextStatus(t, c.anna); s.Members != 2 || s.Epoch != 3 {
+		t.Errorf("anna has %+v", s)
+	}
+	if err := c.here.Remove(patient(t), c.ben.Authority()); !strings.Contains(problem(t, err).Whose, "is no member") {
+		t.Errorf("removed again: %v", err)
+	}
+}
+
+// SPEC 2.2: only the founder may, under finality founder.
+func TestOnlyTheFounderChangesAContext(t *testing.T) {
+	t.Parallel()
+	m := meet(t, startNode(t, waymeet.Config{}), startNode(t, waymeet.Config{}))
+	for what, err := range map[string]error{
+		"remove": m.there.Remove(patient(t), m.anna.Authority()),
+		"rotate": m.there.Rotate(patient(t)),
+	} {
+		if p := problem(t, err); p.Code != waymeet.ExitFailed || !strings.Contains(p.Whose, "only the founder") || strings.Contains(p.Error(), "\n") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := m.here.Remove(patient(t), m.anna.Authority()); !strings.Contains(problem(t, err).Whose, "cannot be removed") {
+		t.Errorf("the founder removes itself: %v", err)
+	}
+}
+
+// SPEC 2.2: a rotation is an op with a fresh secret; the channels follow.
+func TestRotatedContextGoesOn(t *testing.T) {
+	t.Parallel()
+	m := meet(t, startNode(t, waymeet.Config{}), startNode(t, waymeet.Config{}))
+	if err := m.here.Rotate(patient(t)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "both in epoch 2, with a channel of it", func() bool {
+		return contextStatus(t, m.ben).Epoch == 2 && channels(m.anna) == 1 && channels(m.ben) == 1
+	})
+	out, in := openStream(t, m.toBen, m.toAnna, "after/1")
+	_, err := out.Write([]byte("x"))
+	if err := errors.Join(err, out.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if heard, err := io.ReadAll(in); err != nil || string(heard) != "x" {
+		t.Errorf("heard %q: %v", heard, err)
+	}
+}
