@@ -70,6 +70,14 @@ type RemoveMember struct {
 // AdvanceEpoch asks the journal for new keys for the same members.
 type AdvanceEpoch struct{ Operation OperationID }
 
+// GiveKeys hands over the keys that a welcome has brought to a context whose
+// journal is here already: this node was removed from it, and has come back. The
+// records are those with which a joiner begins.
+type GiveKeys struct {
+	Operation OperationID
+	Records   []Record
+}
+
 // OfferFacts hands over facts that a peer sent. It is answered with
 // FactsOffered once they are on disk, or at once if none was new.
 type OfferFacts struct {
@@ -117,6 +125,7 @@ func (Commit) journalMessage()       {}
 func (AddMember) journalMessage()    {}
 func (RemoveMember) journalMessage() {}
 func (AdvanceEpoch) journalMessage() {}
+func (GiveKeys) journalMessage()     {}
 func (OfferFacts) journalMessage()   {}
 func (ReadRanges) journalMessage()   {}
 func (PeerHolds) journalMessage()    {}

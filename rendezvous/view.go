@@ -71,6 +71,9 @@ type View struct {
 	// Established holds, per peer of Self, the channel that both ends' facts
 	// agree on (SPEC 9.6), if any.
 	Established map[messages.AuthorityID]messages.ChannelEstablished
+	// Equivocated are the authorities that have signed two facts with one seq,
+	// and the first such seq (SPEC 3.1).
+	Equivocated map[messages.AuthorityID]messages.Seq
 }
 
 // DescriptorNumbers are those of the last descriptor of an authority.

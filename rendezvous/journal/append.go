@@ -35,6 +35,8 @@ type draft struct {
 	schema    uint16
 	plaintext []byte
 	again     messages.FactID
+	// alone: it names no parents, so that it waits for none.
+	alone bool
 }
 
 func draftOf(fact messages.RendezvousFact) draft {
@@ -62,7 +64,9 @@ func (j *Journal) append(now messages.Millis, d draft, keys membership.Keys, b *
 	if head := j.set.head(own); head != nil {
 		at.Seq, at.Prev = head.seq+1, head.id
 	}
-	at.Parents = j.set.parents(at.Prev)
+	if !d.alone {
+		at.Parents = j.set.parents(at.Prev)
+	}
 	fact, err := enclose(at, keys.Payload, d.plaintext, j.config.Random)
 	if err != nil {
 		return messages.FactID{}, err
@@ -72,7 +76,7 @@ func (j *Journal) append(now messages.Millis, d draft, keys membership.Keys, b *
 		return messages.FactID{}, fmt.Errorf("the fact has %d bytes, at most %d", size, messages.MaxFactSize)
 	}
 	id := fact.ID()
-	j.keep(fact, id, size, b)
+	j.keep(fact, id, size)
 	b.unsigned = append(b.unsigned, unsigned{fact: &fact, id: id, record: len(b.records)})
 	b.put(factRecord(j.set.last, nil))
 	b.bytes += size
@@ -98,13 +102,10 @@ func (j *Journal) sign(b *batch) {
 }
 
 // keep takes a fact that is admitted into the set, at the next place.
-func (j *Journal) keep(fact messages.Fact, id messages.FactID, size int, b *batch) {
+func (j *Journal) keep(fact messages.Fact, id messages.FactID, size int) {
 	g := j.set.gistOf(fact, id, size, j.set.last+1)
-	e, forked := j.set.insert(g)
+	j.set.insert(g)
 	j.index.note(g)
-	if forked {
-		b.effects = append(b.effects, Forked{Author: e.author(), Seq: e.seq})
-	}
 }
 
 // ownKeys are the keys under which our next fact is sealed, or one line that

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/waymeet/waymeet/messages"
@@ -118,18 +119,19 @@ type chain struct {
 }
 
 // insert keeps the chain sorted by (seq, id) and notes forks.
-func (c *chain) insert(e *entry) (forked bool) {
+func (c *chain) insert(e *entry) {
 	at, _ := slices.BinarySearchFunc(c.entries, e, compareEntries)
 	c.entries = slices.Insert(c.entries, at, e)
-	for _, beside := range []int{at - 1, at + 1} {
-		if beside >= 0 && beside < len(c.entries) && c.entries[beside].seq == e.seq {
-			forked = true
-		}
-	}
+	forked := at > 0 && c.entries[at-1].seq == e.seq || at+1 < len(c.entries) && c.entries[at+1].seq == e.seq
 	if place, known := slices.BinarySearch(c.forks, e.seq); forked && !known {
 		c.forks = slices.Insert(c.forks, place, e.seq)
 	}
-	return forked
+}
+
+// at is where the entries with that seq begin.
+func (c *chain) at(seq messages.Seq) int {
+	at, _ := slices.BinarySearchFunc(c.entries, seq, func(e *entry, seq messages.Seq) int { return cmp.Compare(e.seq, seq) })
+	return at
 }
 
 // advance makes a connected entry the head if it is further than the one that

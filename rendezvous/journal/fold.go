@@ -19,6 +19,9 @@ type fold struct {
 	revoked map[revocation]bool
 	// ends are the seqs of the two facts that say the same of a channel.
 	ends map[messages.ChannelEstablished]channelEnds
+	// equivocated are the authors who are proved to have forked, with the first
+	// seq that a proof names.
+	equivocated map[messages.AuthorityID]messages.Seq
 	// covered is, per author, the last fact of ours that one of its facts
 	// names as parent.
 	covered map[messages.AuthorityID]messages.Seq
@@ -48,6 +51,8 @@ func newFold() *fold {
 		revoked: map[revocation]bool{},
 		ends:    map[messages.ChannelEstablished]channelEnds{},
 		covered: map[messages.AuthorityID]messages.Seq{},
+
+		equivocated: map[messages.AuthorityID]messages.Seq{},
 	}
 }
 
@@ -101,6 +106,8 @@ func (f *fold) reduce(s *Set, e *entry) {
 		}
 	case messages.ChannelEstablished:
 		f.establish(e, body)
+	case messages.Equivocation:
+		f.convict(s, e, body)
 	}
 }
 

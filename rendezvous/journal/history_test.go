@@ -48,7 +48,11 @@ func history(t *rapid.T) (listeners [2]*node, base, facts [][]byte) {
 		now = now.Add(time.Second)
 		who := writers[rapid.IntRange(0, len(writers)-1).Draw(t, "who")]
 		other := writers[rapid.IntRange(0, len(writers)-1).Draw(t, "other")]
-		switch rapid.SampledFrom([]string{"note", "publish", "revoke", "channel", "exchange", "exchange", "add"}).Draw(t, "what") {
+		what := rapid.SampledFrom([]string{"note", "publish", "revoke", "channel", "exchange", "exchange", "add", "remove", "rotate", "fork"}).Draw(t, "what")
+		if !who.isMember() && what != "exchange" {
+			continue // it knows that it was removed
+		}
+		switch what {
 		case "note":
 			who.note(now, fmt.Sprint(step))
 		case "publish":
@@ -71,6 +75,16 @@ func history(t *rapid.T) (listeners [2]*node, base, facts [][]byte) {
 				joiner.learn(now, ana)
 				writers = append(writers, joiner)
 			}
+		case "remove":
+			if ana.view.Roster.Has(other.identity.Authority()) && other != ana {
+				ana.remove(now, other)
+			}
+		case "rotate":
+			ana.ask(now, rotation)
+		case "fork":
+			if who != ana && !slices.ContainsFunc(writers, func(w *node) bool { return w != who && w.identity.Authority() == who.identity.Authority() }) {
+				writers = append(writers, who.twin(uint64(50+len(writers))))
+			}
 		}
 	}
 	all := map[string][]byte{}
@@ -84,6 +98,9 @@ func history(t *rapid.T) (listeners [2]*node, base, facts [][]byte) {
 	}
 	return listeners, base, facts
 }
+
+// isMember reports whether the node is a member, for all that it knows.
+func (n *node) isMember() bool { return n.view.Roster.Has(n.identity.Authority()) }
 
 // twin is another node of the same authority, with a copy of its disk: what
 // must never be, and what a backup is.
@@ -105,6 +122,7 @@ func hear(t *rapid.T, listener *node, facts [][]byte, label string) *node {
 	}
 	order = rapid.Permutation(order).Draw(t, label)
 	n := listener.twin(7)
+	n.mute = true
 	now := time.Unix(1_800_000_100, 0)
 	for len(order) > 0 {
 		piece := rapid.IntRange(1, len(order)).Draw(t, label+" piece")

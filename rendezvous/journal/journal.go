@@ -66,9 +66,11 @@ type Journal struct {
 	peers peerClaims
 	// penHeld: our chain may not be written yet, as it was published last.
 	penHeld bool
-	// again is set while facts of ours beyond a cut are read to be appended
-	// again.
-	again bool
+	// reading is set while facts are read for an errand.
+	reading bool
+	// told are the authors of whose forks the host knows; nil: nothing was
+	// published yet.
+	told map[messages.AuthorityID]bool
 	// changed: the view is not the one that was published last.
 	changed bool
 	// failed says why the journal has stopped; empty: it runs.
@@ -206,7 +208,9 @@ func (j *Journal) take(now time.Time, next queued, b *batch) {
 	case messages.OfferFacts:
 		j.offerFrom(messages.MillisOf(now), e, next.candidates, b)
 	case messages.FactsRead:
-		j.appendAgain(messages.MillisOf(now), e, b)
+		j.errand(messages.MillisOf(now), e, b)
+	case messages.GiveKeys:
+		j.giveKeys(e, b)
 	case messages.ReadRanges, messages.PeerHolds, messages.Written, messages.Tick:
 		// Handled before: reads in front of the batch, the others on arrival.
 	}
@@ -283,17 +287,18 @@ func (j *Journal) stop(why string) []Effect {
 	return []Effect{Stopped{Reason: j.failed}}
 }
 
-// finish publishes what is durable now, then answers, then looks for facts of
-// ours that a cut has left out.
+// finish publishes what is durable now, then answers, then looks for what there
+// is to do besides.
 func (j *Journal) finish(b *batch) []Effect {
 	var effects []Effect
 	if j.changed {
 		j.changed = false
 		view := j.view()
 		effects = append(effects, Publish{View: view, State: stateOf(j.set, view)})
+		effects = append(effects, j.tellForks(view.Equivocated)...)
 	}
 	effects = append(effects, b.effects...)
-	return append(effects, j.findAgain()...)
+	return append(effects, j.errands()...)
 }
 
 // view is what the facts and the ledger say.
@@ -316,6 +321,8 @@ func (j *Journal) refuseAll() []Effect {
 		case messages.RemoveMember:
 			effects = append(effects, Reply{Operation: e.Operation, Refusal: j.failed})
 		case messages.AdvanceEpoch:
+			effects = append(effects, Reply{Operation: e.Operation, Refusal: j.failed})
+		case messages.GiveKeys:
 			effects = append(effects, Reply{Operation: e.Operation, Refusal: j.failed})
 		case messages.OfferFacts:
 			effects = append(effects, Offered{Result: messages.FactsOffered{Session: e.Session, Failure: j.failed}})

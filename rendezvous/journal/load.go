@@ -94,40 +94,64 @@ func Load(config Config, source Source) (*Journal, error) {
 }
 
 func loadKeys(identity membership.Identity, source Source) (*ring, messages.ContextFounded, error) {
-	var founded messages.ContextFounded
-	var secrets []storedSecret
-	var payloads []membership.EpochKey
+	var stored storedKeys
 	for record, err := range source.Records(messages.BucketKeys) {
-		switch key := record.Key; {
-		case err != nil:
-		case string(key) == keyFounded:
-			founded, err = messages.Decode[messages.ContextFounded](record.Value)
-		case bytes.HasPrefix(key, []byte(prefixSecret)):
-			var secret storedSecret
-			secret, err = messages.Decode[storedSecret](record.Value)
-			secrets = append(secrets, secret)
-		case bytes.HasPrefix(key, []byte(prefixPayload)):
-			var payload membership.EpochKey
-			payload, err = messages.Decode[membership.EpochKey](record.Value)
-			payloads = append(payloads, payload)
-		default:
-			err = fmt.Errorf("%w: key record of another kind", ErrRecord)
+		if err == nil {
+			err = stored.read(record)
 		}
 		if err != nil {
-			return nil, founded, err
+			return nil, stored.founded, err
 		}
 	}
-	if founded.Founder.IsZero() {
-		return nil, founded, fmt.Errorf("%w: the op that founded the context is missing", ErrRecord)
+	if stored.founded.Founder.IsZero() {
+		return nil, stored.founded, fmt.Errorf("%w: the op that founded the context is missing", ErrRecord)
 	}
-	keys := newRing(identity, founded.Context())
-	for _, payload := range payloads {
-		keys.addPayload(payload)
+	keys := newRing(identity, stored.founded.Context())
+	stored.into(keys)
+	return keys, stored.founded, nil
+}
+
+// storedKeys is what the records of the keys bucket hold.
+type storedKeys struct {
+	founded  messages.ContextFounded
+	secrets  []storedSecret
+	payloads []membership.EpochKey
+}
+
+func (k *storedKeys) read(record messages.Record) (err error) {
+	switch key := record.Key; {
+	case string(key) == keyFounded:
+		k.founded, err = messages.Decode[messages.ContextFounded](record.Value)
+	case bytes.HasPrefix(key, []byte(prefixSecret)):
+		var secret storedSecret
+		secret, err = messages.Decode[storedSecret](record.Value)
+		k.secrets = append(k.secrets, secret)
+	case bytes.HasPrefix(key, []byte(prefixPayload)):
+		var payload membership.EpochKey
+		payload, err = messages.Decode[membership.EpochKey](record.Value)
+		k.payloads = append(k.payloads, payload)
+	default:
+		err = fmt.Errorf("%w: key record of another kind", ErrRecord)
 	}
-	for _, secret := range secrets {
-		keys.addSecret(secret.Epoch, secret.EpochID, secret.Secret)
+	return err
+}
+
+// into puts the keys that the ring does not have into it; the records are
+// theirs.
+func (k storedKeys) into(keys *ring) (records []messages.Record) {
+	for _, payload := range k.payloads {
+		if _, held := keys.names[payload.EpochID]; !held {
+			keys.addPayload(payload)
+			records = append(records, payloadRecord(payload))
+		}
 	}
-	return keys, founded, nil
+	for _, secret := range k.secrets {
+		if _, held := keys.keys[secret.EpochID]; !held {
+			keys.addSecret(secret.Epoch, secret.EpochID, secret.Secret)
+			records = append(records, secretRecord(secret.Epoch, secret.EpochID, secret.Secret))
+		}
+	}
+	return records
 }
 
 func (o *operations) load(source Source) error {

@@ -93,14 +93,22 @@ func naive(n *node) naiveView {
 		Older:       map[messages.Nonce]rendezvous.DescriptorRecord{},
 		Frontier:    map[messages.AuthorityID]messages.CutEntry{},
 		Established: map[messages.AuthorityID]messages.ChannelEstablished{},
+		Equivocated: map[messages.AuthorityID]messages.Seq{},
 	}
 	var records []rendezvous.DescriptorRecord
 	revoked := map[string]bool{}
 	channels := map[messages.ChannelEstablished]map[messages.AuthorityID]bool{}
 	for _, i := range held {
 		author := i.fact.Header.Author
-		if connected(i.id) && i.fact.Header.Seq > want.Frontier[author].Seq {
+		last := want.Frontier[author]
+		if connected(i.id) && (i.fact.Header.Seq > last.Seq || i.fact.Header.Seq == last.Seq && i.id.Compare(last.Fact) < 0) {
 			want.Frontier[author] = messages.CutEntry{Author: author, Seq: i.fact.Header.Seq, Fact: i.id}
+		}
+		for _, other := range held {
+			seq, forked := i.fact.Header.Seq, other.fact.Header.Author == author && other.fact.Header.Seq == i.fact.Header.Seq && other.id != i.id
+			if known := want.Equivocated[author]; forked && (known == 0 || seq < known) {
+				want.Equivocated[author] = seq
+			}
 		}
 		if !within(i) {
 			continue
@@ -123,6 +131,11 @@ func naive(n *node) naiveView {
 		case messages.DescriptorRevoked:
 			if body.Authority == author {
 				revoked[fmt.Sprint(author, body.Nonce)] = true
+			}
+		case messages.Equivocation:
+			accused, _, seq := body.Place()
+			if known := want.Equivocated[accused]; known == 0 || seq < known {
+				want.Equivocated[accused] = seq
 			}
 		case messages.ChannelEstablished:
 			if channels[body] == nil {

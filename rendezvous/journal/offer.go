@@ -40,21 +40,28 @@ func (j *Journal) offer(now messages.Millis, facts []candidate, b *batch) (resul
 		for at := range facts {
 			j.offerOne(now, &facts[at], &result, b)
 		}
-		facts = nil
-		if len(j.set.timeline) > epochs {
-			j.warnSecrets(epochs, b)
-			facts = j.aside.takePending()
-			j.examine(facts)
-		}
+		facts = j.released(epochs, b)
 	}
 	return result
+}
+
+// released is what waited for an epoch, if one became known since there were so
+// many.
+func (j *Journal) released(epochs int, b *batch) []candidate {
+	if len(j.set.timeline) <= epochs {
+		return nil
+	}
+	j.warnSecrets(epochs, b)
+	facts := j.aside.takePending()
+	j.examine(facts)
+	return facts
 }
 
 func (j *Journal) offerOne(now messages.Millis, c *candidate, result *messages.FactsOffered, b *batch) {
 	refusal := j.set.admit(now, c)
 	switch {
 	case refusal.Admits():
-		j.keep(c.fact, c.id, len(c.raw), b)
+		j.keep(c.fact, c.id, len(c.raw))
 		b.put(factRecord(j.set.last, c.raw))
 		result.Admitted++
 	case refusal.Waits():

@@ -46,6 +46,7 @@ func Reduce(s *Set) *rendezvous.View {
 		Count:       s.fold.counted,
 		Fingerprint: s.fold.sum.fingerprint(s.fold.counted),
 		Established: picked.established,
+		Equivocated: s.equivocations(),
 	}
 	for _, state := range s.timeline {
 		if keys, held := s.ring.keys[state.id]; held {

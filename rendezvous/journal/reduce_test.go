@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -30,6 +31,48 @@ func TestReductionDoesNotDependOnTheOrder(t *testing.T) {
 		one.restart(start)
 		if !reflect.DeepEqual(one.view, view) {
 			t.Fatalf("the view after loading differs:\n%+v\n%+v", one.view, view)
+		}
+	})
+}
+
+// SPEC 3.3: "merge is set union: commutative, associative, idempotent".
+func TestMergeIsAUnion(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		listeners, _, facts := history(t)
+		var parts [3][][]byte
+		for _, fact := range facts {
+			in := rapid.IntRange(1, 7).Draw(t, "in") // each fact is in one part at least
+			for n := range parts {
+				if in&(1<<n) != 0 {
+					parts[n] = append(parts[n], fact)
+				}
+			}
+		}
+		merge := func(parts ...[][]byte) *node {
+			n := listeners[0].twin(7)
+			n.mute = true
+			for _, part := range parts {
+				n.step(start.Add(time.Hour), messages.OfferFacts{Session: 1, From: messages.AuthorityID{1}, Facts: part})
+			}
+			return n
+		}
+		// A merged set holds what waits for its epoch, too.
+		all := func(n *node) (facts [][]byte) {
+			for _, waiting := range n.journal.aside.pending[messages.AuthorityID{1}] {
+				facts = append(facts, waiting.raw)
+			}
+			return append(facts, n.facts()...)
+		}
+		a, b, c := parts[0], parts[1], parts[2]
+		want := merge(a, b, c)
+		for name, n := range map[string]*node{
+			"commuted":   merge(c, b, a),
+			"associated": merge(a, all(merge(b, c))),
+			"repeated":   merge(a, b, c, b, a),
+		} {
+			if !reflect.DeepEqual(n.view, want.view) {
+				t.Fatalf("%s:\n%+v\n%+v", name, n.view, want.view)
+			}
 		}
 	})
 }
@@ -157,6 +200,8 @@ func TestRivalOpsLeaveTheEpochOpen(t *testing.T) {
 			t.Errorf("%s: epoch %d, %d members, conflict %t", n, n.view.Epoch, n.view.Roster.Len(), n.journal.set.Conflict())
 		}
 	}
+	ben.learn(start, cat) // each of them has a proof against the founder
+	cat.learn(start, ben)
 	same(t, ben, cat)
 }
 

@@ -28,6 +28,8 @@ type Set struct {
 	chains  map[messages.AuthorityID]*chain
 	tenures map[tenureKey]*tenure
 	ops     []*entry
+	// sealed are the entries whose body we could not open, by the key that does.
+	sealed map[messages.EpochKeyID][]*entry
 	// again are the facts that say a fact again, by that fact.
 	again map[messages.FactID][]*entry
 	// missParent and missPrev are the entries that wait, by the id of the fact
@@ -64,6 +66,7 @@ func newSet(founded messages.ContextFounded, keys *ring) *Set {
 		entries:    map[messages.FactID]*entry{},
 		chains:     map[messages.AuthorityID]*chain{},
 		tenures:    map[tenureKey]*tenure{},
+		sealed:     map[messages.EpochKeyID][]*entry{},
 		again:      map[messages.FactID][]*entry{},
 		missParent: map[messages.FactID][]*entry{},
 		missPrev:   map[messages.FactID][]*entry{},
@@ -92,11 +95,10 @@ func (s *Set) Forks(author messages.AuthorityID) []messages.Seq {
 // stays in it (SPEC 9.7).
 func (s *Set) Conflict() bool { return s.conflict }
 
-// insert takes in a fact that was admitted. It reports whether the fact forks
-// its author's chain.
-func (s *Set) insert(g gist) (e *entry, forked bool) {
-	e = s.enter(g)
-	forked = e.chain().insert(e)
+// insert takes in a fact that was admitted.
+func (s *Set) insert(g gist) {
+	e := s.enter(g)
+	e.chain().insert(e)
 	if e.said != nil {
 		s.hear(e)
 	}
@@ -110,7 +112,6 @@ func (s *Set) insert(g gist) (e *entry, forked bool) {
 	if s.untimed {
 		s.retime()
 	}
-	return e, forked
 }
 
 // enter makes the entry.
@@ -136,6 +137,9 @@ func (s *Set) enter(g gist) *entry {
 
 // hear takes note of what is not in every fact.
 func (s *Set) hear(e *entry) {
+	if key := e.tenure.keyID; e.said.sealed {
+		s.sealed[key] = append(s.sealed[key], e)
+	}
 	switch body := e.said.body.(type) {
 	case messages.EpochOp:
 		s.ops = append(s.ops, e)

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/waymeet/waymeet"
+)
+
+func (c *command) facts() *cobra.Command {
+	var request waymeet.FactsRequest
+	verb := &cobra.Command{
+		Use:   "facts",
+		Short: "Read the facts that programs have appended",
+		Long: "Read the facts that programs have appended to a context, in the order in which this node came to know\n" +
+			"them. The number in front is the cursor: --after goes on behind it, also after a restart, and misses\n" +
+			"no fact that comes late. What a fact says is escaped; --json prints one object a line, its body in base64.",
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return c.ask(func(ctx context.Context, client *waymeet.Client) error {
+				for fact, err := range client.Facts(ctx, request) {
+					if err == nil {
+						err = c.printFact(fact)
+					}
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+	flags := verb.Flags()
+	contextFlag(verb, &request.Context)
+	flags.StringVar(&request.Author, "author", "", "only the facts of one `member`: an id, a unique prefix, or a unique nickname")
+	flags.Uint64Var((*uint64)(&request.Query.After), "after", 0, "go on behind this `cursor`")
+	flags.Uint16Var((*uint16)(&request.Query.From), "from", 0, "only facts of this `type` or above")
+	flags.Uint16Var((*uint16)(&request.Query.To), "to", 0, "only facts of this `type` or below")
+	flags.BoolVarP(&request.Query.Follow, "follow", "f", false, "wait for more")
+	return verb
+}
+
+func (c *command) printFact(fact waymeet.Fact) error {
+	if c.json {
+		return json.NewEncoder(c.out).Encode(fact)
+	}
+	_, err := fmt.Fprintf(c.out, "%d  %s  %s  %d  %s\n", fact.Cursor, fact.Time.Time().UTC().Format(time.RFC3339),
+		fact.Author.Short(), fact.Type, waymeet.Printable(string(fact.Body)))
+	return err
+}
+
+func (c *command) append() *cobra.Command {
+	var request waymeet.AppendRequest
+	var file string
+	verb := &cobra.Command{
+		Use:   "append",
+		Short: "Append a fact; done when it is on disk",
+		Long: "Append a fact to a context; what it says is read from stdin, or from a file. It is done when it is on\n" +
+			"disk here; the other members get it as they can be reached.",
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			body, err := c.readAll(file)
+			if err != nil {
+				return err
+			}
+			return c.ask(func(ctx context.Context, client *waymeet.Client) error {
+				appended, err := client.Append(ctx, request, body)
+				if err != nil {
+					return err
+				}
+				return say(c, appended, "%s", appended.Fact)
+			})
+		},
+	}
+	contextFlag(verb, &request.Context)
+	verb.Flags().Uint16Var((*uint16)(&request.Type), "type", uint16(waymeet.FactApplication), "the `type` of the fact, the program's own number")
+	verb.Flags().StringVar(&file, "file", "-", "the `file` to read; - is stdin")
+	return verb
+}
+
+// readAll is all of a file that can be a fact; - is stdin.
+func (c *command) readAll(path string) ([]byte, error) {
+	from := c.in
+	if path != "-" {
+		file, err := os.Open(path)
+		if err != nil {
+			return nil, failed("cannot read "+path, err, "a file that you can read")
+		}
+		defer file.Close()
+		from = file
+	}
+	body, err := io.ReadAll(io.LimitReader(from, waymeet.MaxFactBody+1))
+	switch {
+	case err != nil:
+		return nil, failed("cannot read "+path, err, "a file that you can read")
+	case len(body) > waymeet.MaxFactBody:
+		return nil, usage("cannot append "+path, fmt.Sprintf("a fact has at most %d bytes", waymeet.MaxFactBody), "waymeet send, for files")
+	}
+	return body, nil
+}

@@ -1,0 +1,215 @@
+package journal
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/membership"
+)
+
+// ask does something that carries an operation id and returns the reply.
+func (n *node) ask(now time.Time, what func(messages.OperationID) messages.JournalMessage) Reply {
+	n.t.Helper()
+	n.ops++
+	before := len(n.replies)
+	n.step(now, what(messages.OperationID{n.ops, 3}))
+	if len(n.replies) != before+1 {
+		n.t.Fatalf("%d replies", len(n.replies)-before)
+	}
+	return n.replies[before]
+}
+
+func removal(of *node) func(messages.OperationID) messages.JournalMessage {
+	return func(operation messages.OperationID) messages.JournalMessage {
+		return messages.RemoveMember{Operation: operation, Member: of.identity.Authority()}
+	}
+}
+
+func rotation(operation messages.OperationID) messages.JournalMessage {
+	return messages.AdvanceEpoch{Operation: operation}
+}
+
+// remove takes a member away; the founder asks.
+func (n *node) remove(now time.Time, who *node) {
+	n.t.Helper()
+	if reply := n.ask(now, removal(who)); reply.Refusal != "" || len(reply.Facts) != 1 || reply.Welcome != nil {
+		n.t.Fatalf("remove: %+v", reply)
+	}
+}
+
+// SPEC 2.2: "A removed member never gets the new secret."
+func TestRemovedMemberLosesTheContext(t *testing.T) {
+	ana, ben, cat := trio(t)
+	ana.remove(start, ben)
+	ben.learn(start, ana)
+	cat.learn(start, ana)
+	same(t, ana, cat)
+	for _, n := range []*node{ana, ben, cat} {
+		if n.view.Epoch != 3 || n.view.Roster.Len() != 2 || n.view.Roster.Has(ben.identity.Authority()) {
+			t.Errorf("%s is in epoch %d with %d members", n, n.view.Epoch, n.view.Roster.Len())
+		}
+	}
+	if _, held := ben.view.Keys[3]; held || len(ben.notices) != 0 {
+		t.Errorf("ben holds the keys of epoch 3: %t; it hears %v", held, ben.notices)
+	}
+	if _, held := cat.view.Keys[3]; !held {
+		t.Error("cat holds no keys of epoch 3")
+	}
+	note := messages.Commit{Facts: []messages.RendezvousFact{messages.ApplicationFact{Type: messages.FactApplication}}}
+	if reply := ben.do(start, note); !strings.Contains(reply.Refusal, "not a member in epoch 3") {
+		t.Errorf("ben writes on: %q", reply.Refusal)
+	}
+}
+
+// SPEC 3.4: "facts of the closed epoch beyond the cut are never reduced, so that
+// a removed member cannot write history." They are stored and synced.
+func TestLateFactsOfARemovedMemberAreHeldAndNeverReduced(t *testing.T) {
+	ana, ben, cat := trio(t)
+	early := ben.note(start, "early")
+	ana.learn(start, ben)
+	ana.remove(start.Add(time.Second), ben)
+	late := ben.descriptor(start, 7, 7)
+	ben.say(start.Add(2*time.Second), late)
+	cat.learn(start.Add(2*time.Second), ben) // cat does not know yet
+	if cat.view.Descriptors[ben.identity.Authority()].Descriptor.Sequence != 7 {
+		t.Fatal("before the removal is known, the descriptor counts")
+	}
+	cat.learn(start.Add(3*time.Second), ana)
+	ana.learn(start.Add(3*time.Second), cat)
+	same(t, ana, cat)
+	for _, n := range []*node{ana, cat} {
+		s := n.journal.set
+		head := s.head(ben.identity.Authority())
+		if _, described := n.view.Descriptors[ben.identity.Authority()]; described || s.counts(head) {
+			t.Errorf("%s: the late descriptor counts", n)
+		}
+		if head.seq != 2 || !s.counts(s.entries[early]) {
+			t.Errorf("%s: ben's chain ends at %d", n, head.seq)
+		}
+		facts := n.view.Count
+		if n.restart(start); n.view.Count != facts || n.journal.set.Len() != int(facts)+1 {
+			t.Errorf("%s: %d facts count and %d are held after a restart", n, n.view.Count, n.journal.set.Len())
+		}
+	}
+}
+
+// SPEC 2.2: every rotation is an op "with a fresh secret".
+func TestRotationGivesEverybodyNewKeys(t *testing.T) {
+	ana, ben, cat := trio(t)
+	before := ana.view
+	if reply := ana.ask(start, rotation); reply.Refusal != "" || len(reply.Facts) != 1 {
+		t.Fatalf("rotate: %+v", reply)
+	}
+	for _, n := range []*node{ben, cat} {
+		n.learn(start, ana)
+		same(t, ana, n)
+		if n.view.Keys[3] != ana.view.Keys[3] {
+			t.Errorf("%s holds other keys than the founder", n)
+		}
+	}
+	if ana.view.Epoch != 3 || ana.view.Roster.Hash() != before.Roster.Hash() || ana.view.Keys[3].Payload == before.Keys[2].Payload {
+		t.Errorf("epoch %d, %d members", ana.view.Epoch, ana.view.Roster.Len())
+	}
+	ana.note(start, "under the new keys")
+	ben.learn(start, ana)
+	same(t, ana, ben)
+}
+
+func TestEpochOpIsDoneOnce(t *testing.T) {
+	ana, ben, _ := trio(t)
+	for name, message := range map[string]messages.JournalMessage{
+		"remove": messages.RemoveMember{Operation: messages.OperationID{77}, Member: ben.identity.Authority()},
+		"rotate": messages.AdvanceEpoch{Operation: messages.OperationID{78}},
+	} {
+		ana.step(start, message)
+		first, epoch := ana.replies[len(ana.replies)-1], ana.view.Epoch
+		ana.restart(start)
+		ana.step(start, message)
+		again := ana.replies[len(ana.replies)-1]
+		if first.Refusal != "" || !slices.Equal(again.Facts, first.Facts) || again.Refusal != "" || ana.view.Epoch != epoch {
+			t.Errorf("%s: %+v, then %+v in epoch %d", name, first, again, ana.view.Epoch)
+		}
+	}
+}
+
+func TestEpochOpIsRefused(t *testing.T) {
+	ana, ben, cat := trio(t)
+	stranger := newNode(t, 9, nil)
+	for name, test := range map[string]struct {
+		who  *node
+		what func(messages.OperationID) messages.JournalMessage
+		why  string
+	}{
+		"a member removes":          {ben, removal(cat), "only the founder"},
+		"a member removes itself":   {ben, removal(ben), "only the founder"},
+		"a member rotates":          {ben, rotation, "only the founder"},
+		"the founder is removed":    {ana, removal(ana), "cannot be removed"},
+		"a stranger is removed":     {ana, removal(stranger), "is no member"},
+		"who was removed is, again": {ana, removal(cat), "is no member"},
+	} {
+		if name == "who was removed is, again" {
+			ana.remove(start, cat)
+		}
+		epoch := test.who.view.Epoch
+		if reply := test.who.ask(start, test.what); !strings.Contains(reply.Refusal, test.why) || test.who.view.Epoch != epoch {
+			t.Errorf("%s: %q in epoch %d", name, reply.Refusal, test.who.view.Epoch)
+		}
+	}
+}
+
+// An op of a member who is not the founder opens nothing, whatever it says.
+func TestForgedRemovalOpensNothing(t *testing.T) {
+	ana, ben, cat := trio(t)
+	state := membership.State{
+		Founder: ben.identity.Authority(), Finality: ben.view.Finality, Roster: ben.view.Roster, Keys: ben.view.Keys[2],
+	}
+	op, err := membership.Advance(ben.identity.Authority(), state, messages.MemberRemoved{Member: cat.identity.Authority()}, membership.Secret{1}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ben.journal.append(messages.MillisOf(start), draftOf(op), ben.view.Keys[2], &batch{}); err != nil {
+		t.Fatal(err)
+	}
+	if view := Reduce(ben.journal.set); view.Epoch != ana.view.Epoch || !view.Roster.Has(cat.identity.Authority()) {
+		t.Errorf("epoch %d", view.Epoch)
+	}
+}
+
+// SPEC 2.3: "Each epoch op carries the previous payload key sealed under the new
+// one, so that later members can read the whole history".
+func TestMemberWhoComesBackReadsWhatWasSaidMeanwhile(t *testing.T) {
+	ana, ben, _ := trio(t)
+	ana.remove(start, ben)
+	note := ana.note(start, "without ben")
+	ana.ask(start, rotation)
+	reply := ana.ask(start, func(operation messages.OperationID) messages.JournalMessage {
+		return messages.AddMember{Operation: operation, Member: ben.identity.Public(), Role: messages.RoleParticipant}
+	})
+	ben.learn(start, ana)
+	if ben.view.Epoch != 3 {
+		t.Fatalf("without the welcome, ben is in epoch %d", ben.view.Epoch)
+	}
+	_, secret, err := reply.Welcome.Accept(ben.identity, ana.view.Context, ana.identity.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if given := ben.ask(start, func(operation messages.OperationID) messages.JournalMessage {
+		return messages.GiveKeys{Operation: operation, Records: Join(*reply.Welcome, secret)}
+	}); given.Refusal != "" {
+		t.Fatal(given.Refusal)
+	}
+	same(t, ana, ben)
+	for range 2 {
+		raw := ben.raw(note)
+		if text, err := ben.journal.set.ring.open(mustParse(raw)); err != nil || string(text) != "without ben" {
+			t.Errorf("%q, %v", text, err)
+		}
+		ben.restart(start)
+	}
+	ben.note(start, "back")
+	ana.learn(start, ben)
+	same(t, ana, ben)
+}

@@ -1,0 +1,147 @@
+package journal
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// proofs are the facts of the node's own that accuse somebody.
+func (n *node) proofs() (accused []messages.AuthorityID) {
+	n.t.Helper()
+	for _, e := range n.journal.set.chainOf(n.identity.Authority()).entries {
+		if proof, ok := e.body().(messages.Equivocation); ok {
+			author, _, _ := proof.Place()
+			accused = append(accused, author)
+		}
+	}
+	return accused
+}
+
+// forks are what the host of the node was told of forks.
+func (n *node) forks() (told []Forked) {
+	for _, notice := range n.notices {
+		if fork, ok := notice.(Forked); ok {
+			told = append(told, fork)
+		}
+	}
+	return told
+}
+
+// forkers makes of ben two nodes with one chain, who each go on by themselves.
+func forkers(t *testing.T) (ana, ben, twin, cat *node) {
+	ana, ben, cat = trio(t)
+	twin = ben.twin(98)
+	ben.note(start, "to the one")
+	twin.note(start, "to the other")
+	return ana, ben, twin, cat
+}
+
+// SPEC 3.1: "a fork is proof of equivocation (keep both, expose it)": also to
+// those who hold one branch alone.
+func TestForkIsProvedToThoseWhoHoldOneBranch(t *testing.T) {
+	ana, ben, twin, cat := forkers(t)
+	who := ben.identity.Authority()
+	cat.learn(start, ben)
+	if len(cat.view.Equivocated) != 0 {
+		t.Fatal("one branch is no fork")
+	}
+	ana.learn(start, ben)
+	ana.learn(start, twin)
+	if !slices.Equal(ana.proofs(), []messages.AuthorityID{who}) || ana.view.Equivocated[who] != 1 {
+		t.Fatalf("ana accuses %v; her view is %v", ana.proofs(), ana.view.Equivocated)
+	}
+	other := twin.head()
+	without := slices.DeleteFunc(ana.facts(), func(raw []byte) bool { return mustParse(raw).ID() == other })
+	cat.step(start, messages.OfferFacts{Session: 9, From: ana.identity.Authority(), Facts: without})
+	if cat.journal.set.Has(other) || cat.view.Equivocated[who] != 1 {
+		t.Errorf("cat's view is %v", cat.view.Equivocated)
+	}
+	for _, n := range []*node{ana, cat} {
+		if told := n.forks(); !slices.Equal(told, []Forked{{Author: who, Seq: 1}}) {
+			t.Errorf("the host of %s hears %v", n, told)
+		}
+		n.restart(start)
+		if told := n.forks(); len(told) != 1 || n.view.Equivocated[who] != 1 {
+			t.Errorf("after a restart %s hears %v", n, told)
+		}
+	}
+	cat.learn(start, ana)
+	same(t, ana, cat)
+	if len(cat.proofs()) != 0 {
+		t.Error("cat proves what is proved")
+	}
+}
+
+// One proof for an author is enough, however often it forks.
+func TestOneProofIsAppendedForAnAuthor(t *testing.T) {
+	ana, ben, twin, _ := forkers(t)
+	for range 5 {
+		ben.note(start, "on")
+		twin.note(start, "on")
+	}
+	ana.learn(start, twin)
+	ana.learn(start, ben)
+	ana.restart(start)
+	ben.note(start, "and on")
+	twin.note(start, "and on")
+	ana.learn(start, twin)
+	ana.learn(start, ben)
+	if len(ana.journal.set.Forks(ben.identity.Authority())) != 7 || len(ana.proofs()) != 1 {
+		t.Errorf("%d forks, %d proofs", len(ana.journal.set.Forks(ben.identity.Authority())), len(ana.proofs()))
+	}
+}
+
+// Who may not write keeps its proof until it may.
+func TestProofIsOfAMember(t *testing.T) {
+	ana, ben, twin, cat := forkers(t)
+	ana.remove(start, cat)
+	cat.learn(start, ana)
+	cat.learn(start, ben)
+	cat.learn(start, twin)
+	if len(cat.proofs()) != 0 || len(cat.journal.set.Forks(ben.identity.Authority())) != 1 {
+		t.Errorf("%v accused by one who was removed", cat.proofs())
+	}
+}
+
+// A fact says what it can prove, and of members alone.
+func TestProofConvictsNobodyWhen(t *testing.T) {
+	proof := func(t *testing.T, author *node, context messages.ContextID) messages.Equivocation {
+		var facts [2]messages.Fact
+		for n := range facts {
+			at := messages.Chained{Version: 1, Context: context, Author: author.identity.Authority(), Seq: 1, HLC: messages.HLC(n)}
+			fact, err := Seal(author.identity, at, [32]byte{}, nil, seeded(3))
+			if err != nil {
+				t.Fatal(err)
+			}
+			facts[n] = fact
+		}
+		proof, err := messages.NewEquivocation(author.identity.Public(), facts[0], facts[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return proof
+	}
+	for name, test := range map[string]struct {
+		accused func(ana, cat *node) messages.Equivocation
+		want    int
+	}{
+		"nothing is wrong":         {func(ana, cat *node) messages.Equivocation { return proof(t, cat, ana.view.Context) }, 1},
+		"it is about a stranger":   {func(ana, _ *node) messages.Equivocation { return proof(t, newNode(t, 9, nil), ana.view.Context) }, 0},
+		"it is of another context": {func(_, cat *node) messages.Equivocation { return proof(t, cat, messages.ContextID{1}) }, 0},
+		"a signature is forged": {func(ana, cat *node) messages.Equivocation {
+			forged := proof(t, cat, ana.view.Context)
+			forged.First.Signature[0]++
+			return forged
+		}, 0},
+	} {
+		ana, ben, cat := trio(t)
+		if _, err := ben.journal.append(messages.MillisOf(start), draftOf(test.accused(ana, cat)), ben.view.Keys[2], &batch{}); err != nil {
+			t.Fatal(err)
+		}
+		if view := Reduce(ben.journal.set); len(view.Equivocated) != test.want {
+			t.Errorf("%s: %v", name, view.Equivocated)
+		}
+	}
+}

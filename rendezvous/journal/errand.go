@@ -1,0 +1,50 @@
+package journal
+
+import "github.com/waymeet/waymeet/messages"
+
+// errandFacts bounds how many facts an errand reads at once.
+const errandFacts = 128
+
+// errands has facts read that this journal holds and has to look at again: to
+// open what it could not open before, to say again what a cut has left out, to
+// prove a fork. There is one errand at a time, the most urgent first.
+func (j *Journal) errands() []Effect {
+	if j.reading || j.flight != nil || j.failed != "" {
+		return nil
+	}
+	facts := j.set.openable()
+	if _, reason := j.ownKeys(); len(facts) == 0 && reason == "" {
+		if facts = j.set.leftOut(); len(facts) == 0 {
+			facts = j.set.unproven()
+		}
+	}
+	if len(facts) == 0 {
+		return nil
+	}
+	j.reading = true
+	return []Effect{ReadFacts{Facts: placesOf(facts[:min(len(facts), errandFacts)])}}
+}
+
+// errand does what the facts were read for.
+func (j *Journal) errand(now messages.Millis, read messages.FactsRead, b *batch) {
+	j.reading = false
+	facts := map[messages.FactID]messages.Fact{}
+	for _, raw := range read.Facts {
+		fact, err := messages.ParseFact(raw)
+		if err != nil {
+			panic("journal: a fact from the store: " + err.Error())
+		}
+		facts[fact.ID()] = fact
+	}
+	j.openAgain(now, facts, b)
+	j.appendAgain(now, facts, b)
+	j.accuse(now, facts, b)
+}
+
+func placesOf(facts []*entry) []messages.FactPlace {
+	places := make([]messages.FactPlace, len(facts))
+	for at, e := range facts {
+		places[at] = messages.FactPlace{Place: e.place, Fact: e.id}
+	}
+	return places
+}
