@@ -3,6 +3,7 @@ package waymeet
 import (
 	"context"
 	"io"
+	"iter"
 	"slices"
 	"time"
 
@@ -26,6 +27,12 @@ type (
 	MemberRequest = admin.MemberRequest
 	// ContextChange says what an op has made of a context.
 	ContextChange = admin.ContextChange
+	// AppendRequest says where a fact goes, and of which type it is.
+	AppendRequest = admin.AppendRequest
+	// AppendResult is the fact that is on disk.
+	AppendResult = admin.AppendResult
+	// FactsRequest says which facts to read.
+	FactsRequest = admin.FactsRequest
 	// ActorReport is one actor, what it did last, and how it crashed.
 	ActorReport = admin.ActorReport
 	// ActorStep is one thing that an actor did.
@@ -117,6 +124,41 @@ func (b backend) Rotate(ctx context.Context, request admin.MemberRequest) (admin
 	}
 	err = of.Rotate(ctx)
 	return admin.ContextChange{Context: of.id, Epoch: of.epoch()}, err
+}
+
+// Append implements admin.Backend.
+func (b backend) Append(ctx context.Context, request admin.AppendRequest, body []byte) (admin.AppendResult, error) {
+	to, err := b.context(request.Context)
+	if err != nil {
+		return admin.AppendResult{}, err
+	}
+	fact, err := to.Append(ctx, request.Type, body)
+	return admin.AppendResult{Context: to.id, Fact: fact}, err
+}
+
+// Facts implements admin.Backend.
+func (b backend) Facts(ctx context.Context, request admin.FactsRequest) (iter.Seq2[messages.FactContent, error], error) {
+	of, err := b.context(request.Context)
+	if err != nil {
+		return nil, err
+	}
+	query := request.Query
+	if query.Author, err = of.author(request.Author); err != nil {
+		return nil, err
+	}
+	return of.Facts(ctx, query), nil
+}
+
+// author is whom a text means: a member, this node, or anybody by a whole id,
+// for who was removed has said something, too. Empty means nobody.
+func (c Context) author(text string) (AuthorityID, error) {
+	if text == "" {
+		return AuthorityID{}, nil
+	}
+	if id, err := messages.ParseAuthorityID(text); err == nil {
+		return id, nil
+	}
+	return admin.ResolvePeer(text, append(c.peers(), PeerStatus{Peer: c.node.Authority()}))
 }
 
 // peers are the other members of the context as they stand.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -177,6 +178,19 @@ func (c Context) Invite(ctx context.Context, lifetime time.Duration) (ticket str
 // brings it to the other members. The type is FactApplication or above.
 func (c Context) Append(ctx context.Context, kind FactType, body []byte) (FactID, error) {
 	return c.node.node.Append(ctx, c.id, messages.ApplicationFact{Type: kind, Body: body})
+}
+
+// Facts reads the facts of the host's own kind that the members have appended:
+// those that count, in the order in which this node came to know them; Seq and
+// Time tell an author's own order. Who keeps the Cursor of the last fact goes on
+// after it, in this life of the node or another, and misses no fact that comes
+// late. The sequence ends with the last fact, or, with Follow, with ctx. An error
+// ends it.
+//
+// A member reads the whole history of its context, what was said before it
+// joined included.
+func (c Context) Facts(ctx context.Context, query FactQuery) iter.Seq2[Fact, error] {
+	return c.node.node.Facts(ctx, c.id, query)
 }
 
 // Remove takes a member away and returns when that is on disk: those who stay get

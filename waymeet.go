@@ -39,6 +39,12 @@ type (
 	// FactType is the host's own number of a kind of fact, FactApplication or
 	// above.
 	FactType = messages.FactType
+	// Fact is a fact of the host's own, as it is read.
+	Fact = messages.FactContent
+	// FactQuery says which facts to read.
+	FactQuery = messages.FactQuery
+	// FactCursor is how far the facts of a context were read on this node.
+	FactCursor = messages.FactCursor
 	// Epoch counts the membership changes of a context.
 	Epoch = messages.Epoch
 	// NetworkGeneration counts the changes of this node's network.
@@ -75,6 +81,9 @@ type (
 // FactApplication is the lowest type of a fact of the host's own.
 const FactApplication = messages.FactApplication
 
+// MaxFactBody is the greatest body of a fact, in bytes.
+const MaxFactBody = messages.MaxPlaintext
+
 // The kinds of path.
 const (
 	PathRelay  = messages.PathRelay
@@ -105,6 +114,8 @@ const (
 	EventChannelDown      = messages.EventChannelDown
 	EventNetworkChanged   = messages.EventNetworkChanged
 	EventFactsSynced      = messages.EventFactsSynced
+	EventClockAhead       = messages.EventClockAhead
+	EventForked           = messages.EventForked
 	EventFileReceived     = messages.EventFileReceived
 	EventBudgetReset      = messages.EventBudgetReset
 )

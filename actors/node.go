@@ -89,6 +89,7 @@ type Node struct {
 	// Who waits for what.
 	changed     signal
 	commits     asks[messages.OperationID, journal.Reply]
+	contents    asks[messages.ContentRequest, content]
 	invites     asks[messages.InviteRequest, inviteResult]
 	joinResults asks[messages.TicketHash, joinResult]
 

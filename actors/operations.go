@@ -46,8 +46,8 @@ func (n *Node) Rotate(ctx context.Context, cx messages.ContextID) error {
 	return err
 }
 
-// operateAgain is how long the store may take before it is asked again.
-const operateAgain = time.Second
+// askAgain is how long the store may take before it is asked again.
+const askAgain = time.Second
 
 // operate has the store do something once, however often it is asked for, and
 // returns what came of it. What says what failed, if it does.
@@ -67,7 +67,7 @@ func (n *Node) operate(
 	defer n.commits.close(operation)
 	for {
 		n.tellStore(cx, ask(operation))
-		asked, cancel := context.WithTimeout(ctx, operateAgain)
+		asked, cancel := context.WithTimeout(ctx, askAgain)
 		reply, err := await(asked, answer)
 		cancel()
 		switch {

@@ -97,6 +97,7 @@ func (n *Node) peerStatus(pair channel.Pair) messages.PeerStatus {
 		Cycles:              saved.Cycles,
 		Budget:              messages.FlowStatus{Spent: messages.FlowLimit - snapshot.FlowRemaining, Limit: messages.FlowLimit},
 	}
+	_, status.Forked = view.Equivocated[pair.Peer]
 	if !saved.NextAttempt.IsZero() {
 		status.NextAttempt = messages.MillisOf(saved.NextAttempt)
 	}

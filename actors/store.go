@@ -65,10 +65,16 @@ func (n *Node) performJournal(c *storeContext, cx messages.ContextID, effect jou
 		n.contextChanged(cx)
 	case journal.ReadFacts:
 		n.readFacts(c, cx, e)
+	case journal.GiveContent:
+		n.giveContent(c, cx, e)
 	case journal.Forked:
-		n.log.Warn("an author signed two facts with one number", "author", e.Author, "seq", uint64(e.Seq))
+		why := fmt.Sprintf("%s has signed two facts with number %d", e.Author.Short(), e.Seq)
+		n.log.Warn(why, "context", cx.Short())
+		n.publish(messages.Event{Kind: messages.EventForked, Context: cx, Peer: e.Author, Reason: why})
 	case journal.ClockAhead:
-		n.log.Warn(fmt.Sprintf("clock of %s is %d s ahead of ours", e.Author.Short(), int(e.Ahead.Seconds())))
+		why := fmt.Sprintf("clock of %s is %d s ahead of ours", e.Author.Short(), int(e.Ahead.Seconds()))
+		n.log.Warn(why, "context", cx.Short())
+		n.publish(messages.Event{Kind: messages.EventClockAhead, Context: cx, Peer: e.Author, Reason: why})
 	case journal.SecretRefused:
 		n.log.Error("the secret of an epoch does not open", "epoch", uint64(e.Epoch), "reason", e.Reason)
 	case journal.Stopped:

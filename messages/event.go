@@ -42,6 +42,12 @@ const (
 	EventNetworkChanged EventKind = "network_changed"
 	// EventFactsSynced: Context, Peer, Facts (how many were new here).
 	EventFactsSynced EventKind = "facts_synced"
+	// EventClockAhead: Context, Peer (whose facts wait until their hour has come:
+	// its clock is ahead of ours), Reason.
+	EventClockAhead EventKind = "clock_ahead"
+	// EventForked: Context, Peer (it has signed two facts with one number, so it
+	// runs twice or lies), Reason.
+	EventForked EventKind = "forked"
 	// EventFileReceived: Context, Peer, File, Bytes.
 	EventFileReceived EventKind = "file_received"
 	// EventBudgetReset: Context, Peer, Attempts (as they stand after it),

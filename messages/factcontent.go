@@ -28,6 +28,22 @@ type FactContent struct {
 // that who goes on from a cursor misses none. The zero cursor is the beginning.
 type FactCursor uint64
 
+// ContentRequest names a read of the host's, from 1; the shell numbers them.
+type ContentRequest uint64
+
+// ReadContent asks the journal for the next application facts after a cursor.
+type ReadContent struct {
+	Request ContentRequest
+	After   FactCursor
+	// Author is whose; zero: everybody's.
+	Author AuthorityID
+	// MaxFacts and MaxBytes bound the answer; it may be less, or nothing.
+	MaxFacts int
+	MaxBytes int
+}
+
+func (ReadContent) journalMessage() {}
+
 // FactQuery says which application facts to read. The zero query reads all.
 type FactQuery struct {
 	// After is where to begin.

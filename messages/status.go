@@ -65,6 +65,9 @@ type PeerStatus struct {
 	Cycles uint64 `json:"cycles"`
 	// NextAttempt is when the next upgrade attempt is due; 0 when none is.
 	NextAttempt Millis `json:"next_attempt_ms"`
+	// Forked is set once the peer has signed two facts with one number: it runs
+	// twice, or it lies (SPEC 3.1).
+	Forked bool `json:"forked,omitzero"`
 	// Budget is the flow budget toward this peer (SPEC 5.5).
 	Budget FlowStatus `json:"budget"`
 }

@@ -68,6 +68,8 @@ type View struct {
 	// Count and Fingerprint describe the set of admitted facts (SPEC 3.4).
 	Count       uint64
 	Fingerprint [32]byte
+	// Ready is how far the facts can be read.
+	Ready messages.FactCursor
 	// Established holds, per peer of Self, the channel that both ends' facts
 	// agree on (SPEC 9.6), if any.
 	Established map[messages.AuthorityID]messages.ChannelEstablished

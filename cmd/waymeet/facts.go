@@ -27,6 +27,9 @@ func (c *command) facts() *cobra.Command {
 					if err == nil {
 						err = c.printFact(fact)
 					}
+					if err != nil && request.Query.Follow && ctx.Err() != nil {
+						return nil // interrupted, which is how following ends
+					}
 					if err != nil {
 						return err
 					}

@@ -87,6 +87,7 @@ type node struct {
 	state     messages.JournalState
 	replies   []Reply
 	notices   []Effect
+	given     []GiveContent
 	ends      []SyncEnd
 	syncOut   []SyncEffect
 	// hold keeps Write effects back until release.
@@ -154,6 +155,8 @@ func (n *node) step(now time.Time, event messages.JournalMessage) {
 			n.view, n.state = e.View, e.State
 			n.published = append(n.published, e.View)
 			n.stepSync(now, e.State)
+		case GiveContent:
+			n.given = append(n.given, e)
 		case ReadFacts:
 			if !n.mute || e.Session != 0 {
 				n.read(now, e)

@@ -86,6 +86,7 @@ func naive(n *node) naiveView {
 		return false
 	}
 	var sum setHash
+	ready := messages.FactCursor(0)
 	want := rendezvous.View{
 		Context: founded.Context(), Self: n.identity.Authority(), Epoch: messages.Epoch(len(epochs) - 1),
 		EpochID: epochs[len(epochs)-1], Finality: founded.Finality, Founder: founded.Founder.Authority(),
@@ -100,6 +101,9 @@ func naive(n *node) naiveView {
 	channels := map[messages.ChannelEstablished]map[messages.AuthorityID]bool{}
 	for _, i := range held {
 		author := i.fact.Header.Author
+		if stands(i) {
+			ready++
+		}
 		last := want.Frontier[author]
 		if connected(i.id) && (i.fact.Header.Seq > last.Seq || i.fact.Header.Seq == last.Seq && i.id.Compare(last.Fact) < 0) {
 			want.Frontier[author] = messages.CutEntry{Author: author, Seq: i.fact.Header.Seq, Fact: i.id}
@@ -144,6 +148,7 @@ func naive(n *node) naiveView {
 			channels[body][author] = true
 		}
 	}
+	want.Ready = ready
 	want.Fingerprint = sum.fingerprint(want.Count)
 	for at := range records {
 		r := &records[at]

@@ -86,15 +86,18 @@ func (j *Journal) warnSecrets(from int, b *batch) {
 	}
 }
 
-// reads answers, before the next batch, what sync sessions ask for: only facts
-// that are on disk.
+// reads answers, before the next batch, what sync sessions and the host ask for:
+// only facts that are on disk.
 func (j *Journal) reads() []Effect {
 	var effects []Effect
 	rest := j.queue[:0:0]
 	for _, waiting := range j.queue {
-		if read, ok := waiting.event.(messages.ReadRanges); ok {
+		switch read := waiting.event.(type) {
+		case messages.ReadRanges:
 			effects = append(effects, ReadFacts{Session: read.Session, Facts: j.set.inOrder(read)})
-		} else {
+		case messages.ReadContent:
+			effects = append(effects, j.set.content(read))
+		default:
 			rest = append(rest, waiting)
 		}
 	}

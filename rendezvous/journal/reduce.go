@@ -47,6 +47,7 @@ func Reduce(s *Set) *rendezvous.View {
 		Fingerprint: s.fold.sum.fingerprint(s.fold.counted),
 		Established: picked.established,
 		Equivocated: s.equivocations(),
+		Ready:       messages.FactCursor(len(s.ready)),
 	}
 	for _, state := range s.timeline {
 		if keys, held := s.ring.keys[state.id]; held {

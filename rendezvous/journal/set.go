@@ -28,6 +28,9 @@ type Set struct {
 	chains  map[messages.AuthorityID]*chain
 	tenures map[tenureKey]*tenure
 	ops     []*entry
+	// ready are the entries that wait for nothing, in the order in which they
+	// came to that; the order of arrival decides it, and stays.
+	ready []*entry
 	// sealed are the entries whose body we could not open, by the key that does.
 	sealed map[messages.EpochKeyID][]*entry
 	// again are the facts that say a fact again, by that fact.
@@ -216,6 +219,7 @@ func (s *Set) satisfy(e *entry) {
 		return
 	}
 	e.chain().unreduced--
+	s.ready = append(s.ready, e)
 	if _, isOp := e.body().(messages.EpochOp); isOp {
 		s.untimed = true
 	}

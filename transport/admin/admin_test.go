@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
+	"iter"
 	"os"
 	"sync"
 	"testing"
@@ -24,6 +26,7 @@ type fakeNode struct {
 	report ActorReport
 	storm  storm
 	events chan messages.Event
+	facts  []messages.FactContent
 	send   func(ctx context.Context, to, name string, size int64, body io.Reader) (SendResult, error)
 	err    error
 
@@ -56,6 +59,28 @@ func (f *fakeNode) Remove(_ context.Context, q MemberRequest) (ContextChange, er
 
 func (f *fakeNode) Rotate(_ context.Context, q MemberRequest) (ContextChange, error) {
 	return ContextChange{Context: messages.ContextID{7}, Epoch: 5}, f.note(q)
+}
+
+func (f *fakeNode) Append(_ context.Context, q AppendRequest, body []byte) (AppendResult, error) {
+	return AppendResult{messages.ContextID{7}, messages.FactID{6}}, errors.Join(f.note(q), f.note(string(body)))
+}
+
+// Facts gives the facts of the fake, then its error.
+func (f *fakeNode) Facts(_ context.Context, q FactsRequest) (iter.Seq2[messages.FactContent, error], error) {
+	if q.Context == "none" {
+		return nil, f.err
+	}
+	err := f.note(q)
+	return func(yield func(messages.FactContent, error) bool) {
+		for _, fact := range f.facts {
+			if !yield(fact, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(messages.FactContent{}, err)
+		}
+	}, nil
 }
 
 func (f *fakeNode) Send(ctx context.Context, to, name string, size int64, body io.Reader) (SendResult, error) {

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"io"
+	"iter"
 	"time"
 
 	"github.com/waymeet/waymeet/messages"
@@ -32,6 +33,10 @@ type Backend interface {
 	Remove(ctx context.Context, request MemberRequest) (ContextChange, error)
 	// Rotate gives the members of a context new keys.
 	Rotate(ctx context.Context, request MemberRequest) (ContextChange, error)
+	// Append appends a fact of the host's own and returns when it is on disk.
+	Append(ctx context.Context, request AppendRequest, body []byte) (AppendResult, error)
+	// Facts reads facts of the host's own; an error ends the sequence.
+	Facts(ctx context.Context, request FactsRequest) (iter.Seq2[messages.FactContent, error], error)
 
 	Debugger
 }

@@ -41,6 +41,7 @@ func nodeRoutes(b Backend, unsafeDebug bool) http.Handler {
 	})
 	post(mux, "/v1/remove", quickTimeout, b.Remove)
 	post(mux, "/v1/rotate", quickTimeout, b.Rotate)
+	factRoutes(mux, b)
 	mux.HandleFunc("POST /v1/send", func(w http.ResponseWriter, r *http.Request) { receiveFile(w, r, b) })
 	if unsafeDebug {
 		debugRoutes(mux, b)
@@ -106,7 +107,7 @@ func readBody[Q any](w http.ResponseWriter, r *http.Request) (question Q, err er
 		if errors.As(err, &tooLarge) {
 			return question, err
 		}
-		return question, messages.Problem{Code: messages.ExitUsage, What: "the request is not understood", Whose: err.Error(), Hint: "waymeet help"}
+		return question, notUnderstood(err)
 	}
 	return question, nil
 }

@@ -1,0 +1,70 @@
+package journal
+
+import (
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/membership"
+)
+
+// contentScan bounds how many facts one ReadContent passes over.
+const contentScan = 8192
+
+// GiveContent asks the store for application facts, opened, for the host. The
+// answer to the host says that reading goes on after Next.
+type GiveContent struct {
+	Request messages.ContentRequest
+	Facts   []messages.FactPlace
+	// Cursors are where reading goes on after each of them.
+	Cursors []messages.FactCursor
+	Next    messages.FactCursor
+	// Keys open the bodies. They are secret.
+	Keys map[messages.EpochKeyID]membership.EpochKey
+	// Failure says why nothing is read: the journal has stopped.
+	Failure string
+}
+
+func (GiveContent) journalEffect() {}
+
+// content picks the next facts that the host may read: in the order in which
+// everything that they stand on was here, which never changes, so that a number
+// is all that a cursor takes.
+func (s *Set) content(read messages.ReadContent) GiveContent {
+	s.settle()
+	give := GiveContent{Request: read.Request, Next: read.After, Keys: map[messages.EpochKeyID]membership.EpochKey{}}
+	size := 0
+	for scanned := 0; uint64(give.Next) < uint64(len(s.ready)) && scanned < contentScan; scanned++ {
+		e := s.ready[give.Next]
+		key, held := s.ring.payloads[e.tenure.keyID]
+		if held && (read.Author.IsZero() || read.Author == e.author()) && s.isContent(e) {
+			if size += int(e.size); len(give.Facts) > 0 && (len(give.Facts) >= read.MaxFacts || size > read.MaxBytes) {
+				break
+			}
+			give.Facts = append(give.Facts, messages.FactPlace{Place: e.place, Fact: e.id})
+			give.Cursors = append(give.Cursors, give.Next+1)
+			give.Keys[key.KeyID] = key
+		}
+		give.Next++
+	}
+	return give
+}
+
+// isContent reports whether the fact may be the host's, and counts, or will as
+// soon as the rest of what the cut of its epoch names is here: it must not be
+// passed over meanwhile. What is said again is content once.
+func (s *Set) isContent(e *entry) bool {
+	if e.body() != nil || e.said != nil && e.said.sealed || s.repeats(e) {
+		return false
+	}
+	if s.counts(e) {
+		return true
+	}
+	roster, known := s.rosterOf(e.epoch(), e.tenure.keyID)
+	if !known || !roster.Has(e.author()) {
+		return false
+	}
+	for _, cut := range s.timeline[e.epoch()+1].change.Cut {
+		if end := s.entries[cut.Fact]; cut.Author == e.author() {
+			return e.seq <= cut.Seq && (end == nil || !end.connected)
+		}
+	}
+	return false
+}

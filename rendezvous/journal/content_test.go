@@ -1,0 +1,202 @@
+package journal
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// content reads the node's application facts after a cursor, a few at a time, to
+// the end.
+func (n *node) content(after messages.FactCursor, author messages.AuthorityID) (texts []string, next messages.FactCursor) {
+	n.t.Helper()
+	for {
+		before := len(n.given)
+		n.step(start, messages.ReadContent{Request: 5, After: after, Author: author, MaxFacts: 2, MaxBytes: 4096})
+		if len(n.given) != before+1 || n.given[before].Request != 5 || len(n.given[before].Facts) > 2 {
+			n.t.Fatalf("answers %+v", n.given[before:])
+		}
+		give := n.given[before]
+		facts, err := n.disk.Facts(give.Facts)
+		if err != nil {
+			n.t.Fatalf("read: %v", err)
+		}
+		for at, raw := range facts {
+			fact := mustParse(raw)
+			text, err := Open(fact, give.Keys[fact.Header.KeyID].Payload)
+			if err != nil || give.Cursors[at] <= after || give.Cursors[at] > give.Next {
+				n.t.Fatalf("cursor %d of %d after %d, %v", give.Cursors[at], give.Next, after, err)
+			}
+			texts = append(texts, string(text))
+		}
+		if give.Next == after {
+			return texts, after
+		}
+		after = give.Next
+	}
+}
+
+func (n *node) expectContent(after messages.FactCursor, want ...string) (next messages.FactCursor) {
+	n.t.Helper()
+	got, next := n.content(after, messages.AuthorityID{})
+	if !slices.Equal(got, want) || next != n.view.Ready {
+		n.t.Fatalf("%s reads %q up to %d of %d, want %q", n, got, next, n.view.Ready, want)
+	}
+	return next
+}
+
+func TestContentIsWhatHostsHaveSaid(t *testing.T) {
+	ana, ben, _ := trio(t)
+	ben.say(start, ben.descriptor(start, 1, 1))
+	for at := range 5 {
+		ben.note(start, fmt.Sprint("ben ", at))
+	}
+	ana.note(start, "ana")
+	ana.learn(start, ben)
+	next := ana.expectContent(0, "ana", "ben 0", "ben 1", "ben 2", "ben 3", "ben 4")
+	ana.expectContent(next)
+	ana.expectContent(next-2, "ben 3", "ben 4")
+	ana.expectContent(next-2, "ben 3", "ben 4")
+	if got, _ := ana.content(0, ana.identity.Authority()); !slices.Equal(got, []string{"ana"}) {
+		t.Errorf("ana said %q", got)
+	}
+	ana.restart(start)
+	ana.expectContent(next-2, "ben 3", "ben 4")
+	if got, next := ana.content(1<<63, messages.AuthorityID{}); len(got) != 0 || next != 1<<63 {
+		t.Errorf("behind the end: %q, then %d", got, next)
+	}
+}
+
+// A fact that waits for others gets its place when they are here: who has read
+// on meanwhile does not miss it.
+func TestFactThatComesLateIsReadLate(t *testing.T) {
+	ana, ben, _ := trio(t)
+	first, second := ben.note(start, "first"), ben.note(start, "second")
+	offer := func(id messages.FactID) {
+		ana.step(start, messages.OfferFacts{From: ben.identity.Authority(), Facts: [][]byte{ben.raw(id)}})
+	}
+	offer(second)
+	ana.note(start, "own")
+	next := ana.expectContent(0, "own")
+	offer(first)
+	ana.expectContent(next, "first", "second")
+	ana.restart(start)
+	ana.expectContent(next, "first", "second")
+	ana.expectContent(0, "own", "first", "second")
+}
+
+func TestQuarantinedAndPendingFactsAreNoContent(t *testing.T) {
+	f := forge(t)
+	f.at.HLC = messages.HLC(0).Next(messages.MillisOf(start.Add(time.Hour)))
+	early := f.fact()
+	f.ana.step(start, messages.OfferFacts{From: f.ben.identity.Authority(), Facts: [][]byte{early.Append(nil)}})
+	f.at.HLC, f.at.Epoch = 1, 9
+	pending := f.fact()
+	f.ana.step(start, messages.OfferFacts{From: f.ben.identity.Authority(), Facts: [][]byte{pending.Append(nil)}})
+	f.ana.expectContent(0)
+}
+
+// SPEC 3.4: what lies beyond a cut is "never reduced"; its author says it again.
+func TestContentBeyondACutIsReadAsItIsSaidAgain(t *testing.T) {
+	ana, ben, cat := trio(t)
+	ben.note(start, "within")
+	ana.learn(start, ben)
+	late := ben.note(start, "late")
+	cat.learn(start, ben)
+	next := cat.expectContent(0, "within", "late")
+	ana.ask(start, rotation)
+	ben.learn(start, ana)
+	cat.learn(start, ana)
+	cat.expectContent(0, "within")
+	cat.learn(start, ben)
+	cat.expectContent(0, "within", "late")
+	cat.expectContent(next, "late")
+	again := cat.given[len(cat.given)-2].Facts[0].Fact
+	if fact := mustParse(cat.raw(again)); messages.FactID(fact.Header.Again) != late {
+		t.Errorf("it is read as %s", again.Short())
+	}
+	ana.learn(start, ben)
+	ana.remove(start, ben)
+	ben.note(start, "too late")
+	ana.learn(start, ben)
+	ana.expectContent(0, "within", "late")
+}
+
+// The op with the cut may be here before the facts that it names.
+func TestContentWithinACutNeedNotWaitForItsEnd(t *testing.T) {
+	ana, ben, cat := trio(t)
+	first, second := ben.note(start, "first"), ben.note(start, "second")
+	ana.learn(start, ben)
+	ana.note(start, "names ben's") // so that the op itself does not
+	ana.ask(start, rotation)
+	op := ana.head()
+	offer := func(from *node, id messages.FactID) {
+		cat.step(start, messages.OfferFacts{From: from.identity.Authority(), Facts: [][]byte{from.raw(id)}})
+	}
+	offer(ben, first)
+	for _, raw := range ana.facts() {
+		if id := mustParse(raw).ID(); id != second && id != op {
+			offer(ana, id)
+		}
+	}
+	offer(ana, op)
+	if cat.view.Epoch != 3 || cat.journal.set.counts(cat.journal.set.entries[first]) {
+		t.Fatalf("epoch %d; the cut's last fact is missing, and what leads to it counts", cat.view.Epoch)
+	}
+	next := cat.expectContent(0, "first")
+	offer(ben, second)
+	cat.expectContent(next, "names ben's", "second")
+	same(t, ana, cat)
+}
+
+// However facts come, and whenever somebody reads on, everybody who follows
+// reads what counts in the end, and after a restart goes on where it was.
+func TestFollowerReadsAllThatCounts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		listeners, _, facts := history(t)
+		order := rapid.Permutation(facts).Draw(t, "order")
+		n := listeners[0].twin(7)
+		n.mute = true
+		var cursor messages.FactCursor
+		var read []string
+		for len(order) > 0 {
+			piece := rapid.IntRange(1, len(order)).Draw(t, "piece")
+			n.step(start.Add(time.Hour), messages.OfferFacts{Session: 1, From: messages.AuthorityID{1}, Facts: order[:piece]})
+			order = order[piece:]
+			if rapid.Bool().Draw(t, "restart") {
+				n.learnPending(start.Add(time.Hour))
+			}
+			var some []string
+			some, cursor = n.content(cursor, messages.AuthorityID{})
+			read = append(read, some...)
+		}
+		all, end := n.content(0, messages.AuthorityID{})
+		if end != cursor {
+			t.Fatalf("the follower is at %d, the end is %d", cursor, end)
+		}
+		for _, text := range all {
+			if !slices.Contains(read, text) {
+				t.Fatalf("the follower has missed %q of %q", text, all)
+			}
+		}
+		n.restart(start)
+		if again, _ := n.content(0, messages.AuthorityID{}); !slices.Equal(again, all) {
+			t.Fatalf("after a restart %q, before %q", again, all)
+		}
+	})
+}
+
+// learnPending restarts the node, and offers again what only its memory held.
+func (n *node) learnPending(now time.Time) {
+	var facts [][]byte
+	for _, waiting := range n.journal.aside.pending[messages.AuthorityID{1}] {
+		facts = append(facts, waiting.raw)
+	}
+	n.restart(now)
+	n.step(now, messages.OfferFacts{Session: 1, From: messages.AuthorityID{1}, Facts: facts})
+}
