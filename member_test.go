@@ -3,6 +3,7 @@ package waymeet_test
 import (
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,6 +88,35 @@ func TestRemovedMemberIsShutOut(t *testing.T) {
 	if err := c.here.Remove(patient(t), c.ben.Authority()); !strings.Contains(problem(t, err).Whose, "is no member") {
 		t.Errorf("removed again: %v", err)
 	}
+}
+
+// Who was removed may be invited again, and reads what was said meanwhile.
+func TestRemovedMemberComesBack(t *testing.T) {
+	t.Parallel()
+	m := meet(t, startNode(t, waymeet.Config{}), startNode(t, waymeet.Config{}))
+	say(t, m.there, "first")
+	eventually(t, "equal journals", func() bool { return contextStatus(t, m.anna) == contextStatus(t, m.ben) })
+	if err := m.here.Remove(patient(t), m.ben.Authority()); err != nil {
+		t.Fatal(err)
+	}
+	say(t, m.here, "without ben")
+	ticket, err := m.here.Invite(patient(t), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	there, err := m.ben.Join(patient(t), ticket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if texts, _ := read(t, there, waymeet.FactQuery{}); !slices.Equal(texts, []string{"first", "without ben"}) {
+		t.Errorf("ben reads %q", texts)
+	}
+	say(t, there, "back")
+	eventually(t, "what ben says at anna's", func() bool {
+		texts, _ := read(t, m.here, waymeet.FactQuery{Author: m.ben.Authority()})
+		return slices.Equal(texts, []string{"first", "back"})
+	})
+	eventually(t, "a channel", func() bool { return channels(m.anna) == 1 && channels(m.ben) == 1 })
 }
 
 // SPEC 2.2: only the founder may, under finality founder.

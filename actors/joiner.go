@@ -98,7 +98,7 @@ func (n *Node) performJoin(c *joinerContext, j *join, effect discovery.JoinerEff
 	case discovery.SyncOnce:
 		n.allowSync(e.Attempt, e.Context, e.Inviter)
 		c.Task("sync", func(ctx context.Context, emit func(messages.JoinerMessage)) {
-			if n.awaitJoined(ctx, channel.Pair{Context: e.Context, Peer: e.Inviter}) == nil {
+			if n.awaitJoined(ctx, e) == nil {
 				emit(messages.JoinSynced{Attempt: e.Attempt})
 			}
 		})
@@ -267,26 +267,34 @@ func (n *Node) endJoin(hash messages.TicketHash) {
 	n.leaveRelays(relayScope(hash))
 }
 
-// adopt makes the journal of the context here; one that is there already is
-// adopted as it is. The own descriptor follows with the first sync, which
-// brings the roster that this node is in.
+// adopt makes the journal of the context here. One that is there already is
+// given the keys of the welcome: this node was removed, and comes back. The own
+// descriptor follows with the first sync, which brings the roster that this node
+// is in.
 func (n *Node) adopt(ctx context.Context, e discovery.Adopt) messages.JoinerMessage {
 	cx := e.Ticket.Context
-	if err := n.createContext(cx, journal.Join(e.Welcome, e.Secret)); err != nil {
+	records := journal.Join(e.Welcome, e.Secret)
+	if err := n.createContext(cx, records); err != nil {
 		return messages.JoinNotAdopted{Why: err.Error()}
 	}
 	if err := n.changed.await(ctx, func() bool { return n.views.View(cx) != nil }); err != nil {
 		return messages.JoinNotAdopted{Why: "the journal did not come up"}
+	}
+	if _, err := n.operate(ctx, cx, "cannot take in the keys", func(operation messages.OperationID) messages.JournalMessage {
+		return messages.GiveKeys{Operation: operation, Records: records}
+	}); err != nil {
+		return messages.JoinNotAdopted{Why: err.Error()}
 	}
 	return messages.JoinAdopted{}
 }
 
 // awaitJoined waits until our descriptor of the open epoch is in the journal,
 // and the inviter holds all that we hold: from then on any member can call us.
-func (n *Node) awaitJoined(ctx context.Context, inviter channel.Pair) error {
+func (n *Node) awaitJoined(ctx context.Context, e discovery.SyncOnce) error {
+	inviter := channel.Pair{Context: e.Context, Peer: e.Inviter}
 	return n.changed.await(ctx, func() bool {
 		view := n.views.View(inviter.Context)
-		if view == nil {
+		if view == nil || e.Epoch.After(view.Epoch) {
 			return false
 		}
 		own, published := view.Descriptors[view.Self]

@@ -86,6 +86,8 @@ type Joiner struct {
 	have, need uint32
 	adopt      Adopt
 	adopted    bool
+	// epoch is that of the welcome.
+	epoch messages.Epoch
 }
 
 // NewJoiner is a join that has not begun.

@@ -160,7 +160,9 @@ func TestJoinGoesOnAfterItsChannelDied(t *testing.T) {
 	s.join(messages.JoinAdopted{}, messages.TicketChannelClosed{Attempt: s.id})
 	s.join(messages.JoinPathReady{Try: 2, Boot: 1, N: 1}, s.complete(s.world.anna))
 	effects := s.joiner.Step(s.now, welcome)
-	only[SyncOnce](t, effects)
+	if once := only[SyncOnce](t, effects); once.Epoch != 1 {
+		t.Errorf("it waits for epoch %d", once.Epoch)
+	}
 	if len(effects) != 1 {
 		t.Errorf("got%s", names(effects))
 	}

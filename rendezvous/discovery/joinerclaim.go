@@ -68,7 +68,7 @@ func (j *Joiner) welcome(now time.Time, b []byte) []JoinerEffect {
 		return j.fail(messages.WelcomeBad, err.Error())
 	}
 	j.state, j.until = joinAdopting, now.Add(askAgain)
-	j.adopt = Adopt{Ticket: j.ticket, Welcome: welcome, Keys: keys, Secret: secret}
+	j.adopt, j.epoch = Adopt{Ticket: j.ticket, Welcome: welcome, Keys: keys, Secret: secret}, welcome.Epoch
 	return []JoinerEffect{j.adopt}
 }
 
@@ -97,7 +97,7 @@ func (j *Joiner) notAdopted(m messages.JoinNotAdopted) []JoinerEffect {
 // dialled; join is done."
 func (j *Joiner) sync(now time.Time) []JoinerEffect {
 	j.state, j.until = joinSyncing, now.Add(syncWithin)
-	return []JoinerEffect{SyncOnce{j.attempt, j.ticket.Context, j.ticket.Inviter.Authority()}}
+	return []JoinerEffect{SyncOnce{j.attempt, j.ticket.Context, j.ticket.Inviter.Authority(), j.epoch}}
 }
 
 func (j *Joiner) synced(now time.Time, m messages.JoinSynced) []JoinerEffect {

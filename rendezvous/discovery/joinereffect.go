@@ -51,6 +51,9 @@ type SyncOnce struct {
 	Attempt messages.AttemptID
 	Context messages.ContextID
 	Inviter messages.AuthorityID
+	// Epoch is the one that made this node a member: what the journal held
+	// before, if it was here, is not enough.
+	Epoch messages.Epoch
 }
 
 // SendSynced writes Synced on the stream `claim/1` of the attempt.

@@ -63,7 +63,7 @@ func (p *process) performJoin(j *join, effect discovery.JoinerEffect) {
 		j.joiner.task("adopt", fsync, func(emit func(messages.JoinerMessage)) { p.adoptContext(e, emit) })
 	case discovery.SyncOnce:
 		p.allowSync(e.Attempt, e.Context, e.Inviter)
-		p.await(func() bool { return p.isJoined(channel.Pair{Context: e.Context, Peer: e.Inviter}) }, func() {
+		p.await(func() bool { return p.isJoined(e) }, func() {
 			j.joiner.tell(messages.JoinSynced{Attempt: e.Attempt})
 		})
 	case discovery.SendSynced:
@@ -109,9 +109,10 @@ func (p *process) openJoinPath(j *join, e discovery.OpenPath) {
 
 // isJoined: our descriptor of the open epoch is in the journal, and the
 // inviter holds all that we hold, so any member can call us.
-func (p *process) isJoined(inviter channel.Pair) bool {
+func (p *process) isJoined(e discovery.SyncOnce) bool {
+	inviter := channel.Pair{Context: e.Context, Peer: e.Inviter}
 	view := p.views[inviter.Context]
-	if view == nil {
+	if view == nil || e.Epoch.After(view.Epoch) {
 		return false
 	}
 	own, published := view.Descriptors[view.Self]
