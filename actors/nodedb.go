@@ -50,7 +50,7 @@ func (n *Node) storedTickets() messages.RestoreTickets {
 	var restore messages.RestoreTickets
 	for record, err := range n.db.Records(store.BucketTickets) {
 		if err != nil {
-			n.fail(stateProblem(n.config.Dir, err))
+			n.fail(StateProblem(n.config.Dir, err))
 			break
 		}
 		if ticket, err := messages.Decode[messages.StoredTicket](record.Value); err == nil {
@@ -59,7 +59,7 @@ func (n *Node) storedTickets() messages.RestoreTickets {
 	}
 	for record, err := range n.db.Records(store.BucketClaims) {
 		if err != nil {
-			n.fail(stateProblem(n.config.Dir, err))
+			n.fail(StateProblem(n.config.Dir, err))
 			break
 		}
 		if len(record.Key) == len(messages.TicketHash{}) && len(record.Value) == len(messages.PublicKey{}) {
@@ -91,7 +91,7 @@ func (n *Node) storeClaim(claim messages.StoredClaim) (messages.ClaimStored, boo
 func (n *Node) releaseTicket(ticket messages.TicketHash) {
 	for _, bucket := range []messages.Bucket{store.BucketTickets, store.BucketClaims} {
 		if err := n.db.Delete(bucket, ticket[:]); err != nil {
-			n.fail(stateProblem(n.config.Dir, err))
+			n.fail(StateProblem(n.config.Dir, err))
 		}
 	}
 }
@@ -110,7 +110,7 @@ func (n *Node) saveCompleted(c *managerContext, e channel.SavePair) {
 	n.completed.Save(e.Pair, incarnation(c), done)
 	c.Task("completed", func(_ context.Context, _ func(messages.ChannelManagerMessage)) {
 		if err := n.db.Complete(e.Pair.Context, e.Pair.Peer, done.Boot, done.N); err != nil {
-			n.fail(stateProblem(n.config.Dir, err))
+			n.fail(StateProblem(n.config.Dir, err))
 		}
 	})
 }

@@ -35,30 +35,30 @@ func (n *Node) open() error {
 		return err
 	}
 	if n.lock, err = store.LockDirectory(dir); err != nil {
-		return stateProblem(dir, err)
+		return StateProblem(dir, err)
 	}
 	seed, err := store.LoadIdentity(dir)
 	if err != nil {
-		return stateProblem(dir, err)
+		return StateProblem(dir, err)
 	}
 	n.identity = membership.NewIdentity(seed)
 	n.static = handshake.NewStatic(n.identity.NoisePrivate())
 	n.service = rendezvous.NewRendezvousService(n.identity.Authority(), rendezvous.RendezvousConfig{})
 	if n.db, err = store.OpenNode(dir); err != nil {
-		return stateProblem(dir, err)
+		return StateProblem(dir, err)
 	}
 	if err := n.loadCompleted(); err != nil {
-		return stateProblem(dir, err)
+		return StateProblem(dir, err)
 	}
 	if err := n.databases.open(dir); err != nil {
-		return stateProblem(dir, err)
+		return StateProblem(dir, err)
 	}
 	// The first write, and not before everything that is there proved sound.
 	if n.boot, err = n.db.NextBoot(n.started); err != nil {
-		return stateProblem(dir, err)
+		return StateProblem(dir, err)
 	}
 	if n.inbox, err = filedrop.OpenInbox(filepath.Join(n.config.Dir, receivedDir), filedrop.Limits{}); err != nil {
-		return stateProblem(dir, err)
+		return StateProblem(dir, err)
 	}
 	return n.listen()
 }
@@ -67,11 +67,11 @@ func (n *Node) open() error {
 // one. The node need not run.
 func Identity(dir string) (messages.AuthorityID, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return messages.AuthorityID{}, stateProblem(dir, err)
+		return messages.AuthorityID{}, StateProblem(dir, err)
 	}
 	seed, err := store.LoadIdentity(dir)
 	if err != nil {
-		return messages.AuthorityID{}, stateProblem(dir, err)
+		return messages.AuthorityID{}, StateProblem(dir, err)
 	}
 	return membership.NewIdentity(seed).Authority(), nil
 }
@@ -117,7 +117,7 @@ func (n *Node) listen() error {
 	}
 	n.socket = socket
 	if err := n.keepPort(socket.LocalAddr().Port()); err != nil {
-		return stateProblem(n.config.Dir, err)
+		return StateProblem(n.config.Dir, err)
 	}
 	lines, err := vault.NewLines(socket, lineWatcher{n})
 	if err != nil {
@@ -167,8 +167,8 @@ func (n *Node) closeAll() {
 	n.hub.close()
 }
 
-// stateProblem says what is wrong with the state directory.
-func stateProblem(dir string, err error) error {
+// StateProblem says what is wrong with a state directory.
+func StateProblem(dir string, err error) error {
 	problem := messages.Problem{
 		Code: messages.ExitFailed, What: "cannot use the state directory " + dir, Whose: err.Error(),
 		Hint: "check the directory, or choose another --state",

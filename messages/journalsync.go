@@ -58,9 +58,10 @@ type FactsRead struct {
 type FactsOffered struct {
 	Session SyncSession
 	// Admitted is how many were new and admitted, Waiting how many wait for
-	// their epoch or their hour.
+	// their epoch or their hour, Held how many were here before.
 	Admitted int
 	Waiting  int
+	Held     int
 	// Fault is the first fact that no honest member sends; empty: none.
 	Fault string
 	// Failure says why nothing could be kept: the journal has stopped.

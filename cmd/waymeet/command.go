@@ -52,7 +52,7 @@ func (c *command) root() *cobra.Command {
 	flags.StringVar(&c.stateDir, "state", "", "state `directory` (default $XDG_STATE_HOME/waymeet, or ~/.local/state/waymeet)")
 	flags.BoolVar(&c.json, "json", false, "print JSON, errors too")
 	flags.CountVarP(&c.verbose, "verbose", "v", "log more (-v: what happens, -vv: all)")
-	root.AddCommand(c.up(), c.relay(), c.id(), c.invite(), c.join(), c.remove(), c.rotate(), c.append(), c.facts(), c.status(), c.actors(), c.send(), c.debug(), c.chaos(), c.demo(), c.version())
+	root.AddCommand(c.up(), c.relay(), c.id(), c.invite(), c.join(), c.remove(), c.rotate(), c.append(), c.facts(), c.journal(), c.status(), c.actors(), c.send(), c.debug(), c.chaos(), c.demo(), c.version())
 	return root
 }
 

@@ -71,6 +71,8 @@ func (j *Journal) offerOne(now messages.Millis, c *candidate, result *messages.F
 			ahead := messages.Window{From: now, Until: c.fact.Header.HLC.Millis()}.Length()
 			b.effects = append(b.effects, ClockAhead{Author: c.fact.Header.Author, Ahead: ahead.Round(time.Second)})
 		}
+	case refusal.Step == StepHeld:
+		result.Held++
 	case refusal.IsFault() && result.Fault == "":
 		result.Fault = refusal.String()
 	}

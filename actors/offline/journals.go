@@ -1,0 +1,280 @@
+package offline
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/waymeet/waymeet/actors"
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/journal"
+	"github.com/waymeet/waymeet/rendezvous/membership"
+	"github.com/waymeet/waymeet/transport/admin"
+	"github.com/waymeet/waymeet/transport/store"
+)
+
+// Journals are the journals of a state directory whose node does not run. It is
+// not safe for concurrent use.
+type Journals struct {
+	dir      string
+	lock     *store.Lock
+	identity membership.Identity
+}
+
+// Open takes the state directory. Errors: a Problem, ExitNoNode while a node runs
+// there.
+func Open(dir string) (*Journals, error) {
+	if info, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
+		return nil, messages.Problem{
+			Code: messages.ExitUsage, What: "there are no journals in " + dir, Whose: "no node has run there", Hint: "the --state of a node",
+		}
+	}
+	lock, err := store.LockDirectory(dir)
+	if err != nil {
+		return nil, actors.StateProblem(dir, err)
+	}
+	seed, err := store.LoadIdentity(dir)
+	if err != nil {
+		return nil, actors.StateProblem(dir, errors.Join(err, lock.Release()))
+	}
+	return &Journals{dir: dir, lock: lock, identity: membership.NewIdentity(seed)}, nil
+}
+
+// Close lets go of the state directory.
+func (j *Journals) Close() error { return j.lock.Release() }
+
+// Contexts are the contexts that have a journal, sorted.
+func (j *Journals) Contexts() ([]messages.ContextID, error) {
+	contexts, err := store.Contexts(j.dir)
+	if err != nil {
+		return nil, actors.StateProblem(j.dir, err)
+	}
+	slices.SortFunc(contexts, messages.ContextID.Compare)
+	return contexts, nil
+}
+
+// Resolve says which of them a person meant: an id or a unique prefix; empty means
+// the only one. The error is a Problem that lists them.
+func (j *Journals) Resolve(text string) (messages.ContextID, error) {
+	contexts, err := j.Contexts()
+	if err != nil {
+		return messages.ContextID{}, err
+	}
+	if text == "" && len(contexts) == 1 {
+		return contexts[0], nil
+	}
+	var known []messages.ContextStatus
+	for _, cx := range contexts {
+		known = append(known, messages.ContextStatus{Context: cx})
+	}
+	return admin.ResolveContext(text, known)
+}
+
+// Journal opens one of them. Its file is verified by that.
+func (j *Journals) Journal(cx messages.ContextID) (*Journal, error) {
+	file, err := store.Open(j.dir, cx)
+	if err != nil {
+		return nil, actors.StateProblem(j.dir, err)
+	}
+	machine, err := journal.Load(journal.Config{Identity: j.identity}, file)
+	if err != nil {
+		return nil, actors.StateProblem(j.dir, errors.Join(err, file.Close()))
+	}
+	return &Journal{journals: j, context: cx, file: file, machine: machine}, nil
+}
+
+// Journal is one journal, open.
+type Journal struct {
+	journals *Journals
+	context  messages.ContextID
+	file     *store.Store
+	machine  *journal.Journal
+}
+
+// Close closes the file.
+func (j *Journal) Close() error { return j.file.Close() }
+
+// Summary is what a journal holds, counted.
+type Summary struct {
+	Context messages.ContextID `json:"context"`
+	Epoch   messages.Epoch     `json:"epoch"`
+	Members int                `json:"members"`
+	// Facts is how many count, Fingerprint the hex form of theirs.
+	Facts       uint64 `json:"facts"`
+	Fingerprint string `json:"fingerprint"`
+	// Held is how many are there: those that do not count, too.
+	Held int `json:"held"`
+	// Waiting is how many of them wait for others that they stand on.
+	Waiting int `json:"waiting"`
+	// Authors is how many have said something, Bytes the size of all facts.
+	Authors int   `json:"authors"`
+	Bytes   int64 `json:"bytes"`
+}
+
+// Summary counts.
+func (j *Journal) Summary() Summary {
+	view := j.machine.View()
+	s := Summary{
+		Context: j.context, Epoch: view.Epoch, Members: view.Roster.Len(), Facts: view.Count,
+		Fingerprint: fmt.Sprintf("%x", view.Fingerprint),
+	}
+	authors := map[messages.AuthorityID]bool{}
+	for _, held := range j.machine.Survey() {
+		authors[held.Author] = true
+		s.Held++
+		s.Bytes += int64(held.Size)
+		if held.Waits {
+			s.Waiting++
+		}
+	}
+	s.Authors = len(authors)
+	return s
+}
+
+// Line is one fact, as its header and the journal tell of it.
+type Line struct {
+	Fact   messages.FactID      `json:"fact"`
+	Type   messages.FactType    `json:"type"`
+	Kind   string               `json:"kind"`
+	Author messages.AuthorityID `json:"author"`
+	Seq    messages.Seq         `json:"seq"`
+	// Time is when its author appended it, by the author's clock.
+	Time  messages.Millis `json:"time_ms"`
+	Epoch messages.Epoch  `json:"epoch"`
+	Size  int             `json:"size"`
+	// Counts: it is in count and fingerprint. What does not count lies beyond the
+	// cut of its epoch (SPEC 3.4).
+	Counts bool `json:"counts"`
+	// Waits: facts that it stands on are missing.
+	Waits bool `json:"waits,omitempty"`
+}
+
+// Facts are all facts, in the order of (HLC, FactID). An error ends the sequence.
+func (j *Journal) Facts() iter.Seq2[Line, error] {
+	return func(yield func(Line, error) bool) {
+		for held, fact := range j.read(j.machine.Survey()) {
+			if fact.err != nil {
+				yield(Line{}, fact.err)
+				return
+			}
+			if !yield(lineOf(held, fact.Fact), nil) {
+				return
+			}
+		}
+	}
+}
+
+func lineOf(held journal.Held, fact messages.Fact) Line {
+	header := fact.Header
+	return Line{
+		Fact: held.Fact, Type: header.Type, Kind: header.Type.String(), Author: held.Author, Seq: held.Seq, Time: held.HLC.Millis(),
+		Epoch: held.Epoch, Size: held.Size, Counts: held.Counts, Waits: held.Waits,
+	}
+}
+
+// readAtOnce is how many facts are read in one transaction.
+const readAtOnce = 256
+
+// readFact is a fact from the file, or why it cannot be read.
+type readFact struct {
+	messages.Fact
+	raw []byte
+	err error
+}
+
+// read reads facts in the order that is given. An error ends the sequence.
+func (j *Journal) read(survey []journal.Held) iter.Seq2[journal.Held, readFact] {
+	return func(yield func(journal.Held, readFact) bool) {
+		for chunk := range slices.Chunk(survey, readAtOnce) {
+			places := make([]messages.FactPlace, len(chunk))
+			for at, held := range chunk {
+				places[at] = held.FactPlace
+			}
+			facts, err := j.file.Facts(places)
+			if err != nil {
+				yield(journal.Held{}, readFact{err: actors.StateProblem(j.journals.dir, err)})
+				return
+			}
+			for at, raw := range facts {
+				fact, err := messages.ParseFact(raw)
+				if err != nil {
+					panic("offline: a fact that the file gives: " + err.Error())
+				}
+				if !yield(chunk[at], readFact{fact, raw, nil}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Detail is all that is known of one fact.
+type Detail struct {
+	Line
+	Version uint16            `json:"version"`
+	Prev    messages.FactID   `json:"prev"`
+	Parents []messages.FactID `json:"parents"`
+	// HLC is the whole reading: milliseconds << 16 | counter.
+	HLC      messages.HLC    `json:"hlc"`
+	KeyID    string          `json:"key_id"`
+	Schema   uint16          `json:"schema"`
+	Again    messages.FactID `json:"again,omitzero"`
+	BodyHash string          `json:"body_hash"`
+	// Signature is "good" or what is wrong with it.
+	Signature string `json:"signature"`
+	// Opens: this node holds the key; Body is what the fact says then, as it was
+	// encoded.
+	Opens bool   `json:"opens"`
+	Body  []byte `json:"body,omitempty"`
+}
+
+// Fact is all about the fact with that id, or a unique prefix of its text. The
+// error is a Problem.
+func (j *Journal) Fact(text string) (Detail, error) {
+	var found []journal.Held
+	for _, held := range j.machine.Survey() {
+		if id := held.Fact.String(); id == text || len(text) >= minPrefix && (strings.HasPrefix(id, text) || strings.HasPrefix(id[3:], text)) {
+			found = append(found, held)
+		}
+	}
+	if len(found) != 1 {
+		return Detail{}, messages.Problem{
+			Code: messages.ExitUsage, What: fmt.Sprintf("no fact is named %s", messages.Printable(fmt.Sprintf("%q", text))),
+			Whose: fmt.Sprintf("%d facts begin so; at least %d characters are needed", len(found), minPrefix), Hint: "waymeet journal ls " + j.context.String(),
+		}
+	}
+	for held, fact := range j.read(found) {
+		if fact.err != nil {
+			return Detail{}, fact.err
+		}
+		return j.detail(held, fact.Fact), nil
+	}
+	panic("offline: one fact was found, and none is read")
+}
+
+const minPrefix = 4
+
+func (j *Journal) detail(held journal.Held, fact messages.Fact) Detail {
+	header := fact.Header
+	detail := Detail{
+		Line: lineOf(held, fact), Version: header.Version, Prev: header.Prev, Parents: header.Parents, HLC: header.HLC,
+		KeyID: fmt.Sprintf("%x", header.KeyID), Schema: header.Schema, Again: messages.FactID(header.Again),
+		BodyHash: fmt.Sprintf("%x", header.BodyHash), Signature: "good",
+	}
+	switch key, known := j.machine.Signer(fact); {
+	case !known:
+		detail.Signature = "its author is in no roster of its epoch"
+	case !fact.SignedBy(key):
+		detail.Signature = "not of its author"
+	case !fact.BodyMatches():
+		detail.Signature = "good, and the body is not the one that was signed"
+	}
+	if body, err := j.machine.Open(fact); err == nil {
+		detail.Opens, detail.Body = true, body
+	}
+	return detail
+}

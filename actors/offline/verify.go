@@ -1,0 +1,28 @@
+package offline
+
+import (
+	"github.com/waymeet/waymeet/actors"
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/journal"
+	"github.com/waymeet/waymeet/transport/store"
+)
+
+// Verify reads everything of one journal: the file and all its checksums, and
+// every fact as if it came now, its signature and its place in its author's
+// chain; and whether all of it adds up to what the journal says. The error is a
+// Problem that names file, bucket and key.
+func (j *Journals) Verify(cx messages.ContextID) (Summary, error) {
+	opened, err := j.Journal(cx) // verifies the file
+	if err != nil {
+		return Summary{}, err
+	}
+	defer opened.Close()
+	flaw, err := journal.Verify(j.identity, opened.file)
+	if err == nil && flaw != nil {
+		err = &store.Damage{File: store.JournalPath(j.dir, cx), Bucket: flaw.Bucket, Key: flaw.Place.Key(), What: flaw.What}
+	}
+	if err != nil {
+		return Summary{}, actors.StateProblem(j.dir, err)
+	}
+	return opened.Summary(), nil
+}

@@ -1,0 +1,328 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/waymeet/waymeet"
+)
+
+func (c *command) journal() *cobra.Command {
+	verb := &cobra.Command{
+		Use:   "journal",
+		Short: "Look into the journals of a node that does not run",
+		Long: "Look into the journals of a node that does not run, copy them, and read copies back. A context may be\n" +
+			"left out where there is only one; else it is an id or a unique prefix.",
+		Args: noVerb,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	verb.AddCommand(c.journalLs(), c.journalShow(), c.journalVerify(), c.journalExport(), c.journalImport())
+	return verb
+}
+
+// journals lends the journals of the state directory.
+func (c *command) journals(use func(*waymeet.Journals) error) (err error) {
+	dir, err := c.state()
+	if err != nil {
+		return err
+	}
+	journals, err := waymeet.OpenJournals(dir)
+	if err != nil {
+		return err
+	}
+	defer journals.Close()
+	return use(journals)
+}
+
+// oneJournal lends the journal that the text means.
+func (c *command) oneJournal(text string, use func(*waymeet.Journal) error) error {
+	return c.journals(func(journals *waymeet.Journals) error {
+		cx, err := journals.Resolve(text)
+		if err != nil {
+			return err
+		}
+		journal, err := journals.Journal(cx)
+		if err != nil {
+			return err
+		}
+		defer journal.Close()
+		return use(journal)
+	})
+}
+
+func first(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
+
+func (c *command) journalLs() *cobra.Command {
+	return &cobra.Command{
+		Use:   "ls [CONTEXT]",
+		Short: "List the journals, or the facts of one",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.journals(c.listJournals)
+			}
+			return c.oneJournal(args[0], c.listFacts)
+		},
+	}
+}
+
+func (c *command) listJournals(journals *waymeet.Journals) error {
+	contexts, err := journals.Contexts()
+	if err != nil {
+		return err
+	}
+	t := &table{tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)}
+	if !c.json {
+		t.row("CONTEXT", "EPOCH", "MEMBERS", "FACTS", "FINGERPRINT", "HELD", "WAITING", "AUTHORS", "SIZE")
+	}
+	for _, cx := range contexts {
+		journal, err := journals.Journal(cx)
+		if err != nil {
+			return err
+		}
+		s := journal.Summary()
+		if err := journal.Close(); err != nil {
+			return failed("cannot close the journal", err, "check the disk")
+		}
+		if c.json {
+			if err := json.NewEncoder(c.out).Encode(s); err != nil {
+				return err
+			}
+			continue
+		}
+		t.row(s.Context.String(), fmt.Sprint(s.Epoch), fmt.Sprint(s.Members), fmt.Sprint(s.Facts), s.Fingerprint[:16],
+			fmt.Sprint(s.Held), fmt.Sprint(s.Waiting), fmt.Sprint(s.Authors), size(uint64(s.Bytes)))
+	}
+	return t.w.Flush()
+}
+
+func (c *command) listFacts(journal *waymeet.Journal) error {
+	t := &table{tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)}
+	if !c.json {
+		t.row("FACT", "TYPE", "AUTHOR", "SEQ", "TIME", "EPOCH", "SIZE", "STANDING")
+	}
+	for line, err := range journal.Facts() {
+		switch {
+		case err != nil:
+			return err
+		case c.json:
+			if err := json.NewEncoder(c.out).Encode(line); err != nil {
+				return err
+			}
+		default:
+			t.row(line.Fact.Short(), line.Kind, line.Author.Short(), fmt.Sprint(line.Seq), timeText(line),
+				fmt.Sprint(line.Epoch), fmt.Sprint(line.Size), standing(line))
+		}
+	}
+	return t.w.Flush()
+}
+
+func timeText(line waymeet.JournalLine) string { return line.Time.Time().UTC().Format(time.RFC3339) }
+
+// standing says how a fact counts.
+func standing(line waymeet.JournalLine) string {
+	var words []string
+	if !line.Counts {
+		words = append(words, "beyond the cut")
+	}
+	if line.Waits {
+		words = append(words, "waits for others")
+	}
+	if words == nil {
+		return "counts"
+	}
+	return strings.Join(words, ", ")
+}
+
+func (c *command) journalShow() *cobra.Command {
+	var raw bool
+	verb := &cobra.Command{
+		Use:   "show [CONTEXT] FACT",
+		Short: "Show one fact: its header, its signature, and what it says",
+		Long: "Show one fact: its header, its signature, and what it says, escaped, if this node holds the key.\n" +
+			"FACT is an id or a unique prefix of at least 4 characters.",
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return c.oneJournal(first(args[:len(args)-1]), func(journal *waymeet.Journal) error {
+				fact, err := journal.Fact(args[len(args)-1])
+				switch {
+				case err != nil:
+					return err
+				case raw && !fact.Opens:
+					return waymeet.Problem{Code: waymeet.ExitFailed, What: "the body does not open", Whose: "this node does not hold the key of its epoch, or its author sealed it wrongly", Hint: "without --raw"}
+				case raw:
+					_, err = c.out.Write(fact.Body)
+				case c.json:
+					err = json.NewEncoder(c.out).Encode(fact)
+				default:
+					err = printJournalFact(c.out, fact)
+				}
+				return err
+			})
+		},
+	}
+	verb.Flags().BoolVar(&raw, "raw", false, "print what it says, and nothing else, as it is")
+	return verb
+}
+
+func printJournalFact(out io.Writer, fact waymeet.JournalFact) error {
+	t := &table{tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
+	t.row("fact", fact.Fact.String())
+	t.row("type", fmt.Sprintf("%s (%d), schema %d", fact.Kind, fact.Type, fact.Schema))
+	t.row("author", fact.Author.String())
+	t.row("seq", fmt.Sprint(fact.Seq))
+	t.row("prev", fact.Prev.String())
+	for _, parent := range fact.Parents {
+		t.row("parent", parent.String())
+	}
+	t.row("time", fmt.Sprintf("%s (clock %d)", timeText(fact.Line), fact.HLC))
+	t.row("epoch", fmt.Sprintf("%d, key %s", fact.Epoch, fact.KeyID))
+	if !fact.Again.IsZero() {
+		t.row("again", fact.Again.String())
+	}
+	t.row("size", fmt.Sprint(fact.Size))
+	t.row("body hash", fact.BodyHash)
+	t.row("signature", fact.Signature)
+	t.row("standing", standing(fact.Line))
+	if fact.Opens {
+		t.row("says", string(fact.Body))
+	} else {
+		t.row("says", "(sealed: this node does not hold the key)")
+	}
+	return t.w.Flush()
+}
+
+func (c *command) journalVerify() *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify [CONTEXT]",
+		Short: "Check every byte, every signature and every sum",
+		Long: "Check every checksum of a journal, or of all, then every fact as if it came now: its signature, its body,\n" +
+			"its place in its author's chain; and whether all of it adds up to what the journal says. Damage is named\n" +
+			"with its file, bucket and key, and ends with exit code 1.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return c.journals(func(journals *waymeet.Journals) error {
+				contexts, err := journals.Contexts()
+				if len(args) > 0 {
+					var one waymeet.ContextID
+					one, err = journals.Resolve(args[0])
+					contexts = []waymeet.ContextID{one}
+				}
+				if err != nil {
+					return err
+				}
+				for _, cx := range contexts {
+					sound, err := journals.Verify(cx)
+					if err == nil {
+						err = say(c, sound, "%s is sound: %d facts, fingerprint %s", sound.Context, sound.Held, sound.Fingerprint)
+					}
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func (c *command) journalExport() *cobra.Command {
+	var file string
+	verb := &cobra.Command{
+		Use:   "export [CONTEXT]",
+		Short: "Write the facts of a journal, sealed, to stdout or a file",
+		Long: "Write the facts of a journal that count. Nodes that agree on the facts write the same bytes.\n" +
+			"What facts say stays sealed, and no key is in the export.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return c.oneJournal(first(args), func(journal *waymeet.Journal) error {
+				if file == "-" {
+					_, err := journal.Export(c.out)
+					return err
+				}
+				exported, err := exportTo(journal, file)
+				if err != nil {
+					return err
+				}
+				return say(c, exported, "exported %d facts of %s, fingerprint %s", exported.Facts, exported.Context, exported.Fingerprint)
+			})
+		},
+	}
+	verb.Flags().StringVar(&file, "file", "-", "the `file` to write, which must not exist; - is stdout")
+	return verb
+}
+
+func exportTo(journal *waymeet.Journal, path string) (waymeet.Exported, error) {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return waymeet.Exported{}, failed("cannot write "+path, err, "a file that does not exist yet")
+	}
+	exported, err := journal.Export(file)
+	if err != nil {
+		file.Close()
+		return exported, err
+	}
+	if err := file.Sync(); err != nil {
+		file.Close()
+		return exported, failed("cannot write "+path, err, "again, with room to write")
+	}
+	if err := file.Close(); err != nil {
+		return exported, failed("cannot write "+path, err, "again, with room to write")
+	}
+	return exported, nil
+}
+
+func (c *command) journalImport() *cobra.Command {
+	var file string
+	verb := &cobra.Command{
+		Use:   "import",
+		Short: "Read the facts of an export, from stdin or a file",
+		Long: "Read the facts of an export as if another member had sent them: each one is checked, what is new is kept,\n" +
+			"and what no member may have said is refused. This node must be a member of the context.",
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			from := c.in
+			if file != "-" {
+				opened, err := os.Open(file)
+				if err != nil {
+					return failed("cannot read "+file, err, "a file that you can read")
+				}
+				defer opened.Close()
+				from = opened
+			}
+			return c.journals(func(journals *waymeet.Journals) error {
+				imported, err := journals.Import(from)
+				if err != nil {
+					return err
+				}
+				return c.printImported(imported)
+			})
+		},
+	}
+	verb.Flags().StringVar(&file, "file", "-", "the `file` to read; - is stdin")
+	return verb
+}
+
+func (c *command) printImported(i waymeet.Imported) error {
+	if !c.json {
+		for _, reason := range i.Reasons {
+			fmt.Fprintln(c.out, waymeet.Printable(reason))
+		}
+	}
+	agrees := "the journal does not agree with the export"
+	if i.Complete {
+		agrees = "the journal agrees with the export"
+	}
+	return say(c, i, "%s: %d admitted, %d held, %d waiting, %d refused; %s", i.Context, i.Admitted, i.Held, i.Waiting, i.Refused, agrees)
+}
