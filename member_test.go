@@ -1,6 +1,7 @@
 package waymeet_test
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"slices"
@@ -87,6 +88,49 @@ func TestRemovedMemberIsShutOut(t *testing.T) {
 	}
 	if err := c.here.Remove(patient(t), c.ben.Authority()); !strings.Contains(problem(t, err).Whose, "is no member") {
 		t.Errorf("removed again: %v", err)
+	}
+}
+
+// SPEC 3.4: "facts of the closed epoch beyond the cut are never reduced, so that
+// a removed member cannot write history." They are stored and synced, and that is
+// all.
+func TestLateFactsOfARemovedMemberDoNotCount(t *testing.T) {
+	t.Parallel()
+	c := gather(t)
+	say(t, c.ben.Contexts()[0], "in time")
+	eventually(t, "what ben has said", func() bool { return reads(t, c.anna, 1) && reads(t, c.cora, 1) })
+	stop(t, c.ben)
+	stop(t, c.cora)
+	if err := c.here.Remove(patient(t), c.ben.Authority()); err != nil {
+		t.Fatal(err)
+	}
+	stop(t, c.anna)
+	// Neither of the others knows.
+	c.ben, c.cora = c.start(t, 1), c.start(t, 2)
+	late := say(t, c.ben.Contexts()[0], "too late")
+	eventually(t, "the late fact at cora's", func() bool { return reads(t, c.cora, 2) })
+	stop(t, c.ben)
+	c.anna = c.start(t, 0)
+	eventually(t, "equal journals without ben", func() bool {
+		s := contextStatus(t, c.anna)
+		return s.Members == 2 && s == contextStatus(t, c.cora)
+	})
+	for _, node := range []*waymeet.Node{c.anna, c.cora} {
+		if texts, _ := read(t, node.Contexts()[0], waymeet.FactQuery{}); !slices.Equal(texts, []string{"in time"}) {
+			t.Errorf("read %q", texts)
+		}
+	}
+	stop(t, c.anna)
+	stop(t, c.cora)
+	for _, dir := range []string{c.dirs[0], c.dirs[2]} {
+		all := lines(t, dir)
+		at := slices.IndexFunc(all, func(line waymeet.JournalLine) bool { return line.Fact == late })
+		if at < 0 || all[at].Counts || all[at].Author != c.ben.Authority() {
+			t.Errorf("the late fact is not held, or counts: %d of %d facts", at, len(all))
+		}
+	}
+	if !bytes.Equal(export(t, c.dirs[0]), export(t, c.dirs[2])) {
+		t.Error("the exports differ")
 	}
 }
 
