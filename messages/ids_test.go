@@ -59,9 +59,21 @@ func TestVerify(t *testing.T) {
 
 func FuzzParseID(f *testing.F) {
 	f.Add(messages.ContextID{3}.String())
+	f.Add(messages.AuthorityID{4}.String())
+	f.Add(messages.ChannelID{5}.String())
+	f.Add(messages.FactID{6}.String())
 	f.Add("cx-")
 	f.Fuzz(func(t *testing.T, text string) {
 		if id, err := messages.ParseContextID(text); err == nil && id.String() != text {
+			t.Errorf("%q is read as %q", text, id.String())
+		}
+		if id, err := messages.ParseAuthorityID(text); err == nil && id.String() != text {
+			t.Errorf("%q is read as %q", text, id.String())
+		}
+		if id, err := messages.ParseChannelID(text); err == nil && id.String() != text {
+			t.Errorf("%q is read as %q", text, id.String())
+		}
+		if id, err := messages.ParseFactID(text); err == nil && id.String() != text {
 			t.Errorf("%q is read as %q", text, id.String())
 		}
 	})

@@ -95,3 +95,13 @@ func FuzzParseRelayURL(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseHop(f *testing.F) {
+	f.Add(messages.AppendHop(nil, messages.HopSession{1, 2, 3, 4}, []byte{7}))
+	f.Add([]byte{8, 0, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if session, inner, ok := messages.ParseHop(b); ok && !bytes.Equal(messages.AppendHop(nil, session, inner), b) {
+			t.Errorf("parse and append changed %x", b)
+		}
+	})
+}

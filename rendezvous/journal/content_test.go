@@ -32,7 +32,9 @@ func (n *node) content(after messages.FactCursor, author messages.AuthorityID) (
 			if err != nil || give.Cursors[at] <= after || give.Cursors[at] > give.Next {
 				n.t.Fatalf("cursor %d of %d after %d, %v", give.Cursors[at], give.Next, after, err)
 			}
-			texts = append(texts, string(text))
+			if fact.Header.Type.IsApplication() {
+				texts = append(texts, string(text))
+			}
 		}
 		if give.Next == after {
 			return texts, after
