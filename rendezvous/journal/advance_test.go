@@ -213,3 +213,24 @@ func TestMemberWhoComesBackReadsWhatWasSaidMeanwhile(t *testing.T) {
 	ana.learn(start, ben)
 	same(t, ana, ben)
 }
+
+// Whatever the keys open is reduced, not only the ops.
+func TestBodyIsReducedOnceItsKeyIsHere(t *testing.T) {
+	ana, ben, _ := trio(t)
+	ana.remove(start, ben)
+	ana.say(start, ana.descriptor(start, 1, 1))
+	ben.learn(start, ana)
+	who := ana.identity.Authority()
+	if len(ben.view.Descriptors) != 0 {
+		t.Fatal("ben reads under keys that it was never given")
+	}
+	ben.ask(start, func(operation messages.OperationID) messages.JournalMessage {
+		return messages.GiveKeys{Operation: operation, Records: []messages.Record{payloadRecord(ana.view.Keys[3].Payloads())}}
+	})
+	for range 2 {
+		if ben.view.Descriptors[who].Fact != ana.view.Descriptors[who].Fact {
+			t.Errorf("ben's view has %+v", ben.view.Descriptors)
+		}
+		ben.restart(start)
+	}
+}

@@ -47,11 +47,12 @@ func (s *Set) content(read messages.ReadContent) GiveContent {
 	return give
 }
 
-// isContent reports whether the fact may be the host's, and counts, or will as
+// isContent reports whether the fact may be the host's (its type shows when it is
+// read), and counts, or will as
 // soon as the rest of what the cut of its epoch names is here: it must not be
 // passed over meanwhile. What is said again is content once.
 func (s *Set) isContent(e *entry) bool {
-	if e.body() != nil || e.said != nil && e.said.sealed || s.repeats(e) {
+	if e.body() != nil || s.repeats(e) {
 		return false
 	}
 	if s.counts(e) {

@@ -129,6 +129,21 @@ func TestContentBeyondACutIsReadAsItIsSaidAgain(t *testing.T) {
 	ana.expectContent(0, "within", "late")
 }
 
+// What is within the cut and said again all the same is read once.
+func TestContentThatIsRepeatedIsReadOnce(t *testing.T) {
+	ana, ben, _ := trio(t)
+	d := draft{kind: messages.FactApplication, schema: 1, plaintext: []byte("once"), again: ben.note(start, "once")}
+	ana.learn(start, ben)
+	ana.ask(start, rotation)
+	ben.learn(start, ana)
+	if _, err := ben.journal.append(messages.MillisOf(start), d, ben.view.Keys[3], &batch{}); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := ben.content(0, messages.AuthorityID{}); !slices.Equal(got, []string{"once"}) {
+		t.Errorf("read %q", got)
+	}
+}
+
 // The op with the cut may be here before the facts that it names.
 func TestContentWithinACutNeedNotWaitForItsEnd(t *testing.T) {
 	ana, ben, cat := trio(t)

@@ -41,36 +41,46 @@ func forkers(t *testing.T) (ana, ben, twin, cat *node) {
 // SPEC 3.1: "a fork is proof of equivocation (keep both, expose it)": also to
 // those who hold one branch alone.
 func TestForkIsProvedToThoseWhoHoldOneBranch(t *testing.T) {
-	ana, ben, twin, cat := forkers(t)
-	who := ben.identity.Authority()
-	cat.learn(start, ben)
-	if len(cat.view.Equivocated) != 0 {
-		t.Fatal("one branch is no fork")
-	}
-	ana.learn(start, ben)
-	ana.learn(start, twin)
-	if !slices.Equal(ana.proofs(), []messages.AuthorityID{who}) || ana.view.Equivocated[who] != 1 {
-		t.Fatalf("ana accuses %v; her view is %v", ana.proofs(), ana.view.Equivocated)
-	}
-	other := twin.head()
-	without := slices.DeleteFunc(ana.facts(), func(raw []byte) bool { return mustParse(raw).ID() == other })
-	cat.step(start, messages.OfferFacts{Session: 9, From: ana.identity.Authority(), Facts: without})
-	if cat.journal.set.Has(other) || cat.view.Equivocated[who] != 1 {
-		t.Errorf("cat's view is %v", cat.view.Equivocated)
-	}
-	for _, n := range []*node{ana, cat} {
-		if told := n.forks(); !slices.Equal(told, []Forked{{Author: who, Seq: 1}}) {
-			t.Errorf("the host of %s hears %v", n, told)
-		}
-		n.restart(start)
-		if told := n.forks(); len(told) != 1 || n.view.Equivocated[who] != 1 {
-			t.Errorf("after a restart %s hears %v", n, told)
-		}
-	}
-	cat.learn(start, ana)
-	same(t, ana, cat)
-	if len(cat.proofs()) != 0 {
-		t.Error("cat proves what is proved")
+	for name, choose := range map[string]func(ben, twin *node) *node{
+		"ben's":  func(ben, _ *node) *node { return ben },
+		"twin's": func(_, twin *node) *node { return twin },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ana, ben, twin, cat := forkers(t)
+			who := ben.identity.Authority()
+			held := choose(ben, twin)
+			cat.learn(start, held)
+			if len(cat.view.Equivocated) != 0 {
+				t.Fatal("one branch is no fork")
+			}
+			ana.learn(start, ben)
+			ana.learn(start, twin)
+			if !slices.Equal(ana.proofs(), []messages.AuthorityID{who}) || ana.view.Equivocated[who] != 1 {
+				t.Fatalf("ana accuses %v; her view is %v", ana.proofs(), ana.view.Equivocated)
+			}
+			without := slices.DeleteFunc(ana.facts(), func(raw []byte) bool {
+				fact := mustParse(raw)
+				return fact.Header.Author == who && fact.ID() != held.head()
+			})
+			cat.step(start, messages.OfferFacts{Session: 9, From: ana.identity.Authority(), Facts: without})
+			if cat.journal.set.chainOf(who).forks != nil || cat.view.Equivocated[who] != 1 {
+				t.Errorf("cat's view is %v", cat.view.Equivocated)
+			}
+			for _, n := range []*node{ana, cat} {
+				if told := n.forks(); !slices.Equal(told, []Forked{{Author: who, Seq: 1}}) {
+					t.Errorf("the host of %s hears %v", n, told)
+				}
+				n.restart(start)
+				if told := n.forks(); len(told) != 1 || n.view.Equivocated[who] != 1 {
+					t.Errorf("after a restart %s hears %v", n, told)
+				}
+			}
+			cat.learn(start, ana)
+			same(t, ana, cat)
+			if len(cat.proofs()) != 0 {
+				t.Error("cat proves what is proved")
+			}
+		})
 	}
 }
 

@@ -43,6 +43,7 @@ func (j *Journal) openAgain(now messages.Millis, facts map[messages.FactID]messa
 	for _, e := range j.set.openable() {
 		if fact, here := facts[e.id]; here {
 			j.set.reread(e, fact)
+			j.changed = true
 		}
 	}
 	j.offer(now, j.released(epochs, b), b)

@@ -53,6 +53,9 @@ func TestVerifyFinds(t *testing.T) {
 		"another body": {func(n *node) {
 			n.rewrite(n.head(), func(f *messages.Fact) { f.Body[40]++ })
 		}, "the body is not"},
+		"a fact that is gone": {func(n *node) {
+			delete(n.disk[messages.BucketFacts], string(messages.Place(5).Key()))
+		}, "no fact is there"},
 		"a fact that is there twice": {func(n *node) {
 			n.disk.write([]messages.Record{factRecord(n.journal.set.last+1, n.raw(n.head()))})
 		}, "held already"},
