@@ -69,12 +69,12 @@ func exportOf(t *testing.T, cx waymeet.ContextID, facts ...messages.Fact) []byte
 	t.Helper()
 	var b bytes.Buffer
 	w, err := messages.NewExportWriter(&b, cx)
-	var ids []messages.FactID
+	authors := map[messages.FactID]waymeet.AuthorityID{}
 	for _, fact := range facts {
 		err = errors.Join(err, w.Write(fact.Append(nil)))
-		ids = append(ids, fact.ID())
+		authors[fact.ID()] = fact.Header.Author
 	}
-	if err := errors.Join(err, w.End(uint64(len(facts)), journal.Fingerprint(ids))); err != nil {
+	if err := errors.Join(err, w.End(uint64(len(facts)), journal.Fingerprint(authors))); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()

@@ -60,6 +60,8 @@ func (n *Node) performJournal(c *storeContext, cx messages.ContextID, effect jou
 		n.journalReply(cx, e)
 	case journal.Offered:
 		n.tellSync(cx, e.Result)
+	case journal.Compared:
+		n.tellSync(cx, e.Result)
 	case journal.Publish:
 		n.views.publish(e.View, e.State)
 		n.contextChanged(cx)

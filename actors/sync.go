@@ -61,6 +61,8 @@ func (n *Node) performSync(c *syncContext, cx messages.ContextID, effect journal
 		n.tellStore(cx, e.Facts)
 	case journal.Read:
 		n.tellStore(cx, e.Ranges)
+	case journal.Compare:
+		n.tellStore(cx, e.Ranges)
 	case journal.Hold:
 		n.tellStore(cx, e.Shown)
 	case journal.Synced:

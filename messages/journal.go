@@ -86,10 +86,12 @@ type OfferFacts struct {
 	Facts   [][]byte
 }
 
-// ReadRanges asks for facts of some chains, in HLC order, for a sync session.
+// ReadRanges asks for facts of some chains, in HLC order, and after them for
+// single facts, for a sync session.
 type ReadRanges struct {
 	Session SyncSession
 	Ranges  []FactRange
+	Facts   []FactID
 	// MaxFacts and MaxBytes bound the answer; at least one fact is given.
 	MaxFacts int
 	MaxBytes int
@@ -108,8 +110,9 @@ type FactRange struct {
 // session (SPEC 3.1). A later one takes the place of an earlier one.
 type PeerHolds struct {
 	Peer AuthorityID
-	// Own is the last seq of our chain that the peer shows.
-	Own Seq
+	// Own is how far the peer shows our chain without a gap, Last the greatest
+	// seq of ours that it shows.
+	Own, Last Seq
 	// Done reports that the peer has given all that it showed: in the session
 	// that is over with equal sets, or in a round of one that goes on.
 	Done bool

@@ -86,13 +86,10 @@ type JournalState struct {
 // AuthorState is what the journal holds of one author.
 type AuthorState struct {
 	Author AuthorityID
-	// Head is the last fact of the contiguous chain, Last the greatest seq
-	// held: they differ when facts are missing between.
-	Head CutEntry
+	// Head is the last seq of the contiguous chain, Last the greatest seq held:
+	// they differ when facts are missing between.
+	Head Seq
 	Last Seq
-	// Count and Sum describe the set of the author's admitted facts.
-	Count uint64
-	Sum   uint64
 }
 
 // SyncTagKey makes the tags by which the two ends of a session prove to each

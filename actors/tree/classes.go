@@ -117,7 +117,8 @@ func publisherSort(m messages.PublisherMessage) supervision.Sort {
 func storeSort(m messages.JournalMessage) supervision.Sort {
 	switch m.(type) {
 	case messages.PeerHolds, // one may say that a session ended with equal sets, and the next does not
-		messages.Commit, messages.AddMember, messages.RemoveMember, messages.AdvanceEpoch, messages.GiveKeys, messages.OfferFacts, messages.ReadRanges, messages.ReadContent, messages.FactsRead,
+		messages.Commit, messages.AddMember, messages.RemoveMember, messages.AdvanceEpoch, messages.GiveKeys, messages.OfferFacts,
+		messages.ReadRanges, messages.CompareRanges, messages.ReadContent, messages.FactsRead,
 		messages.Written, messages.Tick:
 	}
 	return must
@@ -130,7 +131,7 @@ func syncSort(m messages.JournalSyncMessage) supervision.Sort {
 	case messages.SyncPeerUp, messages.SyncPeerDown, // one overtaking SyncOpened would keep a session of a channel that is over
 		messages.SyncOpened, messages.SyncOpenFailed, messages.SyncClosed,
 		messages.SyncFrame, // its reader waits for room, and so does the peer
-		messages.FactsRead, messages.FactsOffered, messages.Tick:
+		messages.FactsRead, messages.RangesCompared, messages.FactsOffered, messages.Tick:
 	}
 	return must
 }

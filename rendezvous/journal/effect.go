@@ -32,6 +32,9 @@ type Reply struct {
 // Offered answers OfferFacts; it goes to the context's Sync.
 type Offered struct{ Result messages.FactsOffered }
 
+// Compared answers CompareRanges; it goes to the context's Sync.
+type Compared struct{ Result messages.RangesCompared }
+
 // Publish gives out what the journal now says: the view to all, the state to
 // the context's Sync. It comes before the replies of the same batch.
 type Publish struct {
@@ -73,6 +76,7 @@ type Stopped struct{ Reason string }
 func (Write) journalEffect()         {}
 func (Reply) journalEffect()         {}
 func (Offered) journalEffect()       {}
+func (Compared) journalEffect()      {}
 func (Publish) journalEffect()       {}
 func (ReadFacts) journalEffect()     {}
 func (Forked) journalEffect()        {}

@@ -1,85 +1,11 @@
 package journal
 
 import (
-	"crypto/hmac"
 	"fmt"
-	"io"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/waymeet/waymeet/messages"
 )
-
-// opened begins a session. Two sessions of one pair are one too many: the one
-// that the smaller authority opened goes on.
-func (y *Sync) opened(now time.Time, e messages.SyncOpened) {
-	peer := y.peers[e.Peer]
-	s := &session{id: e.Session, peer: e.Peer, channel: e.Channel, initiator: e.Initiator, heard: now}
-	if peer == nil || len(y.state.Tags) == 0 {
-		y.emit(CloseSession{Session: e.Session, End: SyncEnd{Reason: EndLost, Detail: "no channel to the peer is known"}})
-		return
-	}
-	if e.Initiator && e.Channel != peer.channel {
-		y.emit(CloseSession{Session: e.Session, End: endReplaced})
-		return
-	}
-	if e.Initiator {
-		peer.opening = time.Time{}
-	} else if !peer.mayOpen(now) {
-		y.emit(CloseSession{Session: e.Session, End: SyncEnd{Reason: EndBusy}})
-		return
-	}
-	if other := y.sessions[peer.session]; other != nil {
-		oursStays := y.state.Self.Compare(e.Peer) < 0
-		if e.Initiator == oursStays || other.initiator == e.Initiator {
-			y.end(now, other, SyncEnd{Reason: EndDuplicate}, true)
-		} else {
-			y.emit(CloseSession{Session: e.Session, End: SyncEnd{Reason: EndDuplicate}})
-			return
-		}
-	}
-	if len(y.sessions) >= maxSessions {
-		peer.want = true
-		y.emit(CloseSession{Session: e.Session, End: SyncEnd{Reason: EndBusy}})
-		return
-	}
-	if _, err := io.ReadFull(y.config.Random, s.nonce[:]); err != nil {
-		panic("journal: no randomness for a session: " + err.Error())
-	}
-	y.sessions[s.id] = s
-	peer.session = s.id
-	if e.Initiator {
-		y.greet(s, slices.Max(slices.Collect(maps.Keys(y.state.Tags))))
-	}
-}
-
-// mayOpen takes a token for a session that the peer opened.
-func (p *syncPeer) mayOpen(now time.Time) bool {
-	if refill := int(now.Sub(p.tokensAt) / inboundEvery); refill > 0 {
-		p.tokens = min(p.tokens+refill, inboundBurst)
-		p.tokensAt = now
-	}
-	if p.tokens == 0 {
-		return false
-	}
-	p.tokens--
-	return true
-}
-
-// greet sends our hello, tagged under that epoch.
-func (y *Sync) greet(s *session, epoch messages.Epoch) {
-	s.tagged = epoch
-	s.round = round{number: 1, ours: showState(y.state)}
-	y.send(s, helloFrame{
-		Nonce:       s.nonce,
-		Epoch:       epoch,
-		Tag:         sessionTag(y.state.Tags[epoch], s.initiator, s.nonce),
-		Count:       y.state.Count,
-		Fingerprint: y.state.Fingerprint,
-		Frontier:    frontierOf(y.state),
-	})
-}
 
 func (y *Sync) send(s *session, f frame) {
 	y.emit(SendFrame{Session: s.id, Frame: appendFrame(nil, f)})
@@ -91,12 +17,18 @@ func (y *Sync) frame(now time.Time, e messages.SyncFrame) {
 	if s == nil {
 		return
 	}
-	s.heard = now
 	parsed, err := parseFrame(e.Frame)
 	if err != nil {
 		y.fault(now, s, err.Error())
 		return
 	}
+	if _, passedOver := parsed.(optionalFrame); passedOver {
+		if s.optional++; s.optional > maxOptional {
+			y.fault(now, s, "too many frames of kinds that we do not know")
+		}
+		return
+	}
+	s.heard = now
 	switch f := parsed.(type) {
 	case helloFrame:
 		y.hello(now, s, f)
@@ -104,23 +36,14 @@ func (y *Sync) frame(now time.Time, e messages.SyncFrame) {
 		y.proof(now, s, f)
 	case stateFrame:
 		y.stateShown(now, s, f)
+	case comparisonFrame:
+		y.compared(now, s, f.Comparison)
 	case factsFrame:
 		y.facts(now, s, f)
 	case ackFrame:
-		if s.round.unacked == 0 {
-			y.fault(now, s, "it acknowledges what was not sent")
-			return
-		}
-		s.round.unacked--
-		y.read(s)
-		y.advance(now, s)
+		y.acknowledged(now, s)
 	case doneFrame:
-		if !y.exchanging(s) || s.round.gotDone {
-			y.fault(now, s, "done before anything was shown")
-			return
-		}
-		s.round.gotDone = true
-		y.advance(now, s)
+		y.done(now, s)
 	}
 }
 
@@ -133,87 +56,34 @@ func (y *Sync) exchanging(s *session) bool {
 	return s.proven && s.round.theirs != nil && s.round.ours != nil && !s.finished
 }
 
-// hello checks the peer's tag. A peer that is behind or ahead of us is met
-// under an epoch that both hold: the answering hello is tagged under the epoch
-// of the first one if we hold it, else under our own, and the initiator then
-// proves itself under that one. So a member who missed an epoch op still gets
-// it.
-func (y *Sync) hello(now time.Time, s *session, h helloFrame) {
-	if s.greeted {
-		y.fault(now, s, "a second hello")
-		return
-	}
-	s.greeted = true
-	key, held := y.state.Tags[h.Epoch]
-	if held {
-		tag := sessionTag(key, !s.initiator, h.Nonce)
-		if !hmac.Equal(tag[:], h.Tag[:]) {
-			y.fault(now, s, "its hello is not of this context")
-			return
-		}
-		s.proven = true
-	}
-	theirs := readShown(h.Count, h.Fingerprint, h.Frontier, nil)
-	if s.initiator {
-		if !held {
-			y.end(now, s, SyncEnd{Reason: EndNoCommonEpoch}, true)
-			return
-		}
-		if h.Epoch != s.tagged {
-			y.send(s, proofFrame{Epoch: h.Epoch, Tag: sessionTag(key, true, s.nonce)})
-		}
-	} else {
-		s.theirNonce = h.Nonce
-		epoch := h.Epoch
-		if !held {
-			epoch = slices.Max(slices.Collect(maps.Keys(y.state.Tags)))
-		}
-		y.greet(s, epoch)
-	}
-	s.round.theirs = theirs
-	if s.proven {
-		y.begin(now, s)
-	}
-}
-
-// proof is the initiator's tag under an epoch that we hold.
-func (y *Sync) proof(now time.Time, s *session, f proofFrame) {
-	key, held := y.state.Tags[f.Epoch]
-	if s.initiator || !s.greeted || s.proven || !held {
-		y.fault(now, s, "a proof that nobody asked for")
-		return
-	}
-	tag := sessionTag(key, true, s.theirNonce)
-	if !hmac.Equal(tag[:], f.Tag[:]) {
-		y.fault(now, s, "its proof is not of this context")
-		return
-	}
-	s.proven = true
-	y.begin(now, s)
-}
-
 // begin starts a round that both sides have opened.
 func (y *Sync) begin(now time.Time, s *session) {
 	y.showOwn(s, false)
-	if s.begin(y.state) {
+	r := &s.round
+	switch {
+	case r.ours.sameAs(r.theirs):
 		y.finish(now, s)
 		return
-	}
-	if s.round.number >= maxRounds {
-		detail := ""
-		if s.waiting > 0 {
+	case r.number >= maxRounds || s.last.provedVain(r):
+		detail := "both hold facts that only one of them counts"
+		switch {
+		case s.waiting > 0:
 			detail = fmt.Sprintf("%d facts wait for their epoch or their hour", s.waiting)
+		case r.number >= maxRounds:
+			detail = "facts are written faster than they are told"
 		}
 		y.end(now, s, SyncEnd{Reason: EndNotConverged, Detail: detail}, true)
 		return
 	}
+	r.ranges = s.missing(y.state)
+	y.beginComparison(s)
 	y.read(s)
 }
 
 // showOwn tells the journal how much of our own chain the peer shows.
 func (y *Sync) showOwn(s *session, done bool) {
-	own := s.round.theirs.heads[prefixOf(y.state.Self)]
-	y.emit(Hold{Shown: messages.PeerHolds{Peer: s.peer, Own: own, Done: done}})
+	own := s.round.theirs.chains[messages.Prefix(y.state.Self)]
+	y.emit(Hold{Shown: messages.PeerHolds{Peer: s.peer, Own: own.head, Last: own.last, Done: done}})
 }
 
 // finish ends a session with equal sets. Both sides see it from the same two
@@ -229,20 +99,24 @@ func (y *Sync) finish(now time.Time, s *session) {
 	y.end(now, s, SyncEnd{Reason: EndEqual}, true)
 }
 
-// read asks for the next facts to send, or says done when there are none.
+// read asks for the next facts to send, or says done when there are none and
+// there will be none.
 func (y *Sync) read(s *session) {
 	r := &s.round
 	if !y.exchanging(s) || r.reading || r.sentDone || r.unacked >= maxUnacked {
 		return
 	}
-	if len(r.ranges) == 0 {
-		r.sentDone = true
-		y.send(s, doneFrame{})
+	if len(r.ranges) == 0 && len(r.asked) == 0 {
+		if r.comparison.over {
+			r.sentDone = true
+			y.send(s, doneFrame{})
+		}
 		return
 	}
 	r.reading = true
 	y.emit(Read{Ranges: messages.ReadRanges{
-		Session: s.id, Ranges: r.ranges, MaxFacts: MaxBatchFacts, MaxBytes: MaxBatchBytes,
+		Session: s.id, Ranges: r.ranges, Facts: r.asked[:min(len(r.asked), MaxBatchFacts)],
+		MaxFacts: MaxBatchFacts, MaxBytes: MaxBatchBytes,
 	}})
 }
 
@@ -258,6 +132,10 @@ func (y *Sync) factsRead(now time.Time, e messages.FactsRead) {
 		y.end(now, s, SyncEnd{Reason: EndStopped, Detail: e.Failure}, true)
 		return
 	}
+	if !y.peers[s.peer].served.take(now, len(e.Facts), y.state.Count) {
+		y.end(now, s, SyncEnd{Reason: EndBusy, Detail: "it asks for all our facts again and again"}, true)
+		return
+	}
 	facts := make([]messages.Fact, 0, len(e.Facts))
 	for _, raw := range e.Facts {
 		fact, err := messages.ParseFact(raw)
@@ -267,9 +145,7 @@ func (y *Sync) factsRead(now time.Time, e messages.FactsRead) {
 		facts = append(facts, fact)
 	}
 	s.round.passed(facts)
-	if len(facts) == 0 {
-		s.round.ranges = nil
-	} else {
+	if len(facts) > 0 {
 		s.round.unacked++
 		s.sent += len(facts)
 		y.send(s, factsFrame{Facts: e.Facts})
@@ -287,7 +163,7 @@ func (y *Sync) facts(now time.Time, s *session, f factsFrame) {
 	for _, raw := range f.Facts {
 		fact, err := messages.ParseFact(raw)
 		if err == nil {
-			err = s.expects(fact)
+			err = s.round.expects(fact)
 		}
 		if err != nil {
 			y.fault(now, s, err.Error())
@@ -295,6 +171,7 @@ func (y *Sync) facts(now time.Time, s *session, f factsFrame) {
 		}
 	}
 	s.round.offers++
+	s.round.moved = true
 	y.emit(Offer{Facts: messages.OfferFacts{Session: s.id, From: s.peer, Facts: f.Facts}})
 }
 
@@ -319,29 +196,52 @@ func (y *Sync) factsOffered(now time.Time, e messages.FactsOffered) {
 	}
 }
 
+// acknowledged makes room for the next facts.
+func (y *Sync) acknowledged(now time.Time, s *session) {
+	if s.round.unacked == 0 {
+		y.fault(now, s, "it acknowledges what was not sent")
+		return
+	}
+	s.round.unacked--
+	y.read(s)
+	y.advance(now, s)
+}
+
+// done takes in that the peer has sent everything of this round.
+func (y *Sync) done(now time.Time, s *session) {
+	r := &s.round
+	switch {
+	case !y.exchanging(s) || r.gotDone:
+		y.fault(now, s, "done before anything was shown")
+	case !r.comparison.over:
+		y.fault(now, s, "done before all was compared")
+	case len(r.comparison.wanted) > 0:
+		y.fault(now, s, "it does not send facts that it named")
+	default:
+		r.gotDone = true
+		y.advance(now, s)
+	}
+}
+
 // advance opens the next round when this one is over on both sides.
 func (y *Sync) advance(now time.Time, s *session) {
 	if !y.exchanging(s) || !s.round.settled() {
 		return
 	}
-	self := prefixOf(y.state.Self)
-	if held := showState(y.state).heads[self]; s.round.theirs.heads[self] > held && s.waiting == 0 {
+	self := messages.Prefix(y.state.Self)
+	if held := showState(y.state).chains[self]; s.round.theirs.chains[self].last > held.last && s.waiting == 0 {
 		// A claim that is never made good must not stop our writing.
-		y.emit(Hold{Shown: messages.PeerHolds{Peer: s.peer, Own: held}})
+		y.emit(Hold{Shown: messages.PeerHolds{Peer: s.peer, Own: held.head, Last: held.head}})
 		y.fault(now, s, "it shows facts of ours that it does not send")
 		return
 	}
 	// Each has what the other showed. If one of them writes without pause, the
 	// sets are never equal: whoever waits for a sync has had it.
 	y.showOwn(s, s.waiting == 0)
+	s.last = s.round
 	s.round = round{number: s.round.number + 1, ours: showState(y.state), theirs: s.ahead}
 	s.ahead = nil
-	y.send(s, stateFrame{
-		Count:       y.state.Count,
-		Fingerprint: y.state.Fingerprint,
-		Frontier:    frontierOf(y.state),
-		Digests:     digestsOf(y.state),
-	})
+	y.send(s, stateFrame{Count: y.state.Count, Fingerprint: y.state.Fingerprint, Frontier: frontierOf(y.state)})
 	if s.round.theirs != nil {
 		y.begin(now, s)
 	}
@@ -350,7 +250,7 @@ func (y *Sync) advance(now time.Time, s *session) {
 // stateShown is what the peer holds at the start of the next round. It may be
 // there before our own round is over.
 func (y *Sync) stateShown(now time.Time, s *session, f stateFrame) {
-	theirs := readShown(f.Count, f.Fingerprint, f.Frontier, f.Digests)
+	theirs := readShown(f.Count, f.Fingerprint, f.Frontier)
 	switch {
 	case s.finished || !s.proven || s.ahead != nil || s.round.ours == nil:
 		y.fault(now, s, "a state out of turn")

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"encoding/binary"
 	"slices"
 
 	"github.com/waymeet/waymeet/messages"
@@ -13,7 +12,6 @@ import (
 // folding anew.
 type fold struct {
 	counted uint64
-	sum     setHash
 	authors map[messages.AuthorityID]*authorFold
 	// revoked are the nonces that their authority took back.
 	revoked map[revocation]bool
@@ -31,8 +29,8 @@ type fold struct {
 }
 
 type authorFold struct {
-	count uint64
-	sum   uint64
+	// facts are those that count.
+	facts setHash
 	// descriptors are sorted, the newest first.
 	descriptors []rendezvous.DescriptorRecord
 }
@@ -81,10 +79,18 @@ func (f *fold) count(s *Set, e *entry) {
 		return
 	}
 	f.counted++
-	f.sum.add(e.id)
-	author := f.author(e.author())
-	author.count++
-	author.sum += binary.BigEndian.Uint64(e.id[:])
+	f.author(e.author()).facts.add(e.id)
+}
+
+// fingerprint describes all that counts.
+func (f *fold) fingerprint() [32]byte {
+	authors := map[messages.AuthorityID]setHash{}
+	for id, author := range f.authors {
+		if author.facts.count > 0 {
+			authors[id] = author.facts
+		}
+	}
+	return fingerprintOf(authors)
 }
 
 // reduce takes what the fact says into the fold, if everything that it stands

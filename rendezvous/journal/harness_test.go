@@ -163,6 +163,8 @@ func (n *node) step(now time.Time, event messages.JournalMessage) {
 			}
 		case Offered:
 			n.stepSync(now, e.Result)
+		case Compared:
+			n.stepSync(now, e.Result)
 		default:
 			n.notices = append(n.notices, effect)
 		}
@@ -208,6 +210,8 @@ func (n *node) stepSync(now time.Time, event messages.JournalSyncMessage) {
 			n.step(now, e.Ranges)
 		case Offer:
 			n.step(now, e.Facts)
+		case Compare:
+			n.step(now, e.Ranges)
 		case Hold:
 			n.step(now, e.Shown)
 		case Synced:

@@ -211,7 +211,7 @@ func (j *Journal) take(now time.Time, next queued, b *batch) {
 		j.errand(messages.MillisOf(now), e, b)
 	case messages.GiveKeys:
 		j.giveKeys(e, b)
-	case messages.ReadRanges, messages.ReadContent, messages.PeerHolds, messages.Written, messages.Tick:
+	case messages.ReadRanges, messages.CompareRanges, messages.ReadContent, messages.PeerHolds, messages.Written, messages.Tick:
 		// Handled before: reads in front of the batch, the others on arrival.
 	}
 }
@@ -330,6 +330,8 @@ func (j *Journal) refuseAll() []Effect {
 			effects = append(effects, ReadFacts{Session: e.Session})
 		case messages.ReadContent:
 			effects = append(effects, GiveContent{Request: e.Request, Failure: j.failed})
+		case messages.CompareRanges:
+			effects = append(effects, Compared{Result: messages.RangesCompared{Session: e.Session, Failure: j.failed}})
 		}
 	}
 	j.queue = nil

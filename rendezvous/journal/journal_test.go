@@ -218,13 +218,13 @@ func TestViewSaysWhoHoldsThePen(t *testing.T) {
 		t.Error("it is held after 5 s")
 	}
 	begin()
-	if !held(start, messages.PeerHolds{Peer: peer, Own: own}) {
+	if !held(start, messages.PeerHolds{Peer: peer, Own: own, Last: own}) {
 		t.Error("a peer's hello gave it back")
 	}
-	if held(start, messages.PeerHolds{Peer: peer, Own: own, Done: true}) {
+	if held(start, messages.PeerHolds{Peer: peer, Own: own, Last: own, Done: true}) {
 		t.Error("a sync did not give it back")
 	}
-	if !held(ready.Add(time.Hour), messages.PeerHolds{Peer: peer, Own: own + 1}) || !ana.journal.Deadline().IsZero() {
+	if !held(ready.Add(time.Hour), messages.PeerHolds{Peer: peer, Own: own, Last: own + 1}) || !ana.journal.Deadline().IsZero() {
 		t.Error("it is not held while a peer shows more of our chain")
 	}
 }
@@ -243,7 +243,7 @@ func TestWritingStopsWhileAPeerHoldsMoreOfOurChain(t *testing.T) {
 	ana.learn(start, ben)
 	ben.disk = backup
 	ben.restart(start)
-	ben.step(start, messages.PeerHolds{Peer: ana.identity.Authority(), Own: 1})
+	ben.step(start, messages.PeerHolds{Peer: ana.identity.Authority(), Last: 1})
 	before := len(ben.replies)
 	ben.step(start.Add(time.Hour), messages.Commit{Operation: messages.OperationID{8}, Facts: []messages.RendezvousFact{
 		messages.ApplicationFact{Type: messages.FactApplication, Body: []byte("new")},

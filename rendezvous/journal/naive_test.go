@@ -85,7 +85,7 @@ func naive(n *node) naiveView {
 		}
 		return false
 	}
-	var sum setHash
+	sums := map[messages.AuthorityID]setHash{}
 	ready := messages.FactCursor(0)
 	want := rendezvous.View{
 		Context: founded.Context(), Self: n.identity.Authority(), Epoch: messages.Epoch(len(epochs) - 1),
@@ -118,7 +118,9 @@ func naive(n *node) naiveView {
 			continue
 		}
 		want.Count++
+		sum := sums[author]
 		sum.add(i.id)
+		sums[author] = sum
 		old, repeats := held[messages.FactID(i.fact.Header.Again)]
 		if !stands(i) || (repeats && within(old) && stands(old)) {
 			continue
@@ -149,7 +151,7 @@ func naive(n *node) naiveView {
 		}
 	}
 	want.Ready = ready
-	want.Fingerprint = sum.fingerprint(want.Count)
+	want.Fingerprint = fingerprintOf(sums)
 	for at := range records {
 		r := &records[at]
 		r.Revoked = revoked[fmt.Sprint(r.Descriptor.Authority, r.Descriptor.Nonce)]

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"time"
 
@@ -89,16 +90,18 @@ func (j *Journal) warnSecrets(from int, b *batch) {
 }
 
 // reads answers, before the next batch, what sync sessions and the host ask for:
-// only facts that are on disk.
+// all facts that are held are on disk then.
 func (j *Journal) reads() []Effect {
 	var effects []Effect
 	rest := j.queue[:0:0]
 	for _, waiting := range j.queue {
-		switch read := waiting.event.(type) {
+		switch e := waiting.event.(type) {
 		case messages.ReadRanges:
-			effects = append(effects, ReadFacts{Session: read.Session, Facts: j.set.inOrder(read)})
+			effects = append(effects, ReadFacts{Session: e.Session, Facts: j.set.inOrder(e)})
+		case messages.CompareRanges:
+			effects = append(effects, Compared{Result: j.set.compare(e)})
 		case messages.ReadContent:
-			effects = append(effects, j.set.content(read))
+			effects = append(effects, j.set.content(e))
 		default:
 			rest = append(rest, waiting)
 		}
@@ -108,34 +111,47 @@ func (j *Journal) reads() []Effect {
 }
 
 // inOrder picks the first facts of the ranges in HLC order, which is causal
-// order: an epoch op comes before any fact of the epoch that it opens.
-func (s *Set) inOrder(read messages.ReadRanges) []messages.FactPlace {
+// order: an epoch op comes before any fact of the epoch that it opens; and then
+// the single facts that are held.
+func (s *Set) inOrder(read messages.ReadRanges) (facts []messages.FactPlace) {
+	size := 0
+	for e := range s.merged(read) {
+		if size += int(e.size); len(facts) > 0 && (len(facts) >= read.MaxFacts || size > read.MaxBytes) {
+			break
+		}
+		facts = append(facts, messages.FactPlace{Place: e.place, Fact: e.id})
+	}
+	return facts
+}
+
+func (s *Set) merged(read messages.ReadRanges) iter.Seq[*entry] {
 	var streams [][]*entry
 	for _, r := range read.Ranges {
 		if entries := s.between(r); len(entries) > 0 {
 			streams = append(streams, entries)
 		}
 	}
-	var facts []messages.FactPlace
-	size := 0
-	for len(facts) < read.MaxFacts {
-		first := -1
-		for at, stream := range streams {
-			if len(stream) > 0 && (first < 0 || byHLC(stream[0], streams[first][0]) < 0) {
-				first = at
+	return func(yield func(*entry) bool) {
+		for len(streams) > 0 {
+			first := 0
+			for at := range streams {
+				if byHLC(streams[at][0], streams[first][0]) < 0 {
+					first = at
+				}
+			}
+			if !yield(streams[first][0]) {
+				return
+			}
+			if streams[first] = streams[first][1:]; len(streams[first]) == 0 {
+				streams = slices.Delete(streams, first, first+1)
 			}
 		}
-		if first < 0 {
-			break
+		for _, id := range read.Facts {
+			if e := s.entries[id]; e != nil && !yield(e) {
+				return
+			}
 		}
-		next := streams[first][0]
-		if size += int(next.size); size > read.MaxBytes && len(facts) > 0 {
-			break
-		}
-		facts = append(facts, messages.FactPlace{Place: next.place, Fact: next.id})
-		streams[first] = streams[first][1:]
 	}
-	return facts
 }
 
 // between is the part of a chain that the range names.

@@ -44,7 +44,7 @@ func Reduce(s *Set) *rendezvous.View {
 		Covered:     maps.Clone(s.fold.covered),
 		Frontier:    map[messages.AuthorityID]messages.CutEntry{},
 		Count:       s.fold.counted,
-		Fingerprint: s.fold.sum.fingerprint(s.fold.counted),
+		Fingerprint: s.fold.fingerprint(),
 		Established: picked.established,
 		Equivocated: s.equivocations(),
 		Ready:       messages.FactCursor(len(s.ready)),

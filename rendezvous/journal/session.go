@@ -2,25 +2,24 @@ package journal
 
 import (
 	"bytes"
-	"crypto/hmac"
-	"crypto/sha256"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/waymeet/waymeet/messages"
 )
 
-const labelSyncTag messages.Label = "waymeet/1 sync session"
-
 // Bounds of one session.
 const (
-	// maxRounds: the first round by the frontier, the next by digests; the
-	// others for what is written meanwhile.
+	// maxRounds: the first round by the frontier, the next by comparing ranges;
+	// the others for what is written meanwhile.
 	maxRounds = 6
 	// maxUnacked is how many frames of facts are under way.
 	maxUnacked = 4
 	// maxSilence ends a session in which nothing happens.
 	maxSilence = 30 * time.Second
+	// maxOptional is how many frames of unknown kinds are passed over.
+	maxOptional = 64
 )
 
 // session is one sync session, from the first hello to equal sets. Both sides
@@ -38,15 +37,18 @@ type session struct {
 	tagged messages.Epoch
 	// greeted: the peer's hello is here; proven: its tag is right.
 	greeted, proven bool
-	round           round
+	// round is the one that goes on, last the one before it.
+	round, last round
 	// ahead is what the peer shows for the next round, if it is there first.
 	ahead *shown
 	// finished: both hold the same.
 	finished       bool
-	heard          time.Time
+	begun, heard   time.Time
 	sent, received int
 	// waiting counts facts of this session that wait for hour or epoch.
 	waiting int
+	// optional counts the frames that were passed over.
+	optional int
 }
 
 // round is one exchange.
@@ -54,63 +56,36 @@ type round struct {
 	number int
 	// ours and theirs are what the two sides show; nil: not shown yet.
 	ours, theirs *shown
-	// ranges are what is left to send.
+	comparison   comparison
+	// ranges are what is left to send, and after them the facts that the peer
+	// has asked for.
 	ranges            []messages.FactRange
+	asked             []messages.FactID
 	reading           bool
 	unacked           int
 	sentDone, gotDone bool
 	// offers counts the frames of theirs that the journal has not answered.
 	offers int
-	// allowance is how many facts they may still send.
-	allowance int
+	// came is, per author, the last of their facts beyond our frontier.
+	came map[messages.AuthorPrefix]position
+	// moved: facts went over, this way or that.
+	moved bool
 }
 
-// sessionTag proves to the other side that we mean this context (SPEC 13.1).
-func sessionTag(key messages.SyncTagKey, initiator bool, nonce [16]byte) [16]byte {
-	mac := hmac.New(sha256.New, key[:])
-	mac.Write([]byte(labelSyncTag))
-	if initiator {
-		mac.Write([]byte{1})
-	} else {
-		mac.Write([]byte{2})
-	}
-	mac.Write(nonce[:])
-	return [16]byte(mac.Sum(nil))
+// position is where a fact stands among its author's.
+type position struct {
+	seq messages.Seq
+	id  messages.FactID
 }
 
-// begin starts the exchange of a round, once both have shown what they hold.
-// It reports whether they hold the same.
-func (s *session) begin(state messages.JournalState) (equal bool) {
-	r := &s.round
-	if r.ours.sameAs(r.theirs) {
-		return true
-	}
-	r.ranges = s.missing(state)
-	// A fork doubles a chain at most.
-	r.allowance = 2*r.theirs.promised(r.ours) + MaxBatchFacts
-	if r.number > 1 {
-		for author, theirs := range r.theirs.digests {
-			if theirs != r.ours.digests[author] {
-				r.allowance += int(theirs.count) + int(r.theirs.heads[author])
-			}
-		}
-	}
-	return false
-}
-
-// missing are the facts that the other side lacks: by the frontier what comes
-// after its heads, and from the second round on the whole chain of every
-// author on whom the digests differ though the heads do not. Where the heads
-// differ again, the chain has grown meanwhile, and that alone may be why.
+// missing are the facts that the other side lacks by its frontier: those that
+// come after its last. Gaps and forks below are found by comparing.
 func (s *session) missing(state messages.JournalState) []messages.FactRange {
 	var ranges []messages.FactRange
 	for _, author := range state.Authors {
-		prefix := prefixOf(author.Author)
-		ours, theirs := s.round.ours.heads[prefix], s.round.theirs.heads[prefix]
-		switch {
-		case s.round.number > 1 && ours == theirs && s.round.ours.digests[prefix] != s.round.theirs.digests[prefix]:
-			ranges = append(ranges, messages.FactRange{Author: author.Author, To: author.Last})
-		case ours > theirs:
+		prefix := messages.Prefix(author.Author)
+		ours, theirs := s.round.ours.chains[prefix].last, s.round.theirs.chains[prefix].last
+		if ours > theirs {
 			ranges = append(ranges, messages.FactRange{
 				Author: author.Author, After: theirs, AfterFact: lastFact, To: ours,
 			})
@@ -125,29 +100,42 @@ var lastFact = messages.FactID(bytes.Repeat([]byte{0xff}, len(messages.FactID{})
 // expects checks one fact of the peer against what was asked for.
 //
 // SPEC 13.2: "only what was asked for is accepted." By showing a frontier we
-// ask for what comes after it, as far as the peer's own frontier goes; by
-// showing other digests, for the chains in question.
-func (s *session) expects(fact messages.Fact) error {
-	r := &s.round
-	if r.allowance--; r.allowance < 0 {
-		return fmt.Errorf("it sends more facts than it showed")
-	}
-	prefix := prefixOf(fact.Header.Author)
-	if fact.Header.Seq > r.ours.heads[prefix] && fact.Header.Seq <= r.theirs.heads[prefix] {
+// ask for what comes after it, as far as the peer's own frontier goes, in order
+// and therefore once; in a comparison we ask for facts by name.
+func (r *round) expects(fact messages.Fact) error {
+	id, seq, author := fact.ID(), fact.Header.Seq, messages.Prefix(fact.Header.Author)
+	if name := messages.NameOf(id); r.comparison.wanted[name] {
+		delete(r.comparison.wanted, name)
 		return nil
 	}
-	if r.number > 1 && r.ours.digests[prefix] != r.theirs.digests[prefix] {
-		return nil
+	last, came := r.came[author]
+	inOrder := !came || seq > last.seq || seq == last.seq && id.Compare(last.id) > 0
+	if seq <= r.ours.chains[author].last || seq > r.theirs.chains[author].last || !inOrder {
+		return fmt.Errorf("it sends fact %d of %s, which nobody asked for", seq, fact.Header.Author.Short())
 	}
-	return fmt.Errorf("it sends fact %d of %s, which nobody asked for", fact.Header.Seq, fact.Header.Author.Short())
+	if r.came == nil {
+		r.came = map[messages.AuthorPrefix]position{}
+	}
+	r.came[author] = position{seq: seq, id: id}
+	return nil
 }
 
-// passed moves the ranges on behind the facts that were read.
+// passed moves on behind the facts that were read. None: there are no more.
 func (r *round) passed(facts []messages.Fact) {
+	if len(facts) == 0 {
+		r.ranges, r.asked = nil, nil
+		return
+	}
+	r.moved = true
 	for _, fact := range facts {
+		id := fact.ID()
+		if at := slices.Index(r.asked, id); at >= 0 {
+			r.asked = slices.Delete(r.asked, at, at+1)
+			continue
+		}
 		for at := range r.ranges {
 			if r.ranges[at].Author == fact.Header.Author {
-				r.ranges[at].After, r.ranges[at].AfterFact = fact.Header.Seq, fact.ID()
+				r.ranges[at].After, r.ranges[at].AfterFact = fact.Header.Seq, id
 			}
 		}
 	}
@@ -156,4 +144,10 @@ func (r *round) passed(facts []messages.Fact) {
 // settled reports whether this round is over on both sides.
 func (r *round) settled() bool {
 	return r.sentDone && r.gotDone && r.offers == 0 && r.unacked == 0
+}
+
+// provedVain reports whether everything was compared in this round, nothing
+// moved, and both sides show the same again in the next one.
+func (r *round) provedVain(next *round) bool {
+	return r.number > 1 && !r.moved && r.ours.sameAs(next.ours) && r.theirs.sameAs(next.theirs)
 }

@@ -14,7 +14,7 @@ func helloOf(n *node) []byte {
 	nonce := [16]byte{1}
 	epoch := n.state.Epoch
 	return appendFrame(nil, helloFrame{
-		Nonce: nonce, Epoch: epoch, Tag: sessionTag(n.state.Tags[epoch], true, nonce), Count: n.state.Count + 5,
+		Nonce: nonce, Epoch: epoch, Tag: sessionTag(n.state.Tags[epoch], messages.ChannelID{}, true, nonce), Count: n.state.Count + 5,
 		Frontier: frontierOf(n.state),
 	})
 }
@@ -75,7 +75,7 @@ func TestProofUnderAnOlderEpoch(t *testing.T) {
 			if s := ben.sync.sessions[5]; s == nil || s.proven || s.tagged != 2 {
 				t.Fatalf("after a hello of epoch 3: %+v", s)
 			}
-			tag := sessionTag(ana.state.Tags[2], true, [16]byte{1})
+			tag := sessionTag(ana.state.Tags[2], messages.ChannelID{}, true, [16]byte{1})
 			tag[0] ^= spoil
 			ben.stepSync(start, messages.SyncFrame{Session: 5, Frame: appendFrame(nil, proofFrame{Epoch: 2, Tag: tag})})
 			switch s := ben.sync.sessions[5]; {
@@ -93,7 +93,7 @@ func TestPeerThatNeverStopsSendingIsAtFault(t *testing.T) {
 	ana, ben, _ := trio(t)
 	note := ana.note(start, "once")
 	raw := ana.raw(note)
-	frame := appendFrame(nil, factsFrame{Facts: slices.Repeat([][]byte{raw}, MaxBatchFacts)})
+	frame := appendFrame(nil, factsFrame{Facts: [][]byte{raw}})
 	ben.stepSync(start, messages.SyncPeerUp{Peer: ana.identity.Authority()})
 	ben.stepSync(start, messages.SyncOpened{Session: 5, Peer: ana.identity.Authority()})
 	ben.stepSync(start, messages.SyncFrame{Session: 5, Frame: helloOf(ana)})
@@ -112,7 +112,7 @@ func TestClaimOnOurChainMustBeMadeGood(t *testing.T) {
 	liar := ana.state
 	liar.Count++
 	liar.Authors = append(slices.Clone(liar.Authors), messages.AuthorState{
-		Author: ben.identity.Authority(), Head: messages.CutEntry{Seq: 9},
+		Author: ben.identity.Authority(), Head: 9, Last: 9,
 	})
 	slices.SortFunc(liar.Authors, func(a, b messages.AuthorState) int { return a.Author.Compare(b.Author) })
 	ana.state = liar
@@ -170,10 +170,10 @@ func TestPeerMayNotOpenSessionsForEver(t *testing.T) {
 		}
 		return busy
 	}
-	if busy := refused(1, start, inboundBurst+5); busy != 5 {
-		t.Errorf("%d of %d sessions at once were refused", busy, inboundBurst+5)
+	if busy := refused(1, start, sessionRate.burst+5); busy != 5 {
+		t.Errorf("%d of %d sessions at once were refused", busy, sessionRate.burst+5)
 	}
-	if busy := refused(100, start.Add(3*inboundEvery), 4); busy != 1 {
+	if busy := refused(100, start.Add(3*sessionRate.every), 4); busy != 1 {
 		t.Errorf("%d of 4 sessions were refused after three tokens came back", busy)
 	}
 }
@@ -181,10 +181,12 @@ func TestPeerMayNotOpenSessionsForEver(t *testing.T) {
 func FuzzParseFrame(f *testing.F) {
 	f.Add(appendFrame(nil, helloFrame{Epoch: 3, Frontier: make([]byte, frontierSize)}))
 	f.Add(appendFrame(nil, proofFrame{Epoch: 1}))
-	f.Add(appendFrame(nil, stateFrame{Digests: make([]byte, digestSize)}))
+	f.Add(appendFrame(nil, stateFrame{Frontier: make([]byte, frontierSize)}))
 	f.Add(appendFrame(nil, factsFrame{Facts: [][]byte{{1}, {2, 3}}}))
 	f.Add([]byte{kindAck})
 	f.Add([]byte{kindDone})
+	f.Add(appendFrame(nil, comparisonFrame{vectorComparison}))
+	f.Add(appendFrame(nil, optionalFrame{Kind: kindOptional, Body: []byte("later")}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		parsed, err := parseFrame(b)
 		if err != nil {

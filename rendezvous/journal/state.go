@@ -26,15 +26,11 @@ func stateOf(s *Set, view *rendezvous.View) messages.JournalState {
 	}
 	for _, id := range slices.SortedFunc(maps.Keys(s.chains), messages.AuthorityID.Compare) {
 		c := s.chains[id]
-		author := messages.AuthorState{
+		state.Authors = append(state.Authors, messages.AuthorState{
 			Author: id,
-			Head:   view.Frontier[id],
+			Head:   view.Frontier[id].Seq,
 			Last:   c.entries[len(c.entries)-1].seq,
-		}
-		if folded := s.fold.authors[id]; folded != nil {
-			author.Count, author.Sum = folded.count, folded.sum
-		}
-		state.Authors = append(state.Authors, author)
+		})
 	}
 	return state
 }

@@ -94,31 +94,33 @@ func Verify(identity membership.Identity, source Source) (*Flaw, error) {
 		}
 		s.insert(s.gistOf(fact, fact.ID(), len(record.Value), s.last+1))
 	}
-	return s.compare(loaded.set), nil
+	return s.disagrees(loaded.set), nil
 }
 
 // endOfTime is when no fact is too early: one that was has come to its hour.
 const endOfTime messages.Millis = math.MaxInt64 / 2
 
-// compare says where two sets differ that should be one.
-func (s *Set) compare(loaded *Set) *Flaw {
+// disagrees says where two sets differ that should be one.
+func (s *Set) disagrees(loaded *Set) *Flaw {
 	ours, theirs := s.survey(), loaded.survey()
 	for at := range min(len(ours), len(theirs)) {
 		if ours[at] != theirs[at] {
 			return &Flaw{messages.BucketIndex, ours[at].Place, fmt.Sprintf("it says %+v, the facts say %+v", theirs[at], ours[at])}
 		}
 	}
-	if s.fold.counted != loaded.fold.counted || s.fold.sum != loaded.fold.sum || len(ours) != len(theirs) {
+	if s.fold.counted != loaded.fold.counted || s.fold.fingerprint() != loaded.fold.fingerprint() || len(ours) != len(theirs) {
 		return &Flaw{messages.BucketIndex, 0, fmt.Sprintf("%d facts count by it, %d by the facts", loaded.fold.counted, s.fold.counted)}
 	}
 	return nil
 }
 
-// Fingerprint is that of a set of facts.
-func Fingerprint(facts []messages.FactID) [32]byte {
-	var sum setHash
-	for _, id := range facts {
+// Fingerprint is that of a set of facts, each with its author.
+func Fingerprint(facts map[messages.FactID]messages.AuthorityID) [32]byte {
+	sums := map[messages.AuthorityID]setHash{}
+	for id, author := range facts {
+		sum := sums[author]
 		sum.add(id)
+		sums[author] = sum
 	}
-	return sum.fingerprint(uint64(len(facts)))
+	return fingerprintOf(sums)
 }

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"io"
 	"maps"
 	"math/rand/v2"
@@ -16,10 +17,9 @@ const (
 	maxSessions = 5
 	// antiEntropy is how often every peer is asked anyway, ± 10 %.
 	antiEntropy = 60 * time.Second
-	// A peer may open inboundBurst sessions at once and one more every
-	// inboundEvery.
-	inboundBurst = 32
-	inboundEvery = 125 * time.Millisecond
+	// maxTurn is how long a session may keep others waiting that would be one
+	// too many. What it has moved stays moved, and it gets a turn again.
+	maxTurn = 60 * time.Second
 	// A failed session is tried again after retryBase·2ⁿ, at most retryMax,
 	// ± 20 %.
 	retryBase = 200 * time.Millisecond
@@ -62,15 +62,17 @@ type syncPeer struct {
 	session messages.SyncSession
 	// opening is until when a stream is being opened; zero: none is.
 	opening time.Time
-	// want: there is a reason for a session.
+	// want: there is a reason for a session. turn is when the last one was
+	// asked for or began: who has waited longest comes first.
 	want bool
+	turn time.Time
 	// known is the fingerprint that the peer was last known to hold.
 	known    [32]byte
 	retryAt  time.Time
 	failures int
-	// tokens are the sessions that the peer may open now.
-	tokens   int
-	tokensAt time.Time
+	// What it may still have of us.
+	sessions, questions quota
+	served              served
 }
 
 // NewSync makes the machine.
@@ -107,6 +109,8 @@ func (y *Sync) Step(now time.Time, event messages.JournalSyncMessage) []SyncEffe
 		y.frame(now, e)
 	case messages.FactsRead:
 		y.factsRead(now, e)
+	case messages.RangesCompared:
+		y.rangesCompared(now, e)
 	case messages.FactsOffered:
 		y.factsOffered(now, e)
 	case messages.Tick:
@@ -132,11 +136,22 @@ func (y *Sync) Deadline() time.Time {
 	}
 	for _, peer := range y.peers {
 		earlier(peer.opening)
-		if len(y.state.Tags) > 0 && peer.want && peer.session == 0 && peer.opening.IsZero() && y.busy() < maxSessions {
-			earlier(peer.retryAt)
+		if len(y.state.Tags) > 0 && peer.want && peer.session == 0 && peer.opening.IsZero() {
+			if y.busy() < maxSessions {
+				earlier(peer.retryAt)
+			} else if longest := y.longest(); longest != nil {
+				earlier(later(peer.retryAt, longest.begun.Add(maxTurn)))
+			}
 		}
 	}
 	return due
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 func (y *Sync) emit(effect SyncEffect) { y.out = append(y.out, effect) }
@@ -171,7 +186,7 @@ func (y *Sync) peerUp(now time.Time, e messages.SyncPeerUp) {
 	if len(y.peers) == 0 {
 		y.sweep = now.Add(y.jitter(antiEntropy, 10))
 	}
-	y.peers[e.Peer] = &syncPeer{channel: e.Channel, want: true, retryAt: now, tokens: inboundBurst, tokensAt: now}
+	y.peers[e.Peer] = &syncPeer{channel: e.Channel, want: true, retryAt: now}
 }
 
 func (y *Sync) peerDown(now time.Time, id messages.AuthorityID) {
@@ -211,17 +226,42 @@ func (y *Sync) pump(now time.Time) {
 	if len(y.state.Tags) == 0 {
 		return
 	}
-	for _, id := range slices.SortedFunc(maps.Keys(y.peers), messages.AuthorityID.Compare) {
+	inTurn := func(a, b messages.AuthorityID) int {
+		return cmp.Or(y.peers[a].turn.Compare(y.peers[b].turn), a.Compare(b))
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(y.peers), inTurn) {
 		peer := y.peers[id]
-		if y.busy() >= maxSessions {
+		if !peer.want || peer.session != 0 || !peer.opening.IsZero() || now.Before(peer.retryAt) {
+			continue
+		}
+		if y.busy() >= maxSessions && !y.makeRoom(now) {
 			return
 		}
-		if peer.want && peer.session == 0 && peer.opening.IsZero() && !now.Before(peer.retryAt) {
-			peer.want = false
-			peer.opening = now.Add(openWithin)
-			y.emit(OpenSession{Peer: id, Channel: peer.channel})
+		peer.want, peer.turn = false, now
+		peer.opening = now.Add(openWithin)
+		y.emit(OpenSession{Peer: id, Channel: peer.channel})
+	}
+}
+
+// makeRoom ends the session that has gone on longest, if it has had its turn:
+// who keeps a session busy for ever must not keep the others out.
+func (y *Sync) makeRoom(now time.Time) bool {
+	s := y.longest()
+	if s == nil || now.Before(s.begun.Add(maxTurn)) {
+		return false
+	}
+	y.end(now, s, SyncEnd{Reason: EndBusy, Detail: "others wait for their turn"}, true)
+	return true
+}
+
+// longest is the session that has gone on longest, or nil.
+func (y *Sync) longest() (longest *session) {
+	for _, id := range slices.Sorted(maps.Keys(y.sessions)) {
+		if s := y.sessions[id]; longest == nil || s.begun.Before(longest.begun) {
+			longest = s
 		}
 	}
+	return longest
 }
 
 // busy counts the sessions and those being opened.

@@ -22,6 +22,10 @@ type SendFrame struct {
 // Read asks the context's Journal for facts; it leads to messages.FactsRead.
 type Read struct{ Ranges messages.ReadRanges }
 
+// Compare asks the context's Journal for our next turn in a reconciliation; it
+// leads to messages.RangesCompared.
+type Compare struct{ Ranges messages.CompareRanges }
+
 // Offer gives facts to the context's Journal; it leads to
 // messages.FactsOffered.
 type Offer struct{ Facts messages.OfferFacts }
@@ -76,7 +80,8 @@ const (
 	EndNoCommonEpoch
 	// EndFault: the peer sent what no honest member sends.
 	EndFault
-	// EndBusy: too many sessions, or too many by this peer.
+	// EndBusy: there are too many sessions, or this peer has asked for too much;
+	// later there is room again.
 	EndBusy
 	// EndDuplicate: both sides opened one; the other goes on.
 	EndDuplicate
@@ -97,6 +102,7 @@ var endNames = map[EndReason]string{
 func (OpenSession) syncEffect()  {}
 func (SendFrame) syncEffect()    {}
 func (Read) syncEffect()         {}
+func (Compare) syncEffect()      {}
 func (Offer) syncEffect()        {}
 func (Hold) syncEffect()         {}
 func (CloseSession) syncEffect() {}

@@ -69,6 +69,24 @@ var (
 	}
 )
 
+// vectorComparison has one range of each kind.
+var vectorComparison = messages.Comparison{
+	Splits: []messages.RangeSplit{{
+		Author: messages.Prefix(vectorAna.Authority()), From: messages.RangeBound{Seq: 1}, Parts: []messages.RangePart{
+			{To: messages.RangeBound{Seq: 300}, Fingerprint: [16]byte{1}},
+			{To: messages.RangeBound{Seq: 300, ID: bytes.Repeat([]byte{2}, boundSize)}, Fingerprint: [16]byte{3}},
+		},
+	}},
+	Lists:  []messages.RangeList{vectorList},
+	Extras: []messages.RangeList{vectorList},
+	Wants:  []messages.RangeList{vectorList},
+}
+
+var vectorList = messages.RangeList{
+	Author: messages.Prefix(vectorAna.Authority()), From: messages.RangeBound{Seq: 1}, To: messages.RangeBound{Seq: 5},
+	Facts: []messages.FactPrefix{{4}, {5}},
+}
+
 // SPEC 1.1, 1.2, 1.3, 1.5.
 func TestVectorsOfIdentities(t *testing.T) {
 	var v vectors
@@ -146,7 +164,9 @@ func TestVectorsOfFacts(t *testing.T) {
 		v.line("id", id.String())
 		v.bytes("fact", fact.Append(nil))
 		ids.add(id)
-		fingerprint := ids.fingerprint(uint64(n + 1))
+		part := ids.fingerprint()
+		v.bytes("range", part[:])
+		fingerprint := fingerprintOf(map[messages.AuthorityID]setHash{at.Author: ids})
 		v.bytes("fingerprint", fingerprint[:])
 		at.Seq, at.Prev, at.HLC, at.Type = at.Seq+1, id, at.HLC+1, messages.FactApplication
 		at.Parents, at.Again = []messages.FactID{messages.FactID(thirtyTwo(8))}, messages.Again(thirtyTwo(9))
@@ -212,20 +232,22 @@ func TestVectorsOfSyncFrames(t *testing.T) {
 	var v vectors
 	keys := membership.OpenedKeys(vectorOp.Context(), vectorAdded, membership.Secret(thirtyTwo(5)))
 	state := messages.JournalState{Authors: []messages.AuthorState{{
-		Author: vectorAna.Authority(), Head: messages.CutEntry{Seq: 7, Fact: messages.FactID(thirtyTwo(6))}, Last: 7, Count: 7, Sum: 99,
+		Author: vectorAna.Authority(), Head: 7, Last: 9,
 	}}}
 	nonce := [16]byte(bytes.Repeat([]byte{12}, 16))
-	tag := sessionTag(messages.SyncTagKey(keys.SyncTag), true, nonce)
+	tag := sessionTag(messages.SyncTagKey(keys.SyncTag), messages.ChannelID(thirtyTwo(14)), true, nonce)
 	for _, frame := range []struct {
 		name string
 		frame
 	}{
 		{"hello", helloFrame{Nonce: nonce, Epoch: 1, Tag: tag, Count: 7, Fingerprint: thirtyTwo(13), Frontier: frontierOf(state)}},
 		{"proof", proofFrame{Epoch: 0, Tag: tag}},
-		{"state", stateFrame{Count: 7, Fingerprint: thirtyTwo(13), Frontier: frontierOf(state), Digests: digestsOf(state)}},
+		{"state", stateFrame{Count: 7, Fingerprint: thirtyTwo(13), Frontier: frontierOf(state)}},
 		{"facts", factsFrame{Facts: [][]byte{{1}, {2, 3}}}},
 		{"ack", ackFrame{}},
 		{"done", doneFrame{}},
+		{"comparison", comparisonFrame{vectorComparison}},
+		{"optional", optionalFrame{Kind: 0x80, Body: []byte{1, 2, 3}}},
 	} {
 		v.bytes(frame.name, appendFrame(nil, frame.frame))
 	}

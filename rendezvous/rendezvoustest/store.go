@@ -97,6 +97,8 @@ func (p *process) performJournal(h *JournalHost, cx messages.ContextID, effect j
 		p.journalReply(cx, e)
 	case journal.Offered:
 		p.contexts[cx].sync.tell(e.Result)
+	case journal.Compared:
+		p.contexts[cx].sync.tell(e.Result)
 	case journal.Publish:
 		p.views[cx], p.states[cx] = e.View, e.State
 		p.published(e.View)

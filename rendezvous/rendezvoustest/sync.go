@@ -62,6 +62,8 @@ func (p *process) performSync(h *SyncHost, cx messages.ContextID, effect journal
 		p.contexts[cx].store.tell(e.Facts)
 	case journal.Read:
 		p.contexts[cx].store.tell(e.Ranges)
+	case journal.Compare:
+		p.contexts[cx].store.tell(e.Ranges)
 	case journal.Hold:
 		p.contexts[cx].store.tell(e.Shown)
 	case journal.Synced:

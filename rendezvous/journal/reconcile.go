@@ -1,0 +1,261 @@
+package journal
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// Bounds of a set reconciliation.
+const (
+	// A range in which more than maxNamed facts are held is split into parts of
+	// about partSize, at most maxParts; in one with fewer they are named.
+	maxNamed = 16
+	partSize = 8
+	maxParts = 16
+	// maxCompared bounds the parts and names of one turn. What does not fit is
+	// found in a later round, when what did fit has moved.
+	maxCompared = 4096
+)
+
+// compare is our turn in a reconciliation.
+//
+// SPEC 13.1: "if fingerprints still differ, range-based set reconciliation
+// finds the rest." It runs over the facts that count, as the fingerprint does:
+// what lies beyond a cut is neither shown nor asked for. But a fact is asked for
+// only if it is not held at all; one that is held and does not count yet will,
+// once what is missing before it is here. Ranges are over one author's facts, in
+// the order (seq, id), so that forged sums hide nobody else's (setHash).
+//
+// A turn costs a walk over the ranges that the other side speaks of, which are
+// apart from each other: at most four over all facts.
+func (s *Set) compare(q messages.CompareRanges) messages.RangesCompared {
+	s.settle()
+	t := turn{set: s, authors: map[messages.AuthorPrefix]messages.AuthorityID{}, room: maxCompared}
+	for author := range s.chains {
+		t.authors[messages.Prefix(author)] = author
+	}
+	for _, r := range q.Begin {
+		t.begin(r)
+	}
+	for _, split := range q.Theirs.Splits {
+		t.split(split)
+	}
+	for _, list := range q.Theirs.Lists {
+		t.list(list)
+	}
+	for _, extras := range q.Theirs.Extras {
+		t.want(extras, t.lacking(extras))
+	}
+	for _, wants := range q.Theirs.Wants {
+		t.give(wants)
+	}
+	slices.SortFunc(t.ours.Wants, func(a, b messages.RangeList) int {
+		return cmp.Or(bytes.Compare(a.Author[:], b.Author[:]), compareBounds(a.From, b.From))
+	})
+	slices.SortFunc(t.send, byHLC)
+	result := messages.RangesCompared{Session: q.Session, Ours: t.ours}
+	for _, e := range t.send {
+		result.Send = append(result.Send, e.id)
+	}
+	return result
+}
+
+// turn is a Comparison in the making.
+type turn struct {
+	set     *Set
+	authors map[messages.AuthorPrefix]messages.AuthorityID
+	// room is how many parts and names may still be said.
+	room int
+	ours messages.Comparison
+	send []*entry
+}
+
+// take reports whether n more parts and names may be said, and takes them.
+func (t *turn) take(n int) bool {
+	if n > t.room {
+		return false
+	}
+	t.room -= n
+	return true
+}
+
+// begin shows a range as one part.
+func (t *turn) begin(r messages.AuthorRange) {
+	to := messages.RangeBound{Seq: r.To + 1}
+	if !t.take(1) {
+		return
+	}
+	t.ours.Splits = append(t.ours.Splits, messages.RangeSplit{Author: r.Author, Parts: []messages.RangePart{
+		{To: to, Fingerprint: t.sum(r.Author, messages.RangeBound{}, to).fingerprint()},
+	}})
+}
+
+// split answers those parts of a split that are other here.
+func (t *turn) split(r messages.RangeSplit) {
+	from := r.From
+	for _, part := range r.Parts {
+		if t.sum(r.Author, from, part.To).fingerprint() != part.Fingerprint {
+			t.show(r.Author, from, part.To)
+		}
+		from = part.To
+	}
+}
+
+// show names what is held in the range, or splits it.
+func (t *turn) show(author messages.AuthorPrefix, from, to messages.RangeBound) {
+	held := t.counted(author, from, to)
+	if len(held) > maxNamed {
+		if parts := divide(held, to); len(parts) > 1 {
+			if t.take(len(parts)) {
+				t.ours.Splits = append(t.ours.Splits, messages.RangeSplit{Author: author, From: from, Parts: parts})
+			}
+			return
+		}
+	}
+	if t.take(1 + len(held)) {
+		list := messages.RangeList{Author: author, From: from, To: to, Facts: namesOf(held)}
+		t.ours.Lists = append(t.ours.Lists, list)
+	}
+}
+
+// list answers a list of all that the other side holds in a range.
+func (t *turn) list(theirs messages.RangeList) {
+	t.want(theirs, t.lacking(theirs))
+	var extras []*entry
+	for _, e := range t.counted(theirs.Author, theirs.From, theirs.To) {
+		if !names(theirs, e) {
+			extras = append(extras, e)
+		}
+	}
+	extras = extras[:min(len(extras), max(t.room-1, 0))]
+	if len(extras) > 0 && t.take(1+len(extras)) {
+		theirs.Facts = namesOf(extras)
+		t.ours.Extras = append(t.ours.Extras, theirs)
+	}
+}
+
+// lacking are the facts of the list that are not held.
+func (t *turn) lacking(list messages.RangeList) []messages.FactPrefix {
+	missing := map[messages.FactPrefix]bool{}
+	for _, name := range list.Facts {
+		missing[name] = true
+	}
+	for _, e := range t.span(list.Author, list.From, list.To) {
+		delete(missing, messages.NameOf(e.id))
+	}
+	return slices.DeleteFunc(slices.Clone(list.Facts), func(name messages.FactPrefix) bool { return !missing[name] })
+}
+
+// want asks for facts in the range of the list.
+func (t *turn) want(list messages.RangeList, lacking []messages.FactPrefix) {
+	lacking = lacking[:min(len(lacking), max(t.room-1, 0))]
+	if len(lacking) > 0 && t.take(1+len(lacking)) {
+		list.Facts = lacking
+		t.ours.Wants = append(t.ours.Wants, list)
+	}
+}
+
+// give sends what is asked for.
+func (t *turn) give(wants messages.RangeList) {
+	for _, e := range t.span(wants.Author, wants.From, wants.To) {
+		if names(wants, e) {
+			t.send = append(t.send, e)
+		}
+	}
+}
+
+// span is what is held in a range, counted or not.
+func (t *turn) span(author messages.AuthorPrefix, from, to messages.RangeBound) []*entry {
+	c := t.set.chains[t.authors[author]]
+	if c == nil {
+		return nil
+	}
+	begin, _ := slices.BinarySearchFunc(c.entries, from, compareBound)
+	end, _ := slices.BinarySearchFunc(c.entries, to, compareBound)
+	return c.entries[begin:max(begin, end)]
+}
+
+func (t *turn) counted(author messages.AuthorPrefix, from, to messages.RangeBound) []*entry {
+	var counted []*entry
+	for _, e := range t.span(author, from, to) {
+		if t.set.counts(e) {
+			counted = append(counted, e)
+		}
+	}
+	return counted
+}
+
+// sum describes what counts in a range. That of all facts of an author is kept
+// with the fold.
+func (t *turn) sum(author messages.AuthorPrefix, from, to messages.RangeBound) (sum setHash) {
+	span := t.span(author, from, to)
+	if id := t.authors[author]; len(span) > 0 && len(span) == len(t.set.chains[id].entries) {
+		return t.set.fold.author(id).facts
+	}
+	for _, e := range span {
+		if t.set.counts(e) {
+			sum.add(e.id)
+		}
+	}
+	return sum
+}
+
+// divide splits what is held up to a bound into parts of about equal size.
+// Facts with one seq and one beginning of the id stay together.
+func divide(held []*entry, to messages.RangeBound) []messages.RangePart {
+	n := min(maxParts, (len(held)+partSize-1)/partSize)
+	var parts []messages.RangePart
+	begin := 0
+	for part := 1; part <= n; part++ {
+		end, bound := len(held), to
+		if part < n {
+			end = part * len(held) / n
+			bound = boundBefore(held, end)
+			for end > begin && compareBound(held[end-1], bound) >= 0 {
+				end--
+			}
+		}
+		if end == begin {
+			continue
+		}
+		var sum setHash
+		for _, e := range held[begin:end] {
+			sum.add(e.id)
+		}
+		parts = append(parts, messages.RangePart{To: bound, Fingerprint: sum.fingerprint()})
+		begin = end
+	}
+	return parts
+}
+
+// boundBefore is a bound before the entry at that place, as short as can be.
+func boundBefore(held []*entry, at int) messages.RangeBound {
+	e := held[at]
+	if held[at-1].seq != e.seq {
+		return messages.RangeBound{Seq: e.seq}
+	}
+	return messages.RangeBound{Seq: e.seq, ID: slices.Clone(e.id[:boundSize])}
+}
+
+// compareBound tells an entry that lies before a bound (-1) from one that does
+// not.
+func compareBound(e *entry, b messages.RangeBound) int { return comparePlace(e, b.Seq, placeOf(b)) }
+
+// namesOf are the names of the facts, sorted.
+func namesOf(facts []*entry) []messages.FactPrefix {
+	all := make([]messages.FactPrefix, len(facts))
+	for at, e := range facts {
+		all[at] = messages.NameOf(e.id)
+	}
+	slices.SortFunc(all, compareNames)
+	return slices.Compact(all)
+}
+
+// names reports whether the list names the fact.
+func names(list messages.RangeList, e *entry) bool {
+	_, named := slices.BinarySearchFunc(list.Facts, messages.NameOf(e.id), compareNames)
+	return named
+}
