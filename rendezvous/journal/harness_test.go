@@ -132,9 +132,13 @@ func (n *node) restart(now time.Time) {
 		n.t.Fatalf("load: %v", err)
 	}
 	n.journal = journal
-	n.sync = NewSync(SyncConfig{Random: n.random, Jitter: rand.New(rand.NewPCG(1, 2))})
+	n.newSync()
 	n.kept = nil
 	n.step(now, messages.Tick{})
+}
+
+func (n *node) newSync() {
+	n.sync = NewSync(SyncConfig{Random: n.random, Jitter: rand.New(rand.NewPCG(1, 2))})
 }
 
 // step runs one event of the journal and everything that follows inside the

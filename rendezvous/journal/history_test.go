@@ -32,14 +32,14 @@ func (n *node) say(now time.Time, fact messages.RendezvousFact) {
 }
 
 // history lets some members do anything in any order, exchanging facts now and
-// then, and returns all facts that came of it. Two members do nothing: they
+// then, and returns all facts that came of it. Three members do nothing: they
 // are the listeners, who know nothing yet but their welcome. The base is what
 // there was when the last of them joined.
-func history(t *rapid.T) (listeners [2]*node, base, facts [][]byte) {
+func history(t *rapid.T) (listeners [3]*node, base, facts [][]byte) {
 	ana := found(t, 1)
 	ben := ana.admit(start, 2)
 	cat := ana.admit(start, 3)
-	listeners = [2]*node{cat, ana.admit(start, 4)}
+	listeners = [3]*node{cat, ana.admit(start, 4), ana.admit(start, 5)}
 	ben.learn(start, ana)
 	base = ana.facts()
 	writers := []*node{ana, ben}

@@ -19,8 +19,9 @@ type network struct {
 	next   messages.SyncSession
 	frames int
 	bytes  int
-	// tamper, if set, may drop or change a frame: nil drops the stream.
-	tamper func(frame []byte) []byte
+	// tamper, if set, says what arrives instead of a frame; nil drops the
+	// stream.
+	tamper func(frame []byte) [][]byte
 }
 
 // stream is one session between two nodes: at each end its number and what is
@@ -115,16 +116,16 @@ func (w *network) send(at int, e SendFrame) {
 	if s == nil {
 		return
 	}
-	frame := e.Frame
 	w.frames++
-	w.bytes += len(frame)
+	w.bytes += len(e.Frame)
+	arrives := [][]byte{e.Frame}
 	if w.tamper != nil {
-		if frame = w.tamper(frame); frame == nil {
+		if arrives = w.tamper(e.Frame); arrives == nil {
 			s.closing = true
 			return
 		}
 	}
-	s.toward[1-end] = append(s.toward[1-end], frame)
+	s.toward[1-end] = append(s.toward[1-end], arrives...)
 }
 
 // deliver hands over one frame in each direction, and the end of the stream
@@ -151,6 +152,22 @@ func (w *network) deliver(s *stream) (moved bool) {
 
 // kill restarts a node and cuts its streams.
 func (w *network) kill(at int) {
+	w.cut(at)
+	w.nodes[at].restart(w.now)
+	w.meetAgain(at)
+}
+
+// killSync restarts the sync of a node alone.
+func (w *network) killSync(at int) {
+	w.cut(at)
+	w.nodes[at].newSync()
+	w.nodes[at].stepSync(w.now, w.nodes[at].state)
+	w.meetAgain(at)
+}
+
+// cut drops the streams of a node, and what its sync wanted done.
+func (w *network) cut(at int) {
+	w.nodes[at].syncOut = nil
 	for _, s := range w.streams {
 		for end := range s.ends {
 			if s.ends[end] == at {
@@ -158,9 +175,9 @@ func (w *network) kill(at int) {
 			}
 		}
 	}
-	n := w.nodes[at]
-	n.syncOut = nil
-	n.restart(w.now)
+}
+
+func (w *network) meetAgain(at int) {
 	for pair := range w.linked {
 		for side := range pair {
 			if pair[side] == at {

@@ -134,11 +134,11 @@ func TestNextRoundWaitsForTheDisk(t *testing.T) {
 	ana.note(start, "news")
 	w := newNetwork(t, ana, ben)
 	shown := 0
-	w.tamper = func(frame []byte) []byte {
+	w.tamper = func(frame []byte) [][]byte {
 		if frame[0] == kindState || frame[0] == kindAck {
 			shown++
 		}
-		return frame
+		return [][]byte{frame}
 	}
 	ben.hold = true
 	w.link(0, 1)
@@ -209,11 +209,11 @@ func FuzzSession(f *testing.F) {
 		ana.note(start, "news")
 		w := newNetwork(t, ana, ben)
 		random := rand.New(rand.NewPCG(seed, 0))
-		w.tamper = func(honest []byte) []byte {
+		w.tamper = func(honest []byte) [][]byte {
 			if random.IntN(4) == 0 {
-				return frame
+				return [][]byte{frame}
 			}
-			return honest
+			return [][]byte{honest}
 		}
 		w.link(0, 1)
 		w.run(10_000)

@@ -1,0 +1,180 @@
+package journal
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/membership"
+)
+
+// unknownType is a type of fact that only a later version knows.
+const unknownType messages.FactType = 99
+
+// twinOf is another fact of the same author at the same place: a fork. The
+// knower holds the keys.
+func twinOf(t fataler, knower *node, fact messages.Fact, text string) messages.Fact {
+	t.Helper()
+	at := fact.Header.Chained
+	key, held := knower.journal.set.ring.payloads[at.KeyID]
+	if !held {
+		t.Fatalf("no key of epoch %d", at.Epoch)
+	}
+	at.Type, at.Schema, at.Again = unknownType, 7, messages.Again{}
+	for seed := range byte(20) {
+		if who := membership.NewIdentity([32]byte{seed}); who.Authority() == at.Author {
+			twin, err := Seal(who, at, key.Payload, []byte(text), seeded(uint64(at.Seq)))
+			if err != nil {
+				t.Fatalf("seal: %v", err)
+			}
+			return twin
+		}
+	}
+	t.Fatalf("no identity of %s", at.Author.Short())
+	return messages.Fact{}
+}
+
+// forked adds facts of an unknown type that fork the chains, and facts that
+// follow these.
+func forked(t *rapid.T, knower *node, facts [][]byte) [][]byte {
+	all := slices.Clone(facts)
+	for n := range rapid.IntRange(0, 6).Draw(t, "forks") {
+		fact := mustParse(all[rapid.IntRange(0, len(all)-1).Draw(t, "forked")])
+		if fact.Header.Type == messages.FactMemberAdded || fact.Header.Seq == 1 {
+			continue
+		}
+		twin := twinOf(t, knower, fact, fmt.Sprint("twin ", n))
+		all = append(all, twin.Append(nil))
+		twin.Header.Seq, twin.Header.Prev = twin.Header.Seq+1, twin.ID()
+		all = append(all, twinOf(t, knower, twin, fmt.Sprint("follows ", n)).Append(nil))
+	}
+	return all
+}
+
+// subset hears the base and some of the facts: the rest are gaps.
+func subset(t *rapid.T, listener *node, base, facts [][]byte, label string) *node {
+	some := rapid.SliceOfNDistinct(rapid.IntRange(0, len(facts)-1), 0, -1, rapid.ID[int]).Draw(t, label)
+	heard := slices.Clone(base)
+	for _, n := range some {
+		heard = append(heard, facts[n])
+	}
+	n := hear(t, listener, heard, label+" order")
+	n.syncOut = nil
+	return n
+}
+
+// bad is a stretch of bad weather: what becomes of each frame.
+func bad(t *rapid.T, w *network) {
+	faults := rapid.SliceOfN(rapid.SampledFrom([]string{
+		"", "", "", "", "lost", "twice", "later", "short", "long", "flipped",
+	}), 0, 30).Draw(t, "faults")
+	at := rapid.SliceOfN(rapid.IntRange(0, 1<<20), len(faults), len(faults)).Draw(t, "at")
+	var held [][]byte
+	w.tamper = func(frame []byte) [][]byte {
+		arrives := append([][]byte{frame}, held...)
+		held = nil
+		if len(faults) == 0 {
+			return arrives
+		}
+		fault, where := faults[0], at[0]%len(frame)
+		faults, at = faults[1:], at[1:]
+		switch fault {
+		case "lost":
+			return nil
+		case "twice":
+			return append(arrives, frame)
+		case "later": // behind the next one, whosever it is
+			held = arrives[:1]
+			return append([][]byte{}, arrives[1:]...)
+		case "short":
+			arrives[0] = frame[:where]
+		case "long":
+			arrives[0] = append(slices.Clone(frame), byte(where))
+		case "flipped":
+			arrives[0] = slices.Clone(frame)
+			arrives[0][where] ^= 1 << (where % 8)
+		}
+		return arrives
+	}
+}
+
+// SPEC 13.3: "any two members that can exchange messages, through any chain of
+// members, reach the same set — under loss, duplication, reorder, restart and
+// forks, and across minor versions". Two members and three in a line, with any
+// sets: gaps, forks, facts of an unknown type, several epochs.
+func TestAnySetsEndEqual(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		listeners, base, facts := history(t)
+		facts = forked(t, hear(t, listeners[0], append(slices.Clone(base), facts...), "knower"), facts)
+		nodes := []*node{subset(t, listeners[0], base, facts, "one"), subset(t, listeners[1], base, facts, "two")}
+		w := newNetwork(t, nodes...)
+		w.link(0, 1)
+		if rapid.Bool().Draw(t, "third") {
+			w.nodes = append(w.nodes, subset(t, listeners[2], base, facts, "three"))
+			w.link(1, 2)
+		}
+		bad(t, w)
+		for range rapid.IntRange(0, 4).Draw(t, "kills") {
+			w.run(rapid.IntRange(1, 12).Draw(t, "before"))
+			victim := rapid.IntRange(0, len(w.nodes)-1).Draw(t, "victim")
+			if rapid.Bool().Draw(t, "sync alone") {
+				w.killSync(victim)
+			} else {
+				w.kill(victim)
+			}
+		}
+		w.settle(300)
+	})
+}
+
+// forkedPair are two members that hold one branch each of a third one's chain,
+// of so many facts.
+func forkedPair(t *testing.T, facts int) (ana, ben *node) {
+	t.Helper()
+	ana, ben, cat := trio(t)
+	twin := cat.twin(77)
+	for n := range facts {
+		cat.note(start, fmt.Sprintf("one %d", n))
+		twin.note(start, fmt.Sprintf("two %d", n))
+	}
+	ana.learn(start, cat)
+	ben.learn(start, twin)
+	return ana, ben
+}
+
+// TestKillAtEveryMessage restarts one side, whole or its sync alone, at every
+// message of a reconciliation.
+func TestKillAtEveryMessage(t *testing.T) {
+	total := 0
+	for at := 0; at <= total; at++ {
+		for victim := range 4 {
+			ana, ben := forkedPair(t, 60)
+			w := newNetwork(t, ana, ben)
+			seen := 0
+			w.tamper = func(frame []byte) [][]byte {
+				if seen++; seen == at {
+					return nil
+				}
+				return [][]byte{frame}
+			}
+			w.link(0, 1)
+			for seen < at && !w.run(1) {
+			}
+			if victim < 2 {
+				w.kill(victim)
+			} else {
+				w.killSync(victim - 2)
+			}
+			w.settle(50)
+			if at == 0 {
+				total = max(total, w.frames)
+			}
+		}
+	}
+	if total < 20 {
+		t.Errorf("only %d messages: the sets were no task", total)
+	}
+}
