@@ -90,6 +90,8 @@ type node struct {
 	given     []GiveContent
 	ends      []SyncEnd
 	syncOut   []SyncEffect
+	// compares is how often the sync has had ranges compared.
+	compares int
 	// hold keeps Write effects back until release.
 	hold bool
 	kept []Write
@@ -215,6 +217,7 @@ func (n *node) stepSync(now time.Time, event messages.JournalSyncMessage) {
 		case Offer:
 			n.step(now, e.Facts)
 		case Compare:
+			n.compares++
 			n.step(now, e.Ranges)
 		case Hold:
 			n.step(now, e.Shown)
