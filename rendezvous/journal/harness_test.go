@@ -99,7 +99,7 @@ type node struct {
 	mute bool
 	// fail is what the next write answers.
 	fail string
-	ops  byte
+	ops  uint16
 }
 
 // seeded is a reproducible source of bytes.
@@ -233,8 +233,7 @@ func (n *node) stepSync(now time.Time, event messages.JournalSyncMessage) {
 func (n *node) do(now time.Time, commit messages.Commit) Reply {
 	n.t.Helper()
 	if commit.Operation.IsZero() {
-		n.ops++
-		commit.Operation = messages.OperationID{n.ops, 1}
+		commit.Operation = n.operation(1)
 	}
 	before := len(n.replies)
 	n.step(now, commit)
@@ -242,6 +241,12 @@ func (n *node) do(now time.Time, commit messages.Commit) Reply {
 		n.t.Fatalf("%d replies to a commit", len(n.replies)-before)
 	}
 	return n.replies[before]
+}
+
+// operation is an id that no operation has had.
+func (n *node) operation(kind byte) messages.OperationID {
+	n.ops++
+	return messages.OperationID{byte(n.ops), kind, byte(n.ops >> 8)}
 }
 
 // note commits one application fact and returns its id.
@@ -260,9 +265,8 @@ func (n *node) note(now time.Time, text string) messages.FactID {
 func (n *node) admit(now time.Time, seed byte) *node {
 	n.t.Helper()
 	joiner := newNode(n.t, seed, disk{})
-	n.ops++
 	n.step(now, messages.AddMember{
-		Operation: messages.OperationID{n.ops, 2}, Member: joiner.identity.Public(), Role: messages.RoleParticipant,
+		Operation: n.operation(2), Member: joiner.identity.Public(), Role: messages.RoleParticipant,
 	})
 	reply := n.replies[len(n.replies)-1]
 	if reply.Refusal != "" || reply.Welcome == nil {

@@ -62,8 +62,8 @@ type syncPeer struct {
 	session messages.SyncSession
 	// opening is until when a stream is being opened; zero: none is.
 	opening time.Time
-	// want: there is a reason for a session. turn is when the last one was
-	// asked for or began: who has waited longest comes first.
+	// want: there is a reason for a session. turn is when the peer came, or last
+	// had one: who has waited longest comes first.
 	want bool
 	turn time.Time
 	// known is the fingerprint that the peer was last known to hold.
@@ -186,7 +186,7 @@ func (y *Sync) peerUp(now time.Time, e messages.SyncPeerUp) {
 	if len(y.peers) == 0 {
 		y.sweep = now.Add(y.jitter(antiEntropy, 10))
 	}
-	y.peers[e.Peer] = &syncPeer{channel: e.Channel, want: true, retryAt: now}
+	y.peers[e.Peer] = &syncPeer{channel: e.Channel, want: true, turn: now, retryAt: now}
 }
 
 func (y *Sync) peerDown(now time.Time, id messages.AuthorityID) {

@@ -203,6 +203,75 @@ func TestAtMostFiveSessionsAtOnce(t *testing.T) {
 	}
 }
 
+// Who waits longest for a session gets the next one, so that busy peers keep
+// nobody out.
+func TestPeersTakeTurns(t *testing.T) {
+	ana, _, _ := trio(t)
+	now := start
+	served := map[messages.AuthorityID]int{}
+	for n := range byte(3 * maxSessions) {
+		ana.stepSync(now, messages.SyncPeerUp{Peer: messages.AuthorityID{n + 1}})
+	}
+	for session := range messages.SyncSession(9 * maxSessions) { // each is over at once, and all want more
+		now = now.Add(time.Millisecond)
+		opened := ana.syncOut[0].(OpenSession)
+		ana.syncOut = ana.syncOut[1:]
+		served[opened.Peer]++
+		ana.stepSync(now, messages.SyncOpened{Session: session + 1, Peer: opened.Peer, Initiator: true})
+		ana.stepSync(now, messages.SyncPeerDown{Peer: opened.Peer})
+		ana.stepSync(now, messages.SyncPeerUp{Peer: opened.Peer})
+		ana.syncOut = slices.DeleteFunc(ana.syncOut, func(e SyncEffect) bool { _, open := e.(OpenSession); return !open })
+	}
+	if len(served) != 3*maxSessions {
+		t.Errorf("%d of %d peers were served", len(served), 3*maxSessions)
+	}
+}
+
+// Peers that keep their sessions busy for ever do not keep the others out.
+func TestSessionsEndWhenOthersHaveWaitedLong(t *testing.T) {
+	ana, _, _ := trio(t)
+	now := start
+	for n := range byte(maxSessions) {
+		peer := messages.AuthorityID{n + 1}
+		ana.stepSync(now, messages.SyncPeerUp{Peer: peer})
+		ana.stepSync(now, messages.SyncOpened{Session: messages.SyncSession(n + 1), Peer: peer, Initiator: true})
+	}
+	honest := messages.AuthorityID{99}
+	ana.syncOut = nil
+	ana.stepSync(now, messages.SyncPeerUp{Peer: honest})
+	for ; now.Before(start.Add(maxTurn)) && len(ana.syncOut) == 0; now = ana.sync.Deadline() {
+		for _, s := range ana.sync.sessions {
+			s.heard = now // something was heard, of whatever kind
+		}
+		ana.stepSync(now, messages.Tick{})
+		ana.syncOut = slices.DeleteFunc(ana.syncOut, func(e SyncEffect) bool { _, sent := e.(SendFrame); return sent })
+	}
+	if now != start.Add(maxTurn) {
+		t.Fatalf("it moved after %v: %v", now.Sub(start), ana.syncOut)
+	}
+	for _, s := range ana.sync.sessions {
+		s.heard = now
+	}
+	ana.stepSync(now, messages.Tick{})
+	closed, isClose := ana.syncOut[0].(CloseSession)
+	opened, isOpen := ana.syncOut[len(ana.syncOut)-1].(OpenSession)
+	if !isClose || closed.End.Reason != EndBusy || !isOpen || opened.Peer != honest || len(ana.sync.sessions) != maxSessions-1 {
+		t.Errorf("%v", ana.syncOut)
+	}
+}
+
+// A peer one minor version ahead may send frames that we do not know.
+func TestOptionalFramesArePassedOver(t *testing.T) {
+	ana, ben := forkedPair(t, 20)
+	w := newNetwork(t, ana, ben)
+	w.tamper = func(frame []byte) [][]byte {
+		return [][]byte{appendFrame(nil, optionalFrame{Kind: 0x93, Body: []byte("later")}), frame}
+	}
+	w.link(0, 1)
+	w.run(1000)
+	same(t, ana, ben)
+}
+
 func TestKillAtEveryFrameLosesNothing(t *testing.T) {
 	for victim := range 2 {
 		for at := range 14 {

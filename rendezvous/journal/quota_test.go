@@ -1,0 +1,97 @@
+package journal
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+func TestQuotaRefills(t *testing.T) {
+	var q quota
+	now := start
+	r := rate{burst: 3, every: time.Second}
+	for n, step := range []struct {
+		after time.Duration
+		take  int
+		want  bool
+	}{
+		{0, 3, true}, {0, 1, false}, {999 * time.Millisecond, 1, false}, {time.Millisecond, 1, true},
+		{1500 * time.Millisecond, 1, true}, {500 * time.Millisecond, 1, true}, {time.Hour, 4, false}, {0, 3, true},
+	} {
+		now = now.Add(step.after)
+		if got := q.take(now, step.take, r); got != step.want {
+			t.Errorf("step %d: %t", n, got)
+		}
+	}
+}
+
+// SPEC 13.2: "per-peer rate limit". A peer that asks for everything over and
+// over is served what it may have, and then told to wait.
+func TestPeerMayNotFetchEverythingForEver(t *testing.T) {
+	ana, ben, _ := trio(t)
+	for n := range 3000 {
+		ben.note(start, fmt.Sprint(n))
+	}
+	e := &enemy{node: ana, victim: ben, now: start.Add(time.Minute), session: 100}
+	fetched := 0
+	fetch := func() SyncEnd {
+		e.meet()
+		ends := len(ben.ends)
+		frames := e.greet(row{ben.identity.Authority(), 0})
+		for len(ben.ends) == ends {
+			var acks []frame
+			for _, f := range frames {
+				if facts, ok := f.(factsFrame); ok {
+					fetched += len(facts.Facts)
+					acks = append(acks, ackFrame{})
+				}
+				if _, over := f.(doneFrame); over {
+					ben.stepSync(e.now, messages.SyncClosed{Session: e.session})
+					e.now = e.now.Add(sessionRate.every)
+					return SyncEnd{}
+				}
+			}
+			frames = e.send(acks...)
+		}
+		return ben.ends[len(ben.ends)-1]
+	}
+	var end SyncEnd
+	for n := 0; n < 20 && end.Reason == 0; n++ {
+		end = fetch()
+	}
+	if end.Reason != EndBusy || fetched < 2*3000 || fetched > 2*int(ben.view.Count)+servedBesides {
+		t.Errorf("ended with %q after %d facts of %d", end, fetched, ben.view.Count)
+	}
+	e.now = e.now.Add(servedWithin)
+	if end := fetch(); end.Reason != 0 {
+		t.Errorf("a minute later: %q", end)
+	}
+}
+
+// A peer that has ranges compared over and over, session after session, costs a
+// walk over the facts each time.
+func TestPeerMayNotHaveRangesComparedForEver(t *testing.T) {
+	ana, ben, _ := trio(t)
+	e := &enemy{node: ana, victim: ben, now: start.Add(time.Minute), session: 100}
+	sessions, busy := 0, false
+	for ; sessions < 60 && !busy; sessions++ {
+		e.meet()
+		e.compare()
+		for range maxTurns {
+			e.send(comparisonFrame{messages.Comparison{Splits: []messages.RangeSplit{e.split()}}})
+		}
+		end := SyncEnd{}
+		if len(ben.ends) > sessions {
+			end = ben.ends[sessions]
+		}
+		busy = end.Reason == EndBusy
+		ben.stepSync(e.now, messages.SyncClosed{Session: e.session})
+		e.now = e.now.Add(sessionRate.every)
+	}
+	longest := time.Duration(sessions) * sessionRate.every
+	if most := questionRate.burst + int(longest/questionRate.every); !busy || ben.compares > most || ben.compares < questionRate.burst {
+		t.Errorf("%d comparisons in %v, at most %d; told to wait: %t", ben.compares, longest, most, busy)
+	}
+}
