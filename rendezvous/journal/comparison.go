@@ -10,8 +10,8 @@ import (
 )
 
 // maxTurns bounds a reconciliation, in turns of the peer. Each of two honest
-// sides divides a range by 16 in its turn: for all facts that a frontier can
-// number eight splits are enough, and four turns for lists, extras and wants.
+// sides divides a range by 8 in its turn: for all facts that a frontier can
+// number eleven splits of both are enough, and five turns for the rest.
 const maxTurns = 16
 
 // boundSize is how much of an id stands in a bound between facts with one seq.

@@ -11,10 +11,12 @@ import (
 // Bounds of a set reconciliation.
 const (
 	// A range in which more than maxNamed facts are held is split into parts of
-	// about partSize, at most maxParts; in one with fewer they are named.
+	// about partSize, at most maxParts; in one with fewer they are named. More
+	// parts mean fewer turns and more bytes: with 16, a difference among 100 000
+	// facts costs a sixth more than with 8.
 	maxNamed = 16
 	partSize = 8
-	maxParts = 16
+	maxParts = 8
 	// maxCompared bounds the parts and names of one turn. What does not fit is
 	// found in a later round, when what did fit has moved.
 	maxCompared = 4096

@@ -1,0 +1,282 @@
+package journal
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// Who forges sums hides its own facts alone: those of two authors never stand
+// in for each other, though their sum over all is the same.
+func TestFingerprintIsPerAuthor(t *testing.T) {
+	ana, ben := messages.AuthorityID{1}, messages.AuthorityID{2}
+	of := func(ids ...byte) (h setHash) {
+		for _, id := range ids {
+			h.add(messages.FactID{id})
+		}
+		return h
+	}
+	one := fingerprintOf(map[messages.AuthorityID]setHash{ana: of(1), ben: of(2)})
+	two := fingerprintOf(map[messages.AuthorityID]setHash{ana: of(2), ben: of(1)})
+	if one == two {
+		t.Error("facts of two authors stand in for each other")
+	}
+	if of(1, 2) != of(2, 1) || of(1, 2).fingerprint() == of(3).fingerprint() {
+		t.Error("order counts, or the number of facts does not")
+	}
+}
+
+// heldOf draws entries of one author, many with one seq, sorted.
+func heldOf(t *rapid.T) []*entry {
+	var held []*entry
+	for range rapid.IntRange(1, 200).Draw(t, "facts") {
+		e := &entry{seq: messages.Seq(rapid.IntRange(1, 40).Draw(t, "seq"))}
+		copy(e.id[:], rapid.SliceOfN(rapid.SampledFrom([]byte{0, 1, 255}), 12, 12).Draw(t, "id"))
+		held = append(held, e)
+	}
+	slices.SortFunc(held, compareEntries)
+	return slices.CompactFunc(held, func(a, b *entry) bool { return compareEntries(a, b) == 0 })
+}
+
+// The parts of a split cover it without gaps, and each describes what lies
+// between its bounds.
+func TestSplitCoversItsRange(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		held := heldOf(t)
+		to := messages.RangeBound{Seq: 41}
+		parts := divide(held, to)
+		if len(parts) == 0 || len(parts) > maxParts || compareBounds(parts[len(parts)-1].To, to) != 0 {
+			t.Fatalf("%d parts up to %v", len(parts), parts[len(parts)-1].To)
+		}
+		split := messages.RangeSplit{Parts: parts}
+		if err := checkComparison(messages.Comparison{Splits: []messages.RangeSplit{split}}); err != nil {
+			t.Fatal(err)
+		}
+		from := split.From
+		for _, part := range parts {
+			var sum setHash
+			for _, e := range held {
+				if compareBound(e, from) >= 0 && compareBound(e, part.To) < 0 {
+					sum.add(e.id)
+				}
+			}
+			if sum.fingerprint() != part.Fingerprint {
+				t.Fatalf("the part up to %v does not describe its facts", part.To)
+			}
+			from = part.To
+		}
+	})
+}
+
+// begin is the question with which a comparison of an author's chain begins.
+func begin(author messages.AuthorityID) messages.CompareRanges {
+	return messages.CompareRanges{Begin: []messages.AuthorRange{{Author: messages.Prefix(author), To: 1 << 20}}}
+}
+
+// listed is what a node names of an author, to one that holds nothing.
+func listed(n *node, author messages.AuthorityID) []messages.FactPrefix {
+	theirs := messages.Comparison{Splits: n.journal.set.compare(begin(author)).Ours.Splits}
+	for at := range theirs.Splits {
+		for part := range theirs.Splits[at].Parts {
+			theirs.Splits[at].Parts[part].Fingerprint[0] ^= 1
+		}
+	}
+	var names []messages.FactPrefix
+	for _, list := range n.journal.set.compare(messages.CompareRanges{Theirs: theirs}).Ours.Lists {
+		names = append(names, list.Facts...)
+	}
+	return names
+}
+
+// SPEC 3.4: what lies beyond a cut "stays out of count and fingerprint", and a
+// comparison does not show it. But what is held is not asked for.
+func TestComparisonIsOverWhatCounts(t *testing.T) {
+	ana, ben, cat := trio(t)
+	within := cat.note(start, "within the cut")
+	ana.learn(start, cat)
+	beyond := cat.note(start, "beyond the cut")
+	ana.admit(start, 4)
+	ben.learn(start, cat)
+	ben.learn(start, ana)
+	author := cat.identity.Authority()
+	if names := listed(ben, author); !slices.Equal(names, []messages.FactPrefix{messages.NameOf(within)}) {
+		t.Errorf("ben shows %x", names)
+	}
+	extras := messages.RangeList{
+		Author: messages.Prefix(author), To: messages.RangeBound{Seq: 9}, Facts: []messages.FactPrefix{messages.NameOf(beyond)},
+	}
+	answer := ben.journal.set.compare(messages.CompareRanges{Theirs: messages.Comparison{Extras: []messages.RangeList{extras}}})
+	if len(answer.Ours.Wants) != 0 {
+		t.Errorf("ben asks for what he holds: %v", answer.Ours.Wants)
+	}
+	answer = ana.journal.set.compare(messages.CompareRanges{Theirs: messages.Comparison{Extras: []messages.RangeList{extras}}})
+	if len(answer.Ours.Wants) != 1 {
+		t.Errorf("ana does not ask for what she lacks: %v", answer.Ours.Wants)
+	}
+}
+
+// Nothing is shown before it is on disk.
+func TestComparisonWaitsForTheDisk(t *testing.T) {
+	ana, _, _ := trio(t)
+	ana.hold = true
+	ana.step(start, messages.Commit{Operation: ana.operation(1), Facts: []messages.RendezvousFact{
+		messages.ApplicationFact{Type: messages.FactApplication, Body: []byte("under way")},
+	}})
+	if len(ana.kept) != 1 {
+		t.Fatal("no write is under way")
+	}
+	for _, effect := range ana.journal.Step(start, begin(ana.identity.Authority())) {
+		if _, answered := effect.(Compared); answered {
+			t.Error("compared before the disk has answered")
+		}
+	}
+	ana.hold = false
+	effects := ana.journal.Step(start, messages.Written{Batch: ana.kept[0].Batch})
+	if !slices.ContainsFunc(effects, func(e Effect) bool { _, answered := e.(Compared); return answered }) {
+		t.Errorf("not compared afterwards: %v", effects)
+	}
+}
+
+func TestComparisonOfAStoppedJournal(t *testing.T) {
+	ana, ben := forkedPair(t, 3)
+	w := newNetwork(t, ana, ben)
+	w.tamper = func(frame []byte) [][]byte {
+		if frame[0] == kindState {
+			ana.journal.stop("the disk is gone")
+		}
+		return [][]byte{frame}
+	}
+	w.link(0, 1)
+	w.run(1000)
+	if !slices.ContainsFunc(ana.ends, func(e SyncEnd) bool { return e.Reason == EndStopped }) {
+		t.Errorf("ended with %v", ana.ends)
+	}
+}
+
+// A member that signs very many facts with one number makes splits as fine as
+// its facts.
+func TestManyForksAtOnePlace(t *testing.T) {
+	a, ana, ben := newArchive(t, 3)
+	facts := a.append(30, true)
+	hold(ana, facts)
+	hold(ben, facts)
+	var twins [2][]messages.Fact
+	for n := range 300 {
+		twins[n%2] = append(twins[n%2], a.twin(facts[12]))
+	}
+	hold(ana, twins[0])
+	hold(ben, twins[1])
+	w := newNetwork(t, ana, ben)
+	w.link(0, 1)
+	w.run(10_000)
+	same(t, ana, ben)
+}
+
+// A gap costs what is missing, not what comes after it.
+func TestGapCostsWhatIsMissing(t *testing.T) {
+	a, ana, ben := newArchive(t, 3)
+	facts := a.append(3000, true)
+	hold(ana, facts)
+	gap := slices.Clone(facts[300:310])
+	hold(ben, slices.Delete(slices.Clone(facts), 300, 310))
+	w := newNetwork(t, ana, ben)
+	w.link(0, 1)
+	w.run(10_000)
+	same(t, ana, ben)
+	if most := sizeOf(gap) + len(gap)*1024; w.bytes > most {
+		t.Errorf("%d bytes for a gap of %d, at most %d", w.bytes, sizeOf(gap), most)
+	}
+}
+
+// More differences than one turn can name are found in rounds.
+func TestMoreDifferencesThanATurnNames(t *testing.T) {
+	a, ana, ben := newArchive(t, 20)
+	facts := a.append(12_000, true)
+	hold(ana, facts)
+	kept := 0
+	hold(ben, slices.DeleteFunc(slices.Clone(facts), func(messages.Fact) bool { kept++; return kept/20%2 == 1 }))
+	if missing := ana.view.Count - ben.view.Count; missing < maxCompared {
+		t.Fatalf("only %d facts are missing", missing)
+	}
+	w := newNetwork(t, ana, ben)
+	w.link(0, 1)
+	w.run(100_000)
+	same(t, ana, ben)
+	for _, n := range w.nodes {
+		if slices.ContainsFunc(n.ends, func(e SyncEnd) bool { return e.Reason != EndEqual && e.Reason != EndDuplicate }) {
+			t.Errorf("%s: ends %v", n, n.ends)
+		}
+	}
+}
+
+// SPEC 13.2: "128 facts or 256 KiB a batch".
+func TestBatchesAreBounded(t *testing.T) {
+	ana, ben, _ := trio(t)
+	for n := range 20 {
+		ana.note(start, fmt.Sprintf("%d%s", n, bytes.Repeat([]byte("."), 60_000)))
+	}
+	for n := range 300 {
+		ana.note(start, fmt.Sprint(n))
+	}
+	w := newNetwork(t, ana, ben)
+	var mostFacts, mostBytes int
+	w.tamper = func(frame []byte) [][]byte {
+		if parsed, err := parseFrame(frame); err != nil {
+			t.Error(err)
+		} else if facts, ok := parsed.(factsFrame); ok {
+			mostFacts, mostBytes = max(mostFacts, len(facts.Facts)), max(mostBytes, len(frame))
+		}
+		return [][]byte{frame}
+	}
+	w.link(0, 1)
+	w.run(1000)
+	same(t, ana, ben)
+	if mostFacts != MaxBatchFacts || mostBytes > MaxFrame || mostBytes < MaxBatchBytes/2 {
+		t.Errorf("up to %d facts and %d bytes a frame", mostFacts, mostBytes)
+	}
+}
+
+// FuzzCompare asks a journal anything about one author: it answers what a peer
+// takes.
+func FuzzCompare(f *testing.F) {
+	a, ana, _ := newArchive(f, 2)
+	facts := a.append(100, true)
+	hold(ana, facts)
+	for range 30 {
+		hold(ana, []messages.Fact{a.twin(facts[7])})
+	}
+	f.Add(messages.Encode(vectorComparison))
+	f.Add(messages.Encode(ana.journal.set.compare(begin(facts[7].Header.Author)).Ours))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		theirs, err := messages.Decode[messages.Comparison](b)
+		if err != nil {
+			return
+		}
+		author := messages.Prefix(facts[7].Header.Author)
+		for at := range theirs.Splits {
+			theirs.Splits[at].Author = author
+		}
+		for _, lists := range [][]messages.RangeList{theirs.Lists, theirs.Extras, theirs.Wants} {
+			for at := range lists {
+				lists[at].Author = author
+			}
+		}
+		if checkComparison(theirs) != nil {
+			return
+		}
+		answer := ana.journal.set.compare(messages.CompareRanges{Theirs: theirs})
+		// Who lists a range and names extras in it gets wants that overlap.
+		overlap := len(theirs.Lists) > 0 && len(theirs.Extras) > 0
+		if err := checkComparison(answer.Ours); err != nil && !overlap {
+			t.Errorf("%v: %+v", err, answer.Ours)
+		}
+		if len(answer.Send) > ana.journal.set.Len() {
+			t.Errorf("sends %d facts of %d", len(answer.Send), ana.journal.set.Len())
+		}
+	})
+}
