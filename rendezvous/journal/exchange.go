@@ -171,7 +171,6 @@ func (y *Sync) facts(now time.Time, s *session, f factsFrame) {
 		}
 	}
 	s.round.offers++
-	s.round.moved = true
 	y.emit(Offer{Facts: messages.OfferFacts{Session: s.id, From: s.peer, Facts: f.Facts}})
 }
 

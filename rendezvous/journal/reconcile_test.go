@@ -3,8 +3,10 @@ package journal
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -36,7 +38,8 @@ func heldOf(t *rapid.T) []*entry {
 	var held []*entry
 	for range rapid.IntRange(1, 200).Draw(t, "facts") {
 		e := &entry{seq: messages.Seq(rapid.IntRange(1, 40).Draw(t, "seq"))}
-		copy(e.id[:], rapid.SliceOfN(rapid.SampledFrom([]byte{0, 1, 255}), 12, 12).Draw(t, "id"))
+		e.id[0] = rapid.SampledFrom([]byte{0, 1, 255}).Draw(t, "id")
+		e.id[boundSize] = rapid.Byte().Draw(t, "behind the bound")
 		held = append(held, e)
 	}
 	slices.SortFunc(held, compareEntries)
@@ -71,6 +74,17 @@ func TestSplitCoversItsRange(t *testing.T) {
 			from = part.To
 		}
 	})
+}
+
+// Facts with one number are split by their ids.
+func TestForkIsSplit(t *testing.T) {
+	var held []*entry
+	for n := range byte(4 * partSize) {
+		held = append(held, &entry{seq: 7, id: messages.FactID{n}})
+	}
+	if parts := divide(held, messages.RangeBound{Seq: 8}); len(parts) != 4 {
+		t.Errorf("%d parts", len(parts))
+	}
 }
 
 // begin is the question with which a comparison of an author's chain begins.
@@ -117,6 +131,48 @@ func TestComparisonIsOverWhatCounts(t *testing.T) {
 	answer = ana.journal.set.compare(messages.CompareRanges{Theirs: messages.Comparison{Extras: []messages.RangeList{extras}}})
 	if len(answer.Ours.Wants) != 1 {
 		t.Errorf("ana does not ask for what she lacks: %v", answer.Ours.Wants)
+	}
+}
+
+// What is asked for goes out in causal order, whosever it is.
+func TestAskedFactsGoInCausalOrder(t *testing.T) {
+	a, ana, _ := newArchive(t, 3)
+	facts := a.append(30, true)
+	hold(ana, facts)
+	ranges := map[messages.AuthorPrefix]messages.RangeList{}
+	for _, fact := range facts {
+		author := messages.Prefix(fact.Header.Author)
+		r := ranges[author]
+		r.Author, r.To = author, messages.RangeBound{Seq: 1 << 20}
+		r.Facts = append(r.Facts, messages.NameOf(fact.ID()))
+		slices.SortFunc(r.Facts, compareNames)
+		ranges[author] = r
+	}
+	answer := ana.journal.set.compare(messages.CompareRanges{Theirs: messages.Comparison{Wants: slices.Collect(maps.Values(ranges))}})
+	var want []messages.FactID
+	for _, fact := range facts {
+		want = append(want, fact.ID())
+	}
+	if !slices.Equal(answer.Send, want) {
+		t.Errorf("%d facts in another order than they were written", len(answer.Send))
+	}
+}
+
+// A turn is answered before the next one is taken.
+func TestOneTurnAtATime(t *testing.T) {
+	ana, ben, _ := trio(t)
+	e := &enemy{node: ana, victim: ben, now: start.Add(time.Minute), session: 100}
+	e.meet()
+	e.compare()
+	turn := messages.SyncFrame{Session: e.session, Frame: appendFrame(nil, comparisonFrame{
+		messages.Comparison{Splits: []messages.RangeSplit{e.split()}},
+	})}
+	effects := ben.sync.Step(e.now, turn)
+	if _, asked := effects[0].(Compare); !asked {
+		t.Fatalf("the journal is not asked: %v", effects)
+	}
+	if closed, ok := ben.sync.Step(e.now, turn)[0].(CloseSession); !ok || closed.End.Reason != EndFault {
+		t.Errorf("a second turn before the answer: %v", closed)
 	}
 }
 

@@ -68,8 +68,6 @@ type round struct {
 	offers int
 	// came is, per author, the last of their facts beyond our frontier.
 	came map[messages.AuthorPrefix]position
-	// moved: facts went over, this way or that.
-	moved bool
 }
 
 // position is where a fact stands among its author's.
@@ -126,7 +124,6 @@ func (r *round) passed(facts []messages.Fact) {
 		r.ranges, r.asked = nil, nil
 		return
 	}
-	r.moved = true
 	for _, fact := range facts {
 		id := fact.ID()
 		if at := slices.Index(r.asked, id); at >= 0 {
@@ -146,8 +143,8 @@ func (r *round) settled() bool {
 	return r.sentDone && r.gotDone && r.offers == 0 && r.unacked == 0
 }
 
-// provedVain reports whether everything was compared in this round, nothing
-// moved, and both sides show the same again in the next one.
+// provedVain reports whether ranges were compared in this round, and both sides
+// show the same again in the next one.
 func (r *round) provedVain(next *round) bool {
-	return r.number > 1 && !r.moved && r.ours.sameAs(next.ours) && r.theirs.sameAs(next.theirs)
+	return r.number > 1 && r.ours.sameAs(next.ours) && r.theirs.sameAs(next.theirs)
 }
