@@ -36,7 +36,7 @@ const (
 func (s *Set) compare(q messages.CompareRanges) messages.RangesCompared {
 	s.settle()
 	t := turn{set: s, authors: map[messages.AuthorPrefix]messages.AuthorityID{}, room: maxCompared}
-	for author := range s.chains {
+	for _, author := range s.told() {
 		t.authors[messages.Prefix(author)] = author
 	}
 	for _, r := range q.Begin {

@@ -24,7 +24,7 @@ func stateOf(s *Set, view *rendezvous.View) messages.JournalState {
 			state.Tags[keys.Epoch] = messages.SyncTagKey(keys.SyncTag)
 		}
 	}
-	for _, id := range slices.SortedFunc(maps.Keys(s.chains), messages.AuthorityID.Compare) {
+	for _, id := range s.told() {
 		c := s.chains[id]
 		state.Authors = append(state.Authors, messages.AuthorState{
 			Author: id,
@@ -33,4 +33,12 @@ func stateOf(s *Set, view *rendezvous.View) messages.JournalState {
 		})
 	}
 	return state
+}
+
+// told are the authors of whom a sync speaks, sorted. Frames name authors by a
+// prefix: of two with one prefix, who must have made their keys for that, it is
+// the first alone.
+func (s *Set) told() []messages.AuthorityID {
+	return slices.CompactFunc(slices.SortedFunc(maps.Keys(s.chains), messages.AuthorityID.Compare),
+		func(a, b messages.AuthorityID) bool { return messages.Prefix(a) == messages.Prefix(b) })
 }
