@@ -113,16 +113,21 @@ func (n *Node) tellSyncPatiently(s *syncSession, m messages.JournalSyncMessage) 
 	return false
 }
 
-// write writes the session's frames, length 4 before each, until the session
-// ends; then it closes the stream.
+// write writes the session's frames until the session ends; then it closes the
+// stream.
 func (s *syncSession) write() {
 	for frame := range s.out {
-		b := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(frame)), uint32(len(frame)))
-		if _, err := s.stream.Write(append(b, frame...)); err != nil {
+		if _, err := s.stream.Write(appendSyncFrame(make([]byte, 0, 4+len(frame)), frame)); err != nil {
 			break
 		}
 	}
 	s.stream.Close()
+}
+
+// appendSyncFrame writes length 4 ‖ frame after b: that is how frames stand on
+// the stream.
+func appendSyncFrame(b, frame []byte) []byte {
+	return append(binary.BigEndian.AppendUint32(b, uint32(len(frame))), frame...)
 }
 
 func readSyncFrame(r io.Reader) ([]byte, error) {
