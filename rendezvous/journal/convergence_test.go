@@ -2,6 +2,7 @@ package journal
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -127,6 +128,55 @@ func TestAnySetsEndEqual(t *testing.T) {
 			}
 		}
 		w.settle(300)
+	})
+}
+
+// Sets of some hundred facts with forks, of which each side lacks some: one
+// session makes them equal, and what it costs follows the differences.
+func TestOneSessionFindsAllDifferences(t *testing.T) {
+	a, ana, ben := newArchive(t, 3)
+	facts := a.append(400, true)
+	for _, fact := range facts[100:160] {
+		facts = append(facts, a.twin(fact))
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+		lacking := rapid.SampledFrom([]int{0, 1, 3, 30, 200}).Draw(t, "lacking")
+		var different []messages.Fact
+		var lacks [2]map[int]bool
+		for side := range lacks {
+			lacks[side] = map[int]bool{}
+			for range lacking {
+				lacks[side][random.IntN(len(facts))] = true
+			}
+		}
+		nodes := []*node{ana.twin(7), ben.twin(8)}
+		for side, n := range nodes {
+			var held []messages.Fact
+			for at, fact := range facts {
+				switch {
+				case !lacks[side][at]:
+					held = append(held, fact)
+				case !lacks[1-side][at]:
+					different = append(different, fact)
+				}
+			}
+			hold(n, held)
+			n.syncOut = nil
+		}
+		w := newNetwork(t, nodes...)
+		w.up(1, 0)
+		nodes[1].syncOut = nil
+		nodes[1].stepSync(w.now, messages.SyncOpenFailed{Peer: ana.identity.Authority()})
+		w.up(0, 1)
+		w.run(100_000)
+		same(t, nodes[0], nodes[1])
+		if ends := nodes[0].ends; len(ends) != 1 || ends[0].Reason != EndEqual {
+			t.Fatalf("ends %v", ends)
+		}
+		if most := sizeOf(different) + 1024*(1+len(different)); w.bytes > most {
+			t.Fatalf("%d bytes for %d differences, at most %d", w.bytes, len(different), most)
+		}
 	})
 }
 

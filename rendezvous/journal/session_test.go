@@ -151,6 +151,36 @@ func TestNextRoundWaitsForTheDisk(t *testing.T) {
 	same(t, ana, ben)
 }
 
+// A peer that does not acknowledge holds back what follows, and one that does
+// not wait for the disk is at fault.
+func TestFactsWaitForAcknowledgements(t *testing.T) {
+	a, ana, ben := newArchive(t, 2)
+	facts := a.append(2*(maxUnacked+3)*MaxBatchFacts, true)
+	hold(ben, facts)
+	e := &enemy{node: ana, victim: ben, now: start.Add(time.Minute), session: 100}
+	e.meet()
+	frames := e.greet(row{ben.identity.Authority(), 0})
+	if len(frames) != 1+maxUnacked {
+		t.Errorf("%d frames without an acknowledgement", len(frames))
+	}
+	if frames = e.send(ackFrame{}); len(frames) != 1 {
+		t.Errorf("%d frames for one acknowledgement", len(frames))
+	}
+
+	ben.stepSync(e.now, messages.SyncClosed{Session: e.session})
+	ben.ends, ben.hold = nil, true
+	more := a.append(2*(maxUnacked+1), true)
+	e.meet()
+	e.greet(row{more[0].Header.Author, more[len(more)-2].Header.Seq})
+	for n := range maxUnacked + 1 {
+		if len(ben.ends) > 0 {
+			t.Fatalf("%v after %d frames", ben.ends, n)
+		}
+		e.send(factsFrame{Facts: [][]byte{more[2*n].Append(nil)}})
+	}
+	e.ended(t, EndFault, "facts out of turn")
+}
+
 // SPEC 13.2: "per-peer rate limit".
 func TestPeerMayNotOpenSessionsForEver(t *testing.T) {
 	ana, ben, _ := trio(t)

@@ -171,16 +171,18 @@ func TestAntiEntropyAsksEveryMinute(t *testing.T) {
 	w := newNetwork(t, ana, ben)
 	w.link(0, 1)
 	w.run(100)
-	before := w.frames
-	due := ana.sync.Deadline()
-	if gap := due.Sub(w.now); gap < 54*time.Second || gap > 66*time.Second {
-		t.Errorf("the next sweep is in %v", gap)
-	}
-	w.now = due
-	ana.stepSync(w.now, messages.Tick{})
-	w.run(100)
-	if w.frames != before+2 {
-		t.Errorf("%d frames in the sweep", w.frames-before)
+	for range 3 {
+		before := w.frames
+		due := ana.sync.Deadline()
+		if gap := due.Sub(w.now); gap < 54*time.Second || gap > 66*time.Second {
+			t.Errorf("the next sweep is in %v", gap)
+		}
+		w.now = due
+		ana.stepSync(w.now, messages.Tick{})
+		w.run(100)
+		if w.frames != before+2 {
+			t.Errorf("%d frames in the sweep", w.frames-before)
+		}
 	}
 }
 
