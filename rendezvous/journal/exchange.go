@@ -47,7 +47,10 @@ func (y *Sync) frame(now time.Time, e messages.SyncFrame) {
 	}
 }
 
+// fault ends a session with a peer that has broken a rule. What it has claimed
+// of our chain must not stop our writing any more (SPEC 3.1).
 func (y *Sync) fault(now time.Time, s *session, detail string) {
+	y.emit(Hold{Shown: messages.PeerHolds{Peer: s.peer}})
 	y.end(now, s, SyncEnd{Reason: EndFault, Detail: detail}, true)
 }
 
@@ -229,8 +232,6 @@ func (y *Sync) advance(now time.Time, s *session) {
 	}
 	self := messages.Prefix(y.state.Self)
 	if held := showState(y.state).chains[self]; s.round.theirs.chains[self].last > held.last && s.waiting == 0 {
-		// A claim that is never made good must not stop our writing.
-		y.emit(Hold{Shown: messages.PeerHolds{Peer: s.peer, Own: held.head, Last: held.head}})
 		y.fault(now, s, "it shows facts of ours that it does not send")
 		return
 	}

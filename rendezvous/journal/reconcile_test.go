@@ -192,8 +192,9 @@ func TestOneTurnAtATime(t *testing.T) {
 	if _, asked := effects[0].(Compare); !asked {
 		t.Fatalf("the journal is not asked: %v", effects)
 	}
-	if closed, ok := ben.sync.Step(e.now, turn)[0].(CloseSession); !ok || closed.End.Reason != EndFault {
-		t.Errorf("a second turn before the answer: %v", closed)
+	effects = ben.sync.Step(e.now, turn)
+	if ended, ok := effects[len(effects)-1].(Synced); !ok || ended.End.Reason != EndFault {
+		t.Errorf("a second turn before the answer: %v", effects)
 	}
 }
 

@@ -117,14 +117,19 @@ func TestClaimOnOurChainMustBeMadeGood(t *testing.T) {
 	slices.SortFunc(liar.Authors, func(a, b messages.AuthorState) int { return a.Author.Compare(b.Author) })
 	ana.state = liar
 	ben.stepSync(start, messages.SyncPeerUp{Peer: ana.identity.Authority()})
-	ben.stepSync(start, messages.SyncOpened{Session: 5, Peer: ana.identity.Authority()})
-	ben.stepSync(start, messages.SyncFrame{Session: 5, Frame: helloOf(ana)})
-	if ben.journal.mayWrite(start) {
-		t.Error("ben writes while a peer shows more of his chain")
-	}
-	ben.stepSync(start, messages.SyncFrame{Session: 5, Frame: []byte{kindDone}})
-	if len(ben.ends) != 1 || ben.ends[0].Reason != EndFault || !ben.journal.mayWrite(start) {
-		t.Errorf("ends %v, may write: %t", ben.ends, ben.journal.mayWrite(start))
+	for name, frame := range map[string][]byte{"not made good": {kindDone}, "garbage follows": {77}} {
+		t.Run(name, func(t *testing.T) {
+			ben.ends = nil
+			ben.stepSync(start, messages.SyncOpened{Session: 5, Peer: ana.identity.Authority()})
+			ben.stepSync(start, messages.SyncFrame{Session: 5, Frame: helloOf(ana)})
+			if ben.journal.mayWrite(start) {
+				t.Error("ben writes while a peer shows more of his chain")
+			}
+			ben.stepSync(start, messages.SyncFrame{Session: 5, Frame: frame})
+			if len(ben.ends) != 1 || ben.ends[0].Reason != EndFault || !ben.journal.mayWrite(start) {
+				t.Errorf("ends %v, may write: %t", ben.ends, ben.journal.mayWrite(start))
+			}
+		})
 	}
 }
 
