@@ -108,10 +108,15 @@ func (s *Set) keep(e *entry) {
 // counts reports whether the fact belongs to what the members agree on: its
 // epoch is known, its author was in it, and it is not beyond a cut. What is
 // beyond "stays out of count and fingerprint" (SPEC 3.4).
-func (s *Set) counts(e *entry) bool {
-	roster, known := s.rosterOf(e.epoch(), e.tenure.keyID)
-	if !known || !roster.Has(e.author()) {
-		return false
-	}
+func (s *Set) counts(e *entry) bool { return s.stands(e.tenure) && s.isWithin(e) }
+
+// stands reports whether the tenure's epoch is known and its author in it.
+func (s *Set) stands(t *tenure) bool {
+	roster, known := s.rosterOf(t.epoch, t.keyID)
+	return known && roster.Has(t.author)
+}
+
+// isWithin reports whether a fact of a tenure that stands is not beyond a cut.
+func (s *Set) isWithin(e *entry) bool {
 	return !s.isClosed(e) || e.kept || s.timeline[e.epoch()+1].op == e
 }

@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"cmp"
+	"iter"
 	"slices"
 
 	"github.com/waymeet/waymeet/messages"
@@ -181,13 +182,24 @@ func (t *turn) span(author messages.AuthorPrefix, from, to messages.RangeBound) 
 }
 
 func (t *turn) counted(author messages.AuthorPrefix, from, to messages.RangeBound) []*entry {
-	var counted []*entry
-	for _, e := range t.span(author, from, to) {
-		if t.set.counts(e) {
-			counted = append(counted, e)
+	return slices.Collect(t.counting(t.span(author, from, to)))
+}
+
+// counting are those of one author's facts that count. What neighbours have in
+// common is looked up once.
+func (t *turn) counting(span []*entry) iter.Seq[*entry] {
+	return func(yield func(*entry) bool) {
+		var tenure *tenure
+		stands := false
+		for _, e := range span {
+			if e.tenure != tenure {
+				tenure, stands = e.tenure, t.set.stands(e.tenure)
+			}
+			if stands && t.set.isWithin(e) && !yield(e) {
+				return
+			}
 		}
 	}
-	return counted
 }
 
 // sum describes what counts in a range. That of all facts of an author is kept
@@ -197,10 +209,8 @@ func (t *turn) sum(author messages.AuthorPrefix, from, to messages.RangeBound) (
 	if id := t.authors[author]; len(span) > 0 && len(span) == len(t.set.chains[id].entries) {
 		return t.set.fold.author(id).facts
 	}
-	for _, e := range span {
-		if t.set.counts(e) {
-			sum.add(e.id)
-		}
+	for e := range t.counting(span) {
+		sum.add(e.id)
 	}
 	return sum
 }
