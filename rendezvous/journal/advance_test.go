@@ -13,9 +13,8 @@ import (
 // ask does something that carries an operation id and returns the reply.
 func (n *node) ask(now time.Time, what func(messages.OperationID) messages.JournalMessage) Reply {
 	n.t.Helper()
-	n.ops++
 	before := len(n.replies)
-	n.step(now, what(messages.OperationID{n.ops, 3}))
+	n.step(now, what(n.operation(3)))
 	if len(n.replies) != before+1 {
 		n.t.Fatalf("%d replies", len(n.replies)-before)
 	}
