@@ -3,6 +3,7 @@ package journal
 import (
 	"crypto/sha256"
 	"io"
+	"maps"
 	"time"
 
 	"github.com/waymeet/waymeet/messages"
@@ -64,6 +65,14 @@ func (a *archive) append(facts int, signed bool) (made []messages.Fact) {
 		made = append(made, fact)
 	}
 	return made
+}
+
+// branch is another archive of the same chains, which goes on otherwise.
+func (a *archive) branch() *archive {
+	other := *a
+	other.last = maps.Clone(a.last)
+	other.random = seeded(2)
+	return &other
 }
 
 // twin makes a signed fact that forks the chain at that fact.

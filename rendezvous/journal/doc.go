@@ -11,5 +11,6 @@
 //
 // The package is pure: it imports messages, rendezvous and membership, and no
 // clock, disk, lock or goroutine. Start reading at journal.go and sync.go;
-// set.go and reduce.go hold the facts and their meaning.
+// set.go and reduce.go hold the facts and their meaning, reconcile.go how two
+// sets are compared.
 package journal

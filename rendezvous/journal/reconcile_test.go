@@ -292,6 +292,26 @@ func TestMoreDifferencesThanATurnNames(t *testing.T) {
 	}
 }
 
+// Long branches of one chain, more facts than may wait for others, cost little
+// more than they are (SPEC 13.4).
+func TestLongBranchesMeet(t *testing.T) {
+	a, ana, ben := newArchive(t, 2)
+	common := a.append(100, true)
+	other := a.branch()
+	branches := [2][]messages.Fact{a.append(3*maxUnreduced, true), other.append(3*maxUnreduced, true)}
+	for at, n := range []*node{ana, ben} {
+		hold(n, common)
+		hold(n, branches[at])
+	}
+	w := newNetwork(t, ana, ben)
+	w.link(0, 1)
+	w.run(100_000)
+	same(t, ana, ben)
+	if size := sizeOf(branches[0]) + sizeOf(branches[1]); w.bytes > size*115/100 {
+		t.Errorf("%d bytes for facts of %d", w.bytes, size)
+	}
+}
+
 // SPEC 13.2: "128 facts or 256 KiB a batch".
 func TestBatchesAreBounded(t *testing.T) {
 	ana, ben, _ := trio(t)
