@@ -111,7 +111,7 @@ func TestLaterLifeFencesTheEarlierOne(t *testing.T) {
 	inside, proceed := make(chan struct{}), make(chan struct{})
 	done := make(chan error)
 	go func() {
-		done <- s.file.update(func(tx *bolt.Tx, t *tally) error {
+		done <- s.file.update(func(tx *bolt.Tx, t tallies) error {
 			close(inside)
 			<-proceed
 			return putAll(tx, t, record(1))

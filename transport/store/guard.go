@@ -7,13 +7,18 @@ import (
 
 // guarded runs something over the mapped file. bbolt panics on pages that make
 // no sense, and reading beyond a file that was cut short faults: both become
-// the one error of damage.
-func guarded(file string, do func() error) (err error) {
+// the one error of damage. bbolt may then hold locks that nobody will ever let
+// go, so nothing of it is called again.
+func (f *file) guarded(do func() error) (err error) {
+	if broken := f.broken.Load(); broken != nil {
+		return broken
+	}
 	fatal := debug.SetPanicOnFault(true)
 	defer debug.SetPanicOnFault(fatal)
 	defer func() {
 		if r := recover(); r != nil {
-			err = &Damage{File: file, What: fmt.Sprint(r)}
+			f.broken.CompareAndSwap(nil, &Damage{File: f.path, What: fmt.Sprint(r)})
+			err = f.broken.Load()
 		}
 	}()
 	return do()

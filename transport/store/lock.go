@@ -5,11 +5,18 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-const lockFile = "lock"
+const (
+	lockName = "lock"
+	// lockWithin is how long the opening of a database waits for its lock: a
+	// process that was forked a moment ago may hold a copy of it.
+	lockWithin = 100 * time.Millisecond
+	lockPoll   = 5 * time.Millisecond
+)
 
 // Lock holds the state directory: one authority runs on one node at a time
 // (SPEC 3.1: "a second process is refused"). The operating system lets go of it
@@ -19,22 +26,33 @@ type Lock struct{ handle *os.File }
 // LockDirectory makes the state directory, if it is not there, and takes its
 // lock. The error is ErrInUse while another process holds it.
 func LockDirectory(state string) (*Lock, error) {
-	if err := os.MkdirAll(state, 0o700); err != nil {
+	if err := makeDirectory(state); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(state, lockFile)
+	path := filepath.Join(state, lockName)
 	handle, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
 	if err != nil {
 		return nil, err
 	}
-	err = unix.Flock(int(handle.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		err = fmt.Errorf("%w: %s", ErrInUse, state)
-	}
-	if err != nil {
+	if err := lockFile(handle, 0); err != nil {
 		return nil, errors.Join(err, handle.Close())
 	}
 	return &Lock{handle: handle}, nil
+}
+
+// lockFile takes the lock of an open file, for as long as it is open. Within
+// that time whoever holds it may let go.
+func lockFile(handle *os.File, within time.Duration) error {
+	for waited := time.Duration(0); ; waited += lockPoll {
+		err := unix.Flock(int(handle.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		switch {
+		case !errors.Is(err, unix.EWOULDBLOCK):
+			return err
+		case waited >= within:
+			return fmt.Errorf("%w: %s", ErrInUse, handle.Name())
+		}
+		time.Sleep(lockPoll)
+	}
 }
 
 // Release lets go of the directory.

@@ -96,7 +96,7 @@ func (n *Node) PutOnce(bucket messages.Bucket, key, value []byte) (there []byte,
 	if there, err = n.file.get(bucket, key); err != nil || there != nil {
 		return there, err
 	}
-	err = n.file.update(func(tx *bolt.Tx, t *tally) error {
+	err = n.file.update(func(tx *bolt.Tx, t tallies) error {
 		if there, err = n.file.read(tx, bucket, key); err != nil || there != nil {
 			return err
 		}
@@ -131,7 +131,7 @@ func (n *Node) Completed(context messages.ContextID, peer messages.AuthorityID) 
 func (n *Node) Complete(context messages.ContextID, peer messages.AuthorityID, boot messages.Boot, count uint64) error {
 	key := completedKey(context, peer)
 	value := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(boot)), count)
-	return n.file.update(func(tx *bolt.Tx, t *tally) error {
+	return n.file.update(func(tx *bolt.Tx, t tallies) error {
 		there, err := n.file.read(tx, BucketCompleted, key)
 		if err != nil || string(there) >= string(value) {
 			return err

@@ -54,7 +54,7 @@ type Store struct{ file *file }
 // complete or not at all; the error is ErrExists if it was there before.
 func Create(state string, context messages.ContextID, records []messages.Record) error {
 	path := JournalPath(state, context)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := makeDirectory(filepath.Dir(path)); err != nil {
 		return err
 	}
 	return createFile(path, context, records)

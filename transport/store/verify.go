@@ -2,12 +2,10 @@ package store
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"io"
-	"io/fs"
 	"os"
 
 	bolt "go.etcd.io/bbolt"
@@ -15,84 +13,21 @@ import (
 	"github.com/waymeet/waymeet/messages"
 )
 
-// Layout of bbolt's two meta pages, at 0 and at the page size, in the byte
-// order of the machine: page header 16, then
-//
-//	magic 4 ‖ version 4 ‖ page size 4 ‖ flags 4 ‖ root 16 ‖ freelist 8 ‖
-//	high water mark 8 ‖ transaction 8 ‖ FNV-64a of the 56 before 8
-const (
-	metaAt       = 16
-	metaSize     = 64
-	metaMagic    = 0xED0CDAED
-	metaVersion  = 2
-	highWaterAt  = 40
-	metaSumAt    = 56
-	minPageSize  = 1 << 9
-	maxPageSize  = 1 << 16
-	pageSizeAt   = 8
-	metaPages    = 2
-	metaVersions = 4
-)
-
-// checkHead reads bbolt's two meta pages before bbolt does. bbolt would fall
-// back from a damaged one to the other without a word, and with it to the
-// transaction before: an acknowledged record would be gone in silence. A page
-// that a power loss tore is not mistaken for it: the meta fits one sector,
-// which disks write whole.
-func checkHead(path string) error {
-	handle, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: %s", ErrAbsent, path)
+// checkHead reads the head once more before a transaction: in a file that was
+// damaged or cut short since it was opened, bbolt would go back to an older
+// transaction, or fault with its locks held.
+func (f *file) checkHead() error {
+	_, what, err := readHead(f.handle)
+	if errors.Is(err, os.ErrClosed) {
+		return fmt.Errorf("%w: %s", ErrClosed, f.path)
 	}
-	if err != nil {
-		return err
+	if err == nil && what != "" {
+		return &Damage{File: f.path, What: what}
 	}
-	defer handle.Close()
-	info, err := handle.Stat()
-	if err != nil {
-		return err
-	}
-	first, what := readMeta(handle, 0)
-	if what == "" {
-		_, what = readMeta(handle, int64(first.pageSize))
-	}
-	if what == "" && info.Size() < int64(first.highWater)*int64(first.pageSize) {
-		what = fmt.Sprintf("it has %d bytes, %d pages of %d are in use", info.Size(), first.highWater, first.pageSize)
-	}
-	if what != "" {
-		return &Damage{File: path, What: what}
-	}
-	return nil
+	return err
 }
 
-type boltMeta struct {
-	pageSize  uint32
-	highWater uint64
-}
-
-func readMeta(r io.ReaderAt, at int64) (meta boltMeta, what string) {
-	var b [metaSize]byte
-	if _, err := r.ReadAt(b[:], at+metaAt); err != nil {
-		return meta, "it is cut short"
-	}
-	sum := fnv.New64a()
-	sum.Write(b[:metaSumAt])
-	if binary.NativeEndian.Uint32(b[:]) != metaMagic || binary.NativeEndian.Uint32(b[metaVersions:]) != metaVersion ||
-		binary.NativeEndian.Uint64(b[metaSumAt:]) != sum.Sum64() {
-		return meta, fmt.Sprintf("the head at byte %d is not intact", at)
-	}
-	meta = boltMeta{
-		pageSize:  binary.NativeEndian.Uint32(b[pageSizeAt:]),
-		highWater: binary.NativeEndian.Uint64(b[highWaterAt:]),
-	}
-	if meta.pageSize < minPageSize || meta.pageSize > maxPageSize {
-		return meta, fmt.Sprintf("pages of %d bytes", meta.pageSize)
-	}
-	return meta, ""
-}
-
-// verify reads everything: the meta bucket, every record of every bucket, and
-// then the structure, so that no page in use is taken for a free one later.
+// verify reads everything: the meta bucket, and every record of every bucket.
 func (f *file) verify(context messages.ContextID) error {
 	return f.db.View(func(tx *bolt.Tx) error {
 		meta := tx.Bucket([]byte(bucketMeta))
@@ -113,10 +48,7 @@ func (f *file) verify(context messages.ContextID) error {
 		if !bytes.Equal(of, context[:]) {
 			return &Damage{File: f.path, Bucket: bucketMeta, Key: []byte(keyContext), What: "it is the file of another context"}
 		}
-		if err := f.verifyRecords(tx, meta); err != nil {
-			return err
-		}
-		return f.verifyPages(tx)
+		return f.verifyRecords(tx, meta)
 	})
 }
 
@@ -127,60 +59,40 @@ func (f *file) verifyRecords(tx *bolt.Tx, meta *bolt.Bucket) error {
 	if err != nil {
 		return err
 	}
-	found := tally{}
+	f.tallies = tallies{}
 	err = tx.ForEach(func(raw []byte, bucket *bolt.Bucket) error {
 		name := messages.Bucket(raw)
-		return bucket.ForEach(func(key, stored []byte) error {
-			hash, what := check(name, key, stored)
-			if what != "" {
-				return &Damage{File: f.path, Bucket: name, Key: bytes.Clone(key), What: what}
-			}
+		return f.eachRecord(name, bucket, func(hash [sha256.Size]byte) {
 			if name != bucketMeta {
-				found.add(hash)
+				f.tallies.add(name, hash)
 			}
-			return nil
 		})
 	})
-	if err == nil && found != want {
-		what := fmt.Sprintf("%d records are there, %d were written", found.count, want.count)
-		if found.count == want.count {
-			what = "the records are not those that were written"
-		}
-		return &Damage{File: f.path, Bucket: bucketMeta, Key: []byte(keyFingerprint), What: what}
+	if found := f.tallies.all(); err == nil && found != want {
+		return &Damage{File: f.path, Bucket: bucketMeta, Key: []byte(keyFingerprint), What: missing(found, want)}
 	}
 	return err
 }
 
-// verifyPages checks that the pages in use and the free ones are what bbolt's
-// list of free pages says. bbolt's own check runs in a goroutine that nothing
-// guards against faults, and trusts the length of every page; the walk before
-// it makes that safe.
-func (f *file) verifyPages(tx *bolt.Tx) error {
-	pages := int(tx.Size()) / f.db.Info().PageSize
-	for id := 0; id < pages; {
-		info, err := tx.Page(id)
-		if err != nil {
-			return err
-		}
-		if info == nil {
-			break
-		}
-		if info.Type == "free" {
-			id++
-			continue
-		}
-		if info.OverflowCount < 0 || info.OverflowCount >= pages-id {
-			return &Damage{File: f.path, What: fmt.Sprintf("page %d is longer than the file", id)}
-		}
-		id += 1 + info.OverflowCount
+// missing says what is wrong with the records of a set.
+func missing(found, want tally) string {
+	if found.count == want.count {
+		return "the records are not those that were written"
 	}
-	var first error
-	for err := range tx.Check() {
-		if first == nil {
-			first = &Damage{File: f.path, What: err.Error()}
+	return fmt.Sprintf("%d records are there, %d were written", found.count, want.count)
+}
+
+// eachRecord gives the hash of every record of a bucket, compared with its
+// checksum.
+func (f *file) eachRecord(name messages.Bucket, bucket *bolt.Bucket, give func([sha256.Size]byte)) error {
+	return bucket.ForEach(func(key, stored []byte) error {
+		hash, what := check(name, key, stored)
+		if what != "" {
+			return &Damage{File: f.path, Bucket: name, Key: bytes.Clone(key), What: what}
 		}
-	}
-	return first
+		give(hash)
+		return nil
+	})
 }
 
 func (f *file) getMeta(meta *bolt.Bucket, key string) ([]byte, error) {

@@ -1,0 +1,142 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// openFile opens a database that exists and distrusts every byte of it.
+func openFile(path string, context messages.ContextID) (*file, error) {
+	f := &file{path: path}
+	err := f.open(os.O_RDWR, func() error { return f.checkStructure() })
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s", ErrAbsent, path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := f.guarded(func() error { return f.verify(context) }); err != nil {
+		return nil, errors.Join(err, f.shut())
+	}
+	return f, nil
+}
+
+// createFile makes a database with its first records. It appears under its
+// name complete or not at all.
+func createFile(path string, context messages.ContextID, records []messages.Record) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%w: %s", ErrExists, path)
+	}
+	fresh := path + ".new"
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f := &file{path: fresh, tallies: tallies{}}
+	if err := f.open(os.O_RDWR|os.O_CREATE|os.O_EXCL, func() error { return nil }); err != nil {
+		return err
+	}
+	err := f.guarded(func() error {
+		return f.db.Update(func(tx *bolt.Tx) error { return begin(tx, context) })
+	})
+	if err == nil {
+		err = f.write(records)
+	}
+	if err := errors.Join(err, f.shut()); err != nil {
+		return errors.Join(err, os.Remove(fresh))
+	}
+	if err := os.Rename(fresh, path); err != nil {
+		return err
+	}
+	return syncDirectory(filepath.Dir(path))
+}
+
+// open opens the file with bbolt, but only after a look at it under its lock:
+// bbolt trusts what it finds, and begins to write at once.
+func (f *file) open(flag int, look func() error) error {
+	err := f.guarded(func() (err error) {
+		f.db, err = bolt.Open(f.path, fileMode, &bolt.Options{
+			FreelistType: bolt.FreelistMapType,
+			NoStatistics: true,
+			OpenFile: func(name string, _ int, mode os.FileMode) (*os.File, error) {
+				if f.handle, err = os.OpenFile(name, flag, mode); err != nil {
+					return nil, err
+				}
+				if err := errors.Join(lockFile(f.handle, lockWithin), look()); err != nil {
+					return nil, err
+				}
+				return f.handle, nil
+			},
+		})
+		return err
+	})
+	if err != nil && f.handle != nil {
+		_ = f.handle.Close() // bbolt may have closed it already
+	}
+	return err
+}
+
+// checkStructure is the look at a file that exists.
+func (f *file) checkStructure() error {
+	head, what, err := readHead(f.handle)
+	if err != nil {
+		return err
+	}
+	if what == "" {
+		what = checkPages(f.handle, head)
+	}
+	if what != "" {
+		return &Damage{File: f.path, What: what}
+	}
+	return nil
+}
+
+// shut closes the file. It may be called twice.
+func (f *file) shut() error {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	if f.stopped == nil {
+		f.stopped = ErrClosed
+	}
+	if f.broken.Load() == nil {
+		return f.guarded(f.db.Close)
+	}
+	// The mapping stays until the process ends; the file and its lock do not.
+	if err := f.handle.Close(); !errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// makeDirectory makes a directory that is on disk when it returns.
+func makeDirectory(path string) error {
+	switch info, err := os.Stat(path); {
+	case err == nil && info.IsDir():
+		return nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	parent := filepath.Dir(path)
+	if err := makeDirectory(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDirectory(parent)
+}
+
+// syncDirectory makes the names in a directory durable.
+func syncDirectory(path string) error {
+	directory, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(directory.Sync(), directory.Close())
+}
