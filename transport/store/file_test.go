@@ -111,10 +111,10 @@ func TestLaterLifeFencesTheEarlierOne(t *testing.T) {
 	inside, proceed := make(chan struct{}), make(chan struct{})
 	done := make(chan error)
 	go func() {
-		done <- s.file.update(func(tx *bolt.Tx, t tallies) error {
+		done <- s.file.update(func(c *change) error {
 			close(inside)
 			<-proceed
-			return putAll(tx, t, record(1))
+			return c.putAll(record(1))
 		})
 	}()
 	<-inside

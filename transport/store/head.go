@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -47,29 +48,38 @@ type boltMeta struct {
 // which disks write whole. A disk that tears a sector shows as damage here,
 // because nobody can tell that from a record that is gone.
 func readHead(handle *os.File) (head boltMeta, what string, err error) {
-	first, what, err := readMeta(handle, 0)
+	heads, what, err := readHeads(handle)
 	if what != "" || err != nil {
 		return head, what, err
 	}
-	second, what, err := readMeta(handle, int64(first.pageSize))
-	if what != "" || err != nil {
-		return head, what, err
-	}
-	head = first
-	if second.transaction > first.transaction {
-		head = second
+	head = heads[0]
+	if heads[1].transaction > head.transaction {
+		head = heads[1]
 	}
 	info, err := handle.Stat()
 	if err != nil {
 		return head, "", err
 	}
 	switch {
-	case first.pageSize != second.pageSize || head.highWater < metaPages || head.highWater > math.MaxInt64/maxPageSize:
+	case heads[0].pageSize != heads[1].pageSize || head.highWater < metaPages || head.highWater > math.MaxInt64/maxPageSize:
 		what = "its head makes no sense"
 	case info.Size() < int64(head.highWater)*int64(head.pageSize):
 		what = fmt.Sprintf("it has %d bytes, %d pages of %d are in use", info.Size(), head.highWater, head.pageSize)
 	}
 	return head, what, nil
+}
+
+// readHeads reads both heads; one that is not intact is zero.
+func readHeads(handle *os.File) (heads [metaPages]boltMeta, what string, err error) {
+	pageSize := uint32(os.Getpagesize())
+	if heads[0], what, err = readMeta(handle, 0); err != nil {
+		return heads, "", err
+	} else if what == "" {
+		pageSize = heads[0].pageSize
+	}
+	second, problem, err := readMeta(handle, int64(pageSize))
+	heads[1] = second
+	return heads, cmp.Or(what, problem), err
 }
 
 func readMeta(r io.ReaderAt, at int64) (meta boltMeta, what string, err error) {

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/waymeet/waymeet/messages"
 )
 
@@ -96,12 +94,12 @@ func (n *Node) PutOnce(bucket messages.Bucket, key, value []byte) (there []byte,
 	if there, err = n.file.get(bucket, key); err != nil || there != nil {
 		return there, err
 	}
-	err = n.file.update(func(tx *bolt.Tx, t tallies) error {
-		if there, err = n.file.read(tx, bucket, key); err != nil || there != nil {
+	err = n.file.update(func(c *change) error {
+		if there, err = c.get(bucket, key); err != nil || there != nil {
 			return err
 		}
 		there = append([]byte{}, value...)
-		return put(tx, t, messages.Record{Bucket: bucket, Key: key, Value: there})
+		return c.put(messages.Record{Bucket: bucket, Key: key, Value: there})
 	})
 	if err != nil {
 		return nil, err
@@ -131,12 +129,12 @@ func (n *Node) Completed(context messages.ContextID, peer messages.AuthorityID) 
 func (n *Node) Complete(context messages.ContextID, peer messages.AuthorityID, boot messages.Boot, count uint64) error {
 	key := completedKey(context, peer)
 	value := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(boot)), count)
-	return n.file.update(func(tx *bolt.Tx, t tallies) error {
-		there, err := n.file.read(tx, BucketCompleted, key)
+	return n.file.update(func(c *change) error {
+		there, err := c.get(BucketCompleted, key)
 		if err != nil || string(there) >= string(value) {
 			return err
 		}
-		return put(tx, t, messages.Record{Bucket: BucketCompleted, Key: key, Value: value})
+		return c.put(messages.Record{Bucket: BucketCompleted, Key: key, Value: value})
 	})
 }
 

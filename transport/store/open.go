@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	bolt "go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 
 	"github.com/waymeet/waymeet/messages"
 )
@@ -15,14 +16,14 @@ import (
 // openFile opens a database that exists and distrusts every byte of it.
 func openFile(path string, context messages.ContextID) (*file, error) {
 	f := &file{path: path}
-	err := f.open(os.O_RDWR, func() error { return f.checkStructure() })
+	err := f.open(os.O_RDWR, f.checkStructure)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %s", ErrAbsent, path)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := f.guarded(func() error { return f.verify(context) }); err != nil {
+	if err := f.verify(context); err != nil {
 		return nil, errors.Join(err, f.shut())
 	}
 	return f, nil
@@ -77,7 +78,7 @@ func (f *file) open(flag int, look func() error) error {
 		return err
 	})
 	if err != nil && f.handle != nil {
-		_ = f.handle.Close() // bbolt may have closed it already
+		_ = f.abandon() // bbolt may have closed it already
 	}
 	return err
 }
@@ -89,7 +90,7 @@ func (f *file) checkStructure() error {
 		return err
 	}
 	if what == "" {
-		what = checkPages(f.handle, head)
+		what = checkStructure(pageFile{file: f.handle, head: head})
 	}
 	if what != "" {
 		return &Damage{File: f.path, What: what}
@@ -107,11 +108,17 @@ func (f *file) shut() error {
 	if f.broken.Load() == nil {
 		return f.guarded(f.db.Close)
 	}
-	// The mapping stays until the process ends; the file and its lock do not.
-	if err := f.handle.Close(); !errors.Is(err, os.ErrClosed) {
-		return err
+	return f.abandon()
+}
+
+// abandon closes the file without bbolt. The mapping stays until the process
+// ends, and would keep the lock.
+func (f *file) abandon() error {
+	err := errors.Join(unix.Flock(int(f.handle.Fd()), unix.LOCK_UN), f.handle.Close())
+	if errors.Is(err, os.ErrClosed) {
+		return nil // it was before
 	}
-	return nil
+	return err
 }
 
 // makeDirectory makes a directory that is on disk when it returns.

@@ -33,44 +33,20 @@ const (
 	manyFree     = 0xffff
 )
 
-// pages checks the structure of a database: that every page below the high
-// water mark is in use once or free once, and that every page in use is what
-// its place in the tree says. It reads the file itself: bbolt trusts page ids,
-// counts and lengths, follows them out of the file or in a circle, and its own
-// check does so in a goroutine that nothing guards.
-type pages struct {
+// pageFile reads the pages of one transaction, and lets nothing pass that makes
+// no sense. bbolt trusts page ids, counts and lengths, and follows them out of
+// the file or in a circle.
+type pageFile struct {
 	file io.ReaderAt
 	head boltMeta
-	// taken are the pages that are in use or free.
-	taken []bool
 }
 
-// checkPages checks the structure below the newest head.
-func checkPages(file io.ReaderAt, head boltMeta) (what string) {
-	p := &pages{file: file, head: head, taken: make([]bool, head.highWater)}
-	for id := range uint64(metaPages) {
-		p.taken[id] = true
+// read reads a page with all that overflows.
+func (p pageFile) read(id uint64) (page []byte, what string) {
+	if id >= p.head.highWater {
+		return nil, fmt.Sprintf("page %d is beyond the end, %d", id, p.head.highWater)
 	}
-	if what := p.checkFree(); what != "" {
-		return what
-	}
-	if what := p.checkTree(head.root, true, span{}); what != "" {
-		return what
-	}
-	for id, taken := range p.taken {
-		if !taken {
-			return fmt.Sprintf("page %d is neither in use nor free", id)
-		}
-	}
-	return ""
-}
-
-// take reads a page with all that overflows, and marks it.
-func (p *pages) take(id uint64) (page []byte, what string) {
 	page = make([]byte, p.head.pageSize)
-	if what := p.mark(id); what != "" {
-		return nil, what
-	}
 	if _, err := p.file.ReadAt(page, int64(id)*int64(p.head.pageSize)); err != nil {
 		return nil, fmt.Sprintf("page %d: %v", id, err)
 	}
@@ -80,11 +56,6 @@ func (p *pages) take(id uint64) (page []byte, what string) {
 	more := uint64(binary.NativeEndian.Uint32(page[overflowAt:]))
 	if more >= p.head.highWater-id {
 		return nil, fmt.Sprintf("page %d is longer than the file", id)
-	}
-	for next := id + 1; next <= id+more; next++ {
-		if what := p.mark(next); what != "" {
-			return nil, what
-		}
 	}
 	if more == 0 {
 		return page, ""
@@ -96,109 +67,99 @@ func (p *pages) take(id uint64) (page []byte, what string) {
 	return page, ""
 }
 
-func (p *pages) mark(id uint64) (what string) {
-	switch {
-	case id >= p.head.highWater:
-		return fmt.Sprintf("page %d is beyond the end, %d", id, p.head.highWater)
-	case p.taken[id]:
-		return fmt.Sprintf("page %d is in use twice, or free and in use", id)
-	}
-	p.taken[id] = true
-	return ""
-}
-
-func (p *pages) checkFree() (what string) {
-	page, what := p.take(p.head.freeList)
+// freeList reads the ids of the free pages, and how many pages hold them.
+func (p pageFile) freeList() (ids []uint64, size uint64, what string) {
+	page, what := p.read(p.head.freeList)
 	if what != "" {
-		return what
+		return nil, 0, what
 	}
 	if flags := binary.NativeEndian.Uint16(page[flagsAt:]); flags != freeListPage {
-		return fmt.Sprintf("page %d is not the list of free pages", p.head.freeList)
+		return nil, 0, fmt.Sprintf("page %d is not the list of free pages", p.head.freeList)
 	}
-	count, ids := uint64(binary.NativeEndian.Uint16(page[countAt:])), page[pageHeader:]
+	count, rest := uint64(binary.NativeEndian.Uint16(page[countAt:])), page[pageHeader:]
 	if count == manyFree {
-		count, ids = binary.NativeEndian.Uint64(ids), ids[pageIDSize:]
+		count, rest = binary.NativeEndian.Uint64(rest), rest[pageIDSize:]
 	}
-	if count > uint64(len(ids)/pageIDSize) {
-		return fmt.Sprintf("page %d does not hold %d free pages", p.head.freeList, count)
+	if count > uint64(len(rest)/pageIDSize) {
+		return nil, 0, fmt.Sprintf("page %d does not hold %d free pages", p.head.freeList, count)
 	}
 	for at := range count {
-		if what := p.mark(binary.NativeEndian.Uint64(ids[at*pageIDSize:])); what != "" {
-			return what
+		ids = append(ids, binary.NativeEndian.Uint64(rest[at*pageIDSize:]))
+	}
+	return ids, uint64(len(page)) / uint64(p.head.pageSize), ""
+}
+
+// node is a branch or leaf page.
+type node struct {
+	elements []element
+	leaf     bool
+	// size is how many pages it takes: none if it is a small bucket's.
+	size uint64
+}
+
+// node reads a branch or leaf page that may hold the keys of the span. root says
+// that it belongs to the tree of the buckets, which holds nothing else.
+func (p pageFile) node(id uint64, root bool, within span) (n node, what string) {
+	page, what := p.read(id)
+	if what != "" {
+		return n, what
+	}
+	n, what = parseNode(id, page, root, within)
+	n.size = uint64(len(page)) / uint64(p.head.pageSize)
+	return n, what
+}
+
+// parseNode reads a page, or the page of a small bucket inside of the page of
+// that id.
+func parseNode(id uint64, page []byte, root bool, within span) (n node, what string) {
+	kind := binary.NativeEndian.Uint16(page[flagsAt:])
+	n.leaf = kind == leafPage
+	if !n.leaf && kind != branchPage {
+		return n, fmt.Sprintf("page %d is neither branch nor leaf", id)
+	}
+	if n.elements, what = readElements(id, page, kind); what == "" {
+		what = checkOrder(id, n.elements, within)
+	}
+	if what == "" && !n.leaf && len(n.elements) == 0 {
+		what = fmt.Sprintf("branch page %d is empty", id)
+	}
+	for _, e := range n.elements {
+		if n.leaf && e.bucket != root {
+			what = fmt.Sprintf("page %d holds a bucket or a record where none can be", id)
 		}
 	}
-	return ""
+	return n, what
+}
+
+// below is what the page under an entry of a branch page may hold.
+func (n node) below(at int, within span) span {
+	below := span{least: n.elements[at].key, end: within.end}
+	if at+1 < len(n.elements) {
+		below.end = n.elements[at+1].key
+	}
+	return below
+}
+
+// small is the page inside of a small bucket; ok is false if it is a tree of its
+// own, at root.
+func (e element) small(id uint64) (n node, root uint64, ok bool, what string) {
+	if len(e.value) < bucketHeader {
+		return n, 0, false, fmt.Sprintf("page %d holds a bucket of %d bytes", id, len(e.value))
+	}
+	if root = binary.NativeEndian.Uint64(e.value); root != 0 {
+		return n, root, false, ""
+	}
+	inside := e.value[bucketHeader:]
+	if len(inside) < pageHeader || binary.NativeEndian.Uint16(inside[flagsAt:]) != leafPage {
+		return n, 0, false, fmt.Sprintf("page %d holds a small bucket that is no leaf", id)
+	}
+	n, what = parseNode(id, inside, false, span{})
+	return n, 0, true, what
 }
 
 // span is the keys that a page may hold: from least on, below end; nil: no
 // bound.
 type span struct{ least, end []byte }
-
-// checkTree checks a page and all pages below it. The tree at the root holds
-// buckets and nothing else; theirs hold none.
-func (p *pages) checkTree(id uint64, root bool, within span) (what string) {
-	page, what := p.take(id)
-	if what != "" {
-		return what
-	}
-	switch flags := binary.NativeEndian.Uint16(page[flagsAt:]); flags {
-	case leafPage:
-		return p.checkLeaf(id, page, root, within)
-	case branchPage:
-		return p.checkBranch(id, page, root, within)
-	}
-	return fmt.Sprintf("page %d is neither branch nor leaf", id)
-}
-
-func (p *pages) checkBranch(id uint64, page []byte, root bool, within span) (what string) {
-	elements, what := readElements(id, page, branchPage)
-	if what == "" {
-		what = checkOrder(id, elements, within)
-	}
-	if what == "" && len(elements) == 0 {
-		what = fmt.Sprintf("branch page %d is empty", id)
-	}
-	for at := 0; what == "" && at < len(elements); at++ {
-		below := span{least: elements[at].key, end: within.end}
-		if at+1 < len(elements) {
-			below.end = elements[at+1].key
-		}
-		what = p.checkTree(elements[at].page, root, below)
-	}
-	return what
-}
-
-func (p *pages) checkLeaf(id uint64, page []byte, root bool, within span) (what string) {
-	elements, what := readElements(id, page, leafPage)
-	if what == "" {
-		what = checkOrder(id, elements, within)
-	}
-	for at := 0; what == "" && at < len(elements); at++ {
-		switch {
-		case elements[at].bucket != root:
-			what = fmt.Sprintf("page %d holds a bucket or a record where none can be", id)
-		case root:
-			what = p.checkBucket(id, elements[at].value)
-		}
-	}
-	return what
-}
-
-// checkBucket checks a bucket in the page of that id: the tree below it, or, if
-// it is small, the page inside it.
-func (p *pages) checkBucket(id uint64, bucket []byte) (what string) {
-	if len(bucket) < bucketHeader {
-		return fmt.Sprintf("page %d holds a bucket of %d bytes", id, len(bucket))
-	}
-	if root := binary.NativeEndian.Uint64(bucket); root != 0 {
-		return p.checkTree(root, false, span{})
-	}
-	inside := bucket[bucketHeader:]
-	if len(inside) < pageHeader || binary.NativeEndian.Uint16(inside[flagsAt:]) != leafPage {
-		return fmt.Sprintf("page %d holds a small bucket that is no leaf", id)
-	}
-	return p.checkLeaf(id, inside, false, span{})
-}
 
 // element is an entry of a branch or leaf page.
 type element struct {

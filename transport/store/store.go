@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/waymeet/waymeet/messages"
 )
 
@@ -122,9 +120,9 @@ func (s *Store) RecordsFrom(bucket messages.Bucket, key []byte) iter.Seq2[messag
 // acknowledged.
 func (s *Store) Facts(places []messages.FactPlace) ([][]byte, error) {
 	facts := make([][]byte, 0, len(places))
-	err := s.file.view(func(tx *bolt.Tx) error {
+	err := s.file.view(func(r *reader) error {
 		for _, at := range places {
-			fact, err := s.file.read(tx, messages.BucketFacts, at.Place.Key())
+			fact, err := r.get(messages.BucketFacts, at.Place.Key())
 			if err != nil {
 				return err
 			}

@@ -1,10 +1,7 @@
 package store
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
-
-	bolt "go.etcd.io/bbolt"
 
 	"github.com/waymeet/waymeet/messages"
 )
@@ -16,14 +13,14 @@ type tally struct {
 	sum   [4]uint64
 }
 
-func (t *tally) add(hash [sha256.Size]byte) {
+func (t *tally) add(hash recordSum) {
 	t.count++
 	for lane := range t.sum {
 		t.sum[lane] += binary.BigEndian.Uint64(hash[8*lane:])
 	}
 }
 
-func (t *tally) remove(hash [sha256.Size]byte) {
+func (t *tally) remove(hash recordSum) {
 	t.count--
 	for lane := range t.sum {
 		t.sum[lane] -= binary.BigEndian.Uint64(hash[8*lane:])
@@ -62,13 +59,13 @@ func readTally(count, fingerprint []byte) (t tally, ok bool) {
 // records together; those of the buckets are counted at open.
 type tallies map[messages.Bucket]tally
 
-func (t tallies) add(bucket messages.Bucket, hash [sha256.Size]byte) {
+func (t tallies) add(bucket messages.Bucket, hash recordSum) {
 	changed := t[bucket]
 	changed.add(hash)
 	t[bucket] = changed
 }
 
-func (t tallies) remove(bucket messages.Bucket, hash [sha256.Size]byte) {
+func (t tallies) remove(bucket messages.Bucket, hash recordSum) {
 	changed := t[bucket]
 	changed.remove(hash)
 	t[bucket] = changed
@@ -80,31 +77,4 @@ func (t tallies) all() (all tally) {
 		all = all.plus(one)
 	}
 	return all
-}
-
-// checkWhole checks that the records that were found in a bucket are all that
-// were written into it. A bit that changes in an open database can hide records
-// from bbolt; what is not there is believed only of a bucket that is whole.
-func (f *file) checkWhole(bucket messages.Bucket, found tally) error {
-	f.mutex.Lock()
-	defer f.mutex.Unlock()
-	want := f.tallies[bucket]
-	if found == want || f.stopped != nil {
-		return nil // after a failed write nobody knows what is there
-	}
-	// Records were written meanwhile, or not all of them were asked for.
-	found = tally{}
-	err := f.guarded(func() error {
-		return f.db.View(func(tx *bolt.Tx) error {
-			in := tx.Bucket([]byte(bucket))
-			if in == nil {
-				return nil
-			}
-			return f.eachRecord(bucket, in, found.add)
-		})
-	})
-	if err == nil && found != want {
-		return &Damage{File: f.path, Bucket: bucket, What: missing(found, want)}
-	}
-	return err
 }

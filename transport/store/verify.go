@@ -2,13 +2,10 @@ package store
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
-
-	bolt "go.etcd.io/bbolt"
 
 	"github.com/waymeet/waymeet/messages"
 )
@@ -29,49 +26,54 @@ func (f *file) checkHead() error {
 
 // verify reads everything: the meta bucket, and every record of every bucket.
 func (f *file) verify(context messages.ContextID) error {
-	return f.db.View(func(tx *bolt.Tx) error {
-		meta := tx.Bucket([]byte(bucketMeta))
-		if meta == nil {
-			return &Damage{File: f.path, What: "it has no meta bucket"}
-		}
-		known, err := f.getMeta(meta, keySchema)
+	return f.view(func(r *reader) error {
+		known, err := r.meta(keySchema)
 		if err != nil {
 			return err
 		}
 		if len(known) != 8 || binary.BigEndian.Uint64(known) != schema {
 			return &UnknownSchema{File: f.path, Schema: binary.BigEndian.Uint64(append(make([]byte, 8), known...)[len(known):])}
 		}
-		of, err := f.getMeta(meta, keyContext)
+		of, err := r.meta(keyContext)
 		if err != nil {
 			return err
 		}
 		if !bytes.Equal(of, context[:]) {
 			return &Damage{File: f.path, Bucket: bucketMeta, Key: []byte(keyContext), What: "it is the file of another context"}
 		}
-		return f.verifyRecords(tx, meta)
+		return f.verifyRecords(r)
 	})
 }
 
 // verifyRecords compares every record with its checksum, and all of them with
 // count and fingerprint.
-func (f *file) verifyRecords(tx *bolt.Tx, meta *bolt.Bucket) error {
-	want, err := f.readTally(meta)
+func (f *file) verifyRecords(r *reader) error {
+	want, err := r.tally()
+	if err != nil {
+		return err
+	}
+	names, err := r.buckets()
 	if err != nil {
 		return err
 	}
 	f.tallies = tallies{}
-	err = tx.ForEach(func(raw []byte, bucket *bolt.Bucket) error {
-		name := messages.Bucket(raw)
-		return f.eachRecord(name, bucket, func(hash [sha256.Size]byte) {
-			if name != bucketMeta {
-				f.tallies.add(name, hash)
-			}
+	for _, name := range names {
+		var found tally
+		err := r.each(name, nil, func(_, _ []byte, hash recordSum) bool {
+			found.add(hash)
+			return true
 		})
-	})
-	if found := f.tallies.all(); err == nil && found != want {
+		if err != nil {
+			return err
+		}
+		if name != bucketMeta {
+			f.tallies[name] = found
+		}
+	}
+	if found := f.tallies.all(); found != want {
 		return &Damage{File: f.path, Bucket: bucketMeta, Key: []byte(keyFingerprint), What: missing(found, want)}
 	}
-	return err
+	return nil
 }
 
 // missing says what is wrong with the records of a set.
@@ -82,39 +84,27 @@ func missing(found, want tally) string {
 	return fmt.Sprintf("%d records are there, %d were written", found.count, want.count)
 }
 
-// eachRecord gives the hash of every record of a bucket, compared with its
-// checksum.
-func (f *file) eachRecord(name messages.Bucket, bucket *bolt.Bucket, give func([sha256.Size]byte)) error {
-	return bucket.ForEach(func(key, stored []byte) error {
-		hash, what := check(name, key, stored)
-		if what != "" {
-			return &Damage{File: f.path, Bucket: name, Key: bytes.Clone(key), What: what}
-		}
-		give(hash)
-		return nil
-	})
-}
-
-func (f *file) getMeta(meta *bolt.Bucket, key string) ([]byte, error) {
-	value, what := unseal(bucketMeta, []byte(key), meta.Get([]byte(key)))
-	if what != "" {
-		return nil, &Damage{File: f.path, Bucket: bucketMeta, Key: []byte(key), What: what}
+// meta is a value of the meta bucket.
+func (r *reader) meta(key string) ([]byte, error) {
+	value, err := r.get(bucketMeta, []byte(key))
+	if value == nil && err == nil {
+		err = &Damage{File: r.path, Bucket: bucketMeta, Key: []byte(key), What: "it is missing"}
 	}
-	return value, nil
+	return value, err
 }
 
-func (f *file) readTally(meta *bolt.Bucket) (tally, error) {
-	count, err := f.getMeta(meta, keyCount)
+func (r *reader) tally() (tally, error) {
+	count, err := r.meta(keyCount)
 	if err != nil {
 		return tally{}, err
 	}
-	fingerprint, err := f.getMeta(meta, keyFingerprint)
+	fingerprint, err := r.meta(keyFingerprint)
 	if err != nil {
 		return tally{}, err
 	}
 	t, ok := readTally(count, fingerprint)
 	if !ok {
-		return tally{}, &Damage{File: f.path, Bucket: bucketMeta, Key: []byte(keyCount), What: "it has another length"}
+		return tally{}, &Damage{File: r.path, Bucket: bucketMeta, Key: []byte(keyCount), What: "it has another length"}
 	}
 	return t, nil
 }

@@ -1,0 +1,132 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"iter"
+
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// get is one record's value, nil if there is none.
+func (f *file) get(bucket messages.Bucket, key []byte) (value []byte, err error) {
+	err = f.view(func(r *reader) error {
+		value, err = r.get(bucket, key)
+		return err
+	})
+	if value == nil && err == nil {
+		err = f.checkWhole(bucket, tally{})
+	}
+	return value, err
+}
+
+// records gives the records of a bucket by key, from that one on, from many
+// short transactions: nothing blocks while the caller works. What is written
+// meanwhile may be seen or not; of all records of a bucket no other is left out.
+func (f *file) records(bucket messages.Bucket, from []byte) iter.Seq2[messages.Record, error] {
+	return func(yield func(messages.Record, error) bool) {
+		var found tally
+		for next := from; ; {
+			some, err := f.some(bucket, next, &found)
+			if err != nil {
+				yield(messages.Record{}, err)
+				return
+			}
+			for _, record := range some {
+				if !yield(record, nil) {
+					return
+				}
+			}
+			if len(some) < readAtOnce {
+				break
+			}
+			next = append(some[len(some)-1].Key, 0) // the least key after it
+		}
+		if from != nil {
+			return
+		}
+		if err := f.checkWhole(bucket, found); err != nil {
+			yield(messages.Record{}, err)
+		}
+	}
+}
+
+// some reads the next records from that key on, and counts them.
+func (f *file) some(bucket messages.Bucket, from []byte, found *tally) (records []messages.Record, err error) {
+	err = f.view(func(r *reader) error {
+		return r.each(bucket, from, func(key, stored []byte, hash recordSum) bool {
+			found.add(hash)
+			records = append(records, messages.Record{Bucket: bucket, Key: bytes.Clone(key), Value: unseal(stored)})
+			return len(records) < readAtOnce
+		})
+	})
+	return records, err
+}
+
+// checkWhole checks that the records that were found in a bucket are all that
+// were written into it. A bit that changes in an open database can hide records;
+// what is not there is believed only of a bucket that is whole.
+func (f *file) checkWhole(bucket messages.Bucket, found tally) error {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	want := f.tallies[bucket]
+	if found == want || f.stopped != nil {
+		return nil // after a failed write nobody knows what is there
+	}
+	// Records were written meanwhile, or not all of them were asked for.
+	found = tally{}
+	err := f.snapshot(func(r *reader) error {
+		return r.each(bucket, nil, func(_, _ []byte, hash recordSum) bool {
+			found.add(hash)
+			return true
+		})
+	})
+	if err == nil && found != want {
+		return &Damage{File: f.path, Bucket: bucket, What: missing(found, want)}
+	}
+	return err
+}
+
+// view reads from one transaction.
+func (f *file) view(do func(*reader) error) error {
+	err := f.checkHead()
+	if err != nil {
+		f.mutex.Lock() // what looked torn may have been a transaction under way
+		err = f.checkHead()
+		f.mutex.Unlock()
+	}
+	if err != nil {
+		return err
+	}
+	return f.snapshot(do)
+}
+
+// errOvertaken reports that two transactions were written since this one began,
+// so that its head is gone.
+var errOvertaken = errors.New("overtaken by writers")
+
+// snapshot reads from one transaction of a file whose head is sound.
+func (f *file) snapshot(do func(*reader) error) (err error) {
+	for range overtaken {
+		err = f.guarded(func() error {
+			return f.db.View(func(tx *bolt.Tx) error {
+				r, err := f.reader(tx)
+				if err != nil {
+					return err
+				}
+				return do(r)
+			})
+		})
+		if !errors.Is(err, errOvertaken) {
+			break
+		}
+	}
+	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
+		return fmt.Errorf("%w: %s", ErrClosed, f.path)
+	}
+	return err
+}
