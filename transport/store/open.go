@@ -16,15 +16,12 @@ import (
 // openFile opens a database that exists and distrusts every byte of it.
 func openFile(path string, context messages.ContextID) (*file, error) {
 	f := &file{path: path}
-	err := f.open(os.O_RDWR, f.checkStructure)
+	err := f.open(os.O_RDWR, func() error { return f.verify(context) })
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %s", ErrAbsent, path)
 	}
 	if err != nil {
 		return nil, err
-	}
-	if err := f.verify(context); err != nil {
-		return nil, errors.Join(err, f.shut())
 	}
 	return f, nil
 }
@@ -81,21 +78,6 @@ func (f *file) open(flag int, look func() error) error {
 		_ = f.abandon() // bbolt may have closed it already
 	}
 	return err
-}
-
-// checkStructure is the look at a file that exists.
-func (f *file) checkStructure() error {
-	head, what, err := readHead(f.handle)
-	if err != nil {
-		return err
-	}
-	if what == "" {
-		what = checkStructure(pageFile{file: f.handle, head: head})
-	}
-	if what != "" {
-		return &Damage{File: f.path, What: what}
-	}
-	return nil
 }
 
 // shut closes the file. It may be called twice.

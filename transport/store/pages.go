@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // Layout of bbolt's pages, in the byte order of the machine:
@@ -38,15 +39,25 @@ const (
 // the file or in a circle.
 type pageFile struct {
 	file io.ReaderAt
+	path string
 	head boltMeta
 }
 
-// read reads a page with all that overflows.
-func (p pageFile) read(id uint64) (page []byte, what string) {
+// damage is the error of something that is wrong with the pages; nil: nothing
+// is.
+func (p pageFile) damage(what string) error {
+	if what == "" {
+		return nil
+	}
+	return &Damage{File: p.path, What: what}
+}
+
+// read reads a page with all that overflows, into the bytes if it fits there.
+func (p pageFile) read(id uint64, into []byte) (page []byte, what string) {
 	if id >= p.head.highWater {
 		return nil, fmt.Sprintf("page %d is beyond the end, %d", id, p.head.highWater)
 	}
-	page = make([]byte, p.head.pageSize)
+	page = slices.Grow(into[:0], int(p.head.pageSize))[:p.head.pageSize]
 	if _, err := p.file.ReadAt(page, int64(id)*int64(p.head.pageSize)); err != nil {
 		return nil, fmt.Sprintf("page %d: %v", id, err)
 	}
@@ -60,7 +71,8 @@ func (p pageFile) read(id uint64) (page []byte, what string) {
 	if more == 0 {
 		return page, ""
 	}
-	page = make([]byte, (1+more)*uint64(p.head.pageSize))
+	whole := int(1+more) * int(p.head.pageSize)
+	page = slices.Grow(page[:0], whole)[:whole]
 	if _, err := p.file.ReadAt(page, int64(id)*int64(p.head.pageSize)); err != nil {
 		return nil, fmt.Sprintf("page %d: %v", id, err)
 	}
@@ -69,7 +81,7 @@ func (p pageFile) read(id uint64) (page []byte, what string) {
 
 // freeList reads the ids of the free pages, and how many pages hold them.
 func (p pageFile) freeList() (ids []uint64, size uint64, what string) {
-	page, what := p.read(p.head.freeList)
+	page, what := p.read(p.head.freeList, nil)
 	if what != "" {
 		return nil, 0, what
 	}
@@ -91,33 +103,33 @@ func (p pageFile) freeList() (ids []uint64, size uint64, what string) {
 
 // node is a branch or leaf page.
 type node struct {
+	page     []byte
 	elements []element
 	leaf     bool
 	// size is how many pages it takes: none if it is a small bucket's.
 	size uint64
 }
 
-// node reads a branch or leaf page that may hold the keys of the span. root says
-// that it belongs to the tree of the buckets, which holds nothing else.
-func (p pageFile) node(id uint64, root bool, within span) (n node, what string) {
-	page, what := p.read(id)
-	if what != "" {
-		return n, what
+// read reads a branch or leaf page that may hold the keys of the span, over what
+// the node was before. root says that it belongs to the tree of the buckets,
+// which holds nothing else.
+func (n *node) read(p pageFile, id uint64, root bool, within span) (what string) {
+	if n.page, what = p.read(id, n.page); what != "" {
+		return what
 	}
-	n, what = parseNode(id, page, root, within)
-	n.size = uint64(len(page)) / uint64(p.head.pageSize)
-	return n, what
+	n.size = uint64(len(n.page)) / uint64(p.head.pageSize)
+	return n.parse(id, root, within)
 }
 
-// parseNode reads a page, or the page of a small bucket inside of the page of
-// that id.
-func parseNode(id uint64, page []byte, root bool, within span) (n node, what string) {
-	kind := binary.NativeEndian.Uint16(page[flagsAt:])
+// parse reads what is on the page, which may be that of a small bucket inside of
+// the page of that id.
+func (n *node) parse(id uint64, root bool, within span) (what string) {
+	kind := binary.NativeEndian.Uint16(n.page[flagsAt:])
 	n.leaf = kind == leafPage
 	if !n.leaf && kind != branchPage {
-		return n, fmt.Sprintf("page %d is neither branch nor leaf", id)
+		return fmt.Sprintf("page %d is neither branch nor leaf", id)
 	}
-	if n.elements, what = readElements(id, page, kind); what == "" {
+	if what = n.readElements(id, kind); what == "" {
 		what = checkOrder(id, n.elements, within)
 	}
 	if what == "" && !n.leaf && len(n.elements) == 0 {
@@ -128,7 +140,7 @@ func parseNode(id uint64, page []byte, root bool, within span) (n node, what str
 			what = fmt.Sprintf("page %d holds a bucket or a record where none can be", id)
 		}
 	}
-	return n, what
+	return what
 }
 
 // below is what the page under an entry of a branch page may hold.
@@ -149,11 +161,11 @@ func (e element) small(id uint64) (n node, root uint64, ok bool, what string) {
 	if root = binary.NativeEndian.Uint64(e.value); root != 0 {
 		return n, root, false, ""
 	}
-	inside := e.value[bucketHeader:]
-	if len(inside) < pageHeader || binary.NativeEndian.Uint16(inside[flagsAt:]) != leafPage {
+	n.page = e.value[bucketHeader:]
+	if len(n.page) < pageHeader || binary.NativeEndian.Uint16(n.page[flagsAt:]) != leafPage {
 		return n, 0, false, fmt.Sprintf("page %d holds a small bucket that is no leaf", id)
 	}
-	n, what = parseNode(id, inside, false, span{})
+	what = n.parse(id, false, span{})
 	return n, 0, true, what
 }
 
@@ -168,10 +180,11 @@ type element struct {
 	bucket     bool
 }
 
-func readElements(id uint64, page []byte, kind uint16) (elements []element, what string) {
+func (n *node) readElements(id uint64, kind uint16) (what string) {
+	page, elements := n.page, n.elements[:0]
 	count := int(binary.NativeEndian.Uint16(page[countAt:]))
 	if count > (len(page)-pageHeader)/elementSize {
-		return nil, fmt.Sprintf("page %d does not hold %d entries", id, count)
+		return fmt.Sprintf("page %d does not hold %d entries", id, count)
 	}
 	for at := pageHeader; len(elements) < count; at += elementSize {
 		var e element
@@ -185,12 +198,13 @@ func readElements(id uint64, page []byte, kind uint16) (elements []element, what
 		}
 		end := uint64(at) + pos + keySize + valueSize
 		if keySize == 0 || end > uint64(len(page)) || kind == leafPage && word(0) > bucketFlag {
-			return nil, fmt.Sprintf("entry %d of page %d makes no sense", len(elements), id)
+			return fmt.Sprintf("entry %d of page %d makes no sense", len(elements), id)
 		}
 		e.key, e.value = page[end-valueSize-keySize:end-valueSize], page[end-valueSize:end]
 		elements = append(elements, e)
 	}
-	return elements, ""
+	n.elements = elements
+	return ""
 }
 
 // checkOrder checks that the keys of a page ascend, within what its parent says.

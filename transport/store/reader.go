@@ -19,11 +19,24 @@ const maxDepth = 32
 // pages from being used anew.
 type reader struct {
 	pageFile
-	path string
-	// branches are branch pages that were read; leaf is the last leaf.
+	// homes are the buckets that were found, branches the branch pages that were
+	// read.
+	homes    map[messages.Bucket]*home
 	branches map[uint64]node
-	leaf     node
-	leafID   uint64
+}
+
+// home is where the records of a bucket are: below a page, or in a small page of
+// their own.
+type home struct {
+	root  uint64
+	small node
+	// last is the leaf that was read last.
+	last   node
+	lastID uint64
+}
+
+func newReader(p pageFile) *reader {
+	return &reader{pageFile: p, homes: map[messages.Bucket]*home{}, branches: map[uint64]node{}}
 }
 
 // reader reads what the transaction sees; a transaction that writes, what was
@@ -39,19 +52,10 @@ func (f *file) reader(tx *bolt.Tx) (*reader, error) {
 	}
 	for _, head := range heads {
 		if head.transaction == id && head.pageSize > 0 {
-			return &reader{pageFile: pageFile{file: f.handle, head: head}, path: f.path, branches: map[uint64]node{}}, nil
+			return newReader(pageFile{file: f.handle, path: f.path, head: head}), nil
 		}
 	}
 	return nil, errOvertaken
-}
-
-// buckets are the names of all buckets.
-func (r *reader) buckets() (names []messages.Bucket, err error) {
-	_, what := r.walk(step{id: r.head.root, root: true}, nil, func(_ uint64, e element) bool {
-		names = append(names, messages.Bucket(e.key))
-		return true
-	})
-	return names, r.damage(what)
 }
 
 // get is one record's value, nil if there is none.
@@ -69,7 +73,7 @@ func (r *reader) get(bucket messages.Bucket, key []byte) (value []byte, err erro
 // wants no more.
 func (r *reader) each(bucket messages.Bucket, from []byte, give func(key, stored []byte, hash recordSum) (more bool)) error {
 	var wrong error
-	err := r.elements(bucket, from, func(_ uint64, e element) bool {
+	err := r.elements(bucket, from, func(e element) bool {
 		hash, what := check(bucket, e.key, e.value)
 		if what != "" {
 			wrong = &Damage{File: r.path, Bucket: bucket, Key: bytes.Clone(e.key), What: what}
@@ -85,36 +89,39 @@ func (r *reader) each(bucket messages.Bucket, from []byte, give func(key, stored
 
 // follow goes where bbolt would go for a record.
 func (r *reader) follow(bucket messages.Bucket, key []byte) error {
-	return r.elements(bucket, key, func(uint64, element) bool { return false })
+	return r.elements(bucket, key, func(element) bool { return false })
 }
 
 // elements gives the entries of a bucket, unchecked.
-func (r *reader) elements(bucket messages.Bucket, from []byte, give func(uint64, element) bool) error {
-	var in element
-	var page uint64
-	_, what := r.walk(step{id: r.head.root, root: true}, []byte(bucket), func(id uint64, e element) bool {
-		page, in = id, e
-		return false
-	})
-	if what != "" || !bytes.Equal(in.key, []byte(bucket)) {
-		return r.damage(what)
-	}
-	n, root, small, what := in.small(page)
+func (r *reader) elements(bucket messages.Bucket, from []byte, give func(element) bool) error {
+	in, what := r.find(bucket)
 	switch {
-	case what != "":
-	case small:
-		n.each(page, from, give)
+	case what != "" || in == nil:
+	case in.root == 0:
+		in.small.each(from, give)
 	default:
-		_, what = r.walk(step{id: root}, from, give)
+		_, what = r.walk(in, step{id: in.root}, from, give)
 	}
 	return r.damage(what)
 }
 
-func (r *reader) damage(what string) error {
-	if what == "" {
-		return nil
+// find finds a bucket; nil: there is none.
+func (r *reader) find(bucket messages.Bucket) (in *home, what string) {
+	if in, known := r.homes[bucket]; known {
+		return in, ""
 	}
-	return &Damage{File: r.path, What: what}
+	top := &home{}
+	var found element
+	_, what = r.walk(top, step{id: r.head.root, root: true}, []byte(bucket), func(e element) bool {
+		found = e
+		return false
+	})
+	if what == "" && string(found.key) == string(bucket) {
+		in = &home{}
+		in.small, in.root, _, what = found.small(top.lastID)
+	}
+	r.homes[bucket] = in
+	return in, what
 }
 
 // step is a page on the way: what it may be, and hold.
@@ -126,21 +133,21 @@ type step struct {
 }
 
 // walk gives the entries of all leaves from that key on.
-func (r *reader) walk(at step, from []byte, give func(uint64, element) bool) (more bool, what string) {
+func (r *reader) walk(in *home, at step, from []byte, give func(element) bool) (more bool, what string) {
 	if at.depth > maxDepth {
 		return false, fmt.Sprintf("page %d is part of a circle", at.id)
 	}
-	n, what := r.load(at)
+	n, what := r.load(in, at)
 	if what != "" {
 		return false, what
 	}
 	if n.leaf {
-		return n.each(at.id, from, give), ""
+		return n.each(from, give), ""
 	}
 	first := sort.Search(len(n.elements), func(i int) bool { return bytes.Compare(n.elements[i].key, from) > 0 })
 	for child := max(first-1, 0); child < len(n.elements); child++ {
 		below := step{id: n.elements[child].page, root: at.root, within: n.below(child, at.within), depth: at.depth + 1}
-		if more, what = r.walk(below, from, give); !more || what != "" {
+		if more, what = r.walk(in, below, from, give); !more || what != "" {
 			return false, what
 		}
 	}
@@ -148,10 +155,10 @@ func (r *reader) walk(at step, from []byte, give func(uint64, element) bool) (mo
 }
 
 // each gives the entries of a leaf from that key on.
-func (n node) each(id uint64, from []byte, give func(uint64, element) bool) (more bool) {
+func (n node) each(from []byte, give func(element) bool) (more bool) {
 	first := sort.Search(len(n.elements), func(i int) bool { return bytes.Compare(n.elements[i].key, from) >= 0 })
 	for _, e := range n.elements[first:] {
-		if !give(id, e) {
+		if !give(e) {
 			return false
 		}
 	}
@@ -159,18 +166,18 @@ func (n node) each(id uint64, from []byte, give func(uint64, element) bool) (mor
 }
 
 // load reads a page, or remembers it.
-func (r *reader) load(at step) (n node, what string) {
+func (r *reader) load(in *home, at step) (n node, what string) {
 	if n, known := r.branches[at.id]; known {
 		return n, ""
 	}
-	if r.leafID == at.id {
-		return r.leaf, ""
+	if in.lastID == at.id {
+		return in.last, ""
 	}
-	if n, what = r.node(at.id, at.root, at.within); what != "" {
+	if what = n.read(r.pageFile, at.id, at.root, at.within); what != "" {
 		return n, what
 	}
 	if n.leaf {
-		r.leaf, r.leafID = n, at.id
+		in.last, in.lastID = n, at.id
 	} else {
 		r.branches[at.id] = n
 	}

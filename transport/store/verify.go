@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -24,52 +25,37 @@ func (f *file) checkHead() error {
 	return err
 }
 
-// verify reads everything: the meta bucket, and every record of every bucket.
+// verify reads everything before bbolt reads anything: whose file it is, every
+// page and every record, and whether they are all that were written.
 func (f *file) verify(context messages.ContextID) error {
-	return f.view(func(r *reader) error {
-		known, err := r.meta(keySchema)
-		if err != nil {
-			return err
-		}
-		if len(known) != 8 || binary.BigEndian.Uint64(known) != schema {
-			return &UnknownSchema{File: f.path, Schema: binary.BigEndian.Uint64(append(make([]byte, 8), known...)[len(known):])}
-		}
-		of, err := r.meta(keyContext)
-		if err != nil {
-			return err
-		}
-		if !bytes.Equal(of, context[:]) {
-			return &Damage{File: f.path, Bucket: bucketMeta, Key: []byte(keyContext), What: "it is the file of another context"}
-		}
-		return f.verifyRecords(r)
-	})
-}
-
-// verifyRecords compares every record with its checksum, and all of them with
-// count and fingerprint.
-func (f *file) verifyRecords(r *reader) error {
+	head, what, err := readHead(f.handle)
+	p := pageFile{file: f.handle, path: f.path, head: head}
+	if err := cmp.Or(err, p.damage(what)); err != nil {
+		return err
+	}
+	r := newReader(p)
+	known, err := r.meta(keySchema)
+	if err != nil {
+		return err
+	}
+	if len(known) != 8 || binary.BigEndian.Uint64(known) != schema {
+		return &UnknownSchema{File: f.path, Schema: binary.BigEndian.Uint64(append(make([]byte, 8), known...)[len(known):])}
+	}
+	of, err := r.meta(keyContext)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(of, context[:]) {
+		return &Damage{File: f.path, Bucket: bucketMeta, Key: []byte(keyContext), What: "it is the file of another context"}
+	}
 	want, err := r.tally()
 	if err != nil {
 		return err
 	}
-	names, err := r.buckets()
-	if err != nil {
+	if f.tallies, err = checkStructure(p); err != nil {
 		return err
 	}
-	f.tallies = tallies{}
-	for _, name := range names {
-		var found tally
-		err := r.each(name, nil, func(_, _ []byte, hash recordSum) bool {
-			found.add(hash)
-			return true
-		})
-		if err != nil {
-			return err
-		}
-		if name != bucketMeta {
-			f.tallies[name] = found
-		}
-	}
+	delete(f.tallies, bucketMeta)
 	if found := f.tallies.all(); found != want {
 		return &Damage{File: f.path, Bucket: bucketMeta, Key: []byte(keyFingerprint), What: missing(found, want)}
 	}
