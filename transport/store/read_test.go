@@ -1,0 +1,120 @@
+package store
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// opened is an open book, and its bytes.
+func opened(t *testing.T) (*Store, image) {
+	t.Helper()
+	state := book(t)
+	s, err := Open(state, here)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s, imageOf(t, JournalPath(state, here))
+}
+
+// overwrite changes the file under the open database.
+func (i image) overwrite(t *testing.T) {
+	t.Helper()
+	file, err := os.OpenFile(i.path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = file.WriteAt(i.bytes, 0)
+	if err := errors.Join(err, file.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantDamage(t *testing.T, err error, want string) {
+	t.Helper()
+	var damage *Damage
+	if !errors.As(err, &damage) || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want damage: %q", err, want)
+	}
+}
+
+func readAll(s *Store, bucket messages.Bucket) (last error) {
+	for _, err := range s.Records(bucket) {
+		last = err
+	}
+	return last
+}
+
+// SPEC 3.5: "never a silently missing fact". A page under the open database says
+// that it holds fewer records than it does.
+func TestHiddenRecordIsMissed(t *testing.T) {
+	s, i := opened(t)
+	leaf := i.below(i.facts(t))
+	put16(i.at(leaf)[countAt:], 1)
+	i.overwrite(t)
+	wantDamage(t, readAll(s, messages.BucketFacts), "bucket facts")
+	_, err := s.file.get(messages.BucketFacts, messages.Place(2).Key())
+	wantDamage(t, err, "bucket facts")
+}
+
+// A page under the open database leads to itself: neither reads nor writes go
+// round.
+func TestCircleIsDamage(t *testing.T) {
+	s, i := opened(t)
+	branch := i.facts(t)
+	put64(i.at(branch)[pageHeader+8:], branch)
+	i.overwrite(t)
+	wantDamage(t, readAll(s, messages.BucketFacts), "circle")
+	wantDamage(t, s.Write([]messages.Record{{Bucket: messages.BucketFacts, Key: messages.Place(0).Key(), Value: []byte{1}}}), "circle")
+}
+
+// A head that is harmed under the open database is not passed over for the one
+// before it.
+func TestHarmedHeadIsDamage(t *testing.T) {
+	s, i := opened(t)
+	newest := i.head.transaction % metaPages
+	i.at(newest)[metaAt+transactionAt] ^= 4
+	i.overwrite(t)
+	wantDamage(t, readAll(s, messages.BucketKeys), "head at byte")
+	wantDamage(t, s.Write([]messages.Record{{Bucket: messages.BucketKeys, Key: []byte{1}, Value: []byte{1}}}), "head at byte")
+}
+
+// A disk that forgets the last transaction under the open database, and all of
+// it, does not make the next one follow the one before.
+func TestForgottenTransactionIsDamage(t *testing.T) {
+	s, before := opened(t)
+	record := []messages.Record{{Bucket: messages.BucketKeys, Key: []byte("last"), Value: []byte{1}}}
+	if err := s.Write(record); err != nil {
+		t.Fatal(err)
+	}
+	before.overwrite(t)
+	wantDamage(t, readAll(s, messages.BucketKeys), "2 were written")
+	wantDamage(t, s.Write(record), "not that of the last transaction")
+}
+
+// After bbolt has panicked nothing of it is called again, and the file is let go.
+func TestPanicIsDamageForGood(t *testing.T) {
+	state := book(t)
+	s, err := Open(state, here)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.file.guarded(func() error {
+		_, _ = s.file.db.Begin(true) // whose locks nobody lets go
+		panic("a page makes no sense")
+	})
+	wantDamage(t, err, "a page makes no sense")
+	wantDamage(t, readAll(s, messages.BucketFacts), "a page makes no sense")
+	wantDamage(t, s.Write([]messages.Record{{Bucket: messages.BucketKeys, Key: []byte{1}, Value: []byte{1}}}), "a page makes no sense")
+	if err := errors.Join(s.Close(), s.Close()); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	if s, err = Open(state, here); err != nil {
+		t.Fatalf("the file is not let go: %v", err)
+	}
+	_ = s.Close()
+}
