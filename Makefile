@@ -1,4 +1,4 @@
-# What can be done here: make demo | test | check | race | chaos | kill-every-step | sigkill | sim | pairs | bench | fuzz | test-deps
+# What can be done here: make demo | test | check | race | chaos | kill-every-step | sigkill | crash | sim | pairs | bench | fuzz | test-deps
 #
 #   make demo FILE=/path/to/any/file    sends that file instead of the demo binary
 #   make fuzz T=60s                     fuzzes every parser for that long
@@ -16,7 +16,7 @@ SEEDS ?= 1000
 # have none, and a test sees to that.
 CONCURRENT := . ./supervision/... ./transport/... ./actors/... ./cmd/...
 
-.PHONY: demo test check race chaos kill-every-step sigkill sim pairs bench fuzz test-deps
+.PHONY: demo test check race chaos kill-every-step sigkill crash sim pairs bench fuzz test-deps
 
 demo:
 	go run ./cmd/waymeet demo $(if $(FILE),--file "$(FILE)")
@@ -50,6 +50,13 @@ kill-every-step:
 # Whole processes killed at 200 moments under traffic; make test takes 10.
 sigkill:
 	go test -count=1 -v -run '^TestSIGKILLLosesNothing$$' -timeout 30m . -args -kills 200
+
+# A writer that is killed 200 times, a disk that loses power after each of its
+# operations, writes and syncs that fail, and bits of its files that change: no
+# acknowledged fact is lost, and no wrong byte read. make test takes a sample.
+crash:
+	@go test -count=1 -v -timeout 15m ./internal/crash -args -long | \
+	  awk '/^crash: kills=/ { last = $$0; next } { print; fflush() } END { print last }'
 
 # Whole nodes in virtual time, everything in them killed: a million deaths over
 # a thousand seeds, every seed twice. make test takes a sample of the seeds.

@@ -29,7 +29,6 @@ const (
 	infoResultAt  = 24
 	infoArgsAt    = 32
 	syscallStop   = unix.SIGTRAP | 0x80
-	ownChildren   = unix.WALL | 0x20000000 // __WNOTHREAD
 	traceOptions  = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_EXITKILL
 	registersSize = 512
 	maxPath       = 1024
@@ -64,7 +63,7 @@ type call struct {
 func (p *process) trace(l *ledger, root string, fail func(path string) unix.Errno) ([]operation, error) {
 	runtime.LockOSThread() // ptrace knows threads
 	defer runtime.UnlockOSThread()
-	p.command.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
+	p.command.SysProcAttr = &syscall.SysProcAttr{Ptrace: true, Setpgid: true}
 	if err := p.start(l); errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSYS) {
 		return nil, fmt.Errorf("%w: %w", errNoTrace, err)
 	} else if err != nil {
@@ -84,7 +83,7 @@ func (p *process) trace(l *ledger, root string, fail func(path string) unix.Errn
 // run follows all threads until the process has ended.
 func (t *tracer) run() error {
 	var status unix.WaitStatus
-	if _, err := unix.Wait4(t.pid, &status, ownChildren, nil); err != nil {
+	if _, err := unix.Wait4(t.pid, &status, unix.WALL, nil); err != nil {
 		return err
 	}
 	if err := unix.PtraceSetOptions(t.pid, traceOptions); err != nil {
@@ -94,7 +93,7 @@ func (t *tracer) run() error {
 		return err
 	}
 	for {
-		thread, err := unix.Wait4(-1, &status, ownChildren, nil)
+		thread, err := unix.Wait4(-t.pid, &status, unix.WALL, nil) // its process group: all its threads
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue

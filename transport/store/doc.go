@@ -3,9 +3,14 @@
 // directory (SPEC 3.5; DESIGN: "Store format").
 //
 // It takes and gives plain records and knows nothing of their meaning, with one
-// exception: whoever reads a fact says its id, and gets that fact or an error. It imports messages,
-// bbolt and the operating system, never rendezvous or actors.
+// exception: whoever reads a fact says its id, and gets that fact or an error. It
+// imports messages, bbolt and the operating system, never rendezvous or actors.
 //
-// Start reading at store.go; file.go is the format, verify.go the distrust of
-// the disk.
+// bbolt writes, and keeps the pages that somebody reads. Reading is our own: each
+// page and record is looked at when it is read, because bbolt trusts them, and a
+// disk may change them at any time.
+//
+// Start reading at store.go; record.go is the format, change.go writes it,
+// read.go and reader.go read it; verify.go and structure.go look at all of it
+// when a file is opened.
 package store
