@@ -106,6 +106,17 @@ func (t *Tree) Kill(pattern string) int {
 	return count
 }
 
+// KillLife is Kill of one life of the actor at path. It reports whether the actor
+// was in that life: one that has gone on to another is spared.
+func (t *Tree) KillLife(path string, life Incarnation) bool {
+	c, err := t.find(path)
+	if err != nil || c.parent == nil || life == 0 || c.current() != life {
+		return false
+	}
+	c.box.post(killLife{life})
+	return true
+}
+
 // Match reports whether the whole of path matches the pattern of Tree.Kill.
 // It goes back to the last '*' on a mismatch, so it is bounded by the product
 // of the lengths.

@@ -47,6 +47,26 @@ func TestKill(t *testing.T) {
 	})
 }
 
+// A kill of one life spares the next one, and the root.
+func TestKillLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &diary{}
+		tree := mustStart(t, Config{}, SupervisorSpec{Children: d.plays("a")})
+		d.take()
+		infos := tree.Inspect()
+		root, first := infos[0].Incarnation, infos[1].Incarnation
+		if !tree.KillLife("/a", first) {
+			t.Error("its life was spared")
+		}
+		d.expect(t, "killed", "+a")
+		if tree.KillLife("/a", first) || tree.KillLife("/a", 0) || tree.KillLife("/b", first) || tree.KillLife("/", root) {
+			t.Error("who is not in that life was killed")
+		}
+		d.expect(t, "spared", "")
+		mustStop(t, tree)
+	})
+}
+
 // A kill comes before the next message, and loses none.
 func TestKillBeforeNextMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -292,9 +292,7 @@ func (s *stormStage) storm(ctx context.Context, length time.Duration) (last waym
 
 // checkStorm: it lasted to its end, everybody was hit, and nobody is lost.
 func (s *stormStage) checkStorm(ctx context.Context, storm waymeet.StormStatus) {
-	if testing.Short() && len(storm.Lost) != 0 { // under the race detector a restart may outlast the 5 s of grace
-		s.t.Logf("not back within the grace: %q", storm.Lost)
-	} else if !storm.Over || len(storm.Lost) != 0 {
+	if !storm.Over || len(storm.Lost) != 0 {
 		s.t.Errorf("over: %v, not back: %q", storm.Over, storm.Lost)
 	}
 	tree, err := s.victim.admin.Actors(ctx)

@@ -24,8 +24,7 @@ func (i *Injector) Run(ctx context.Context, tree *supervision.Tree, plan Plan, l
 	}
 	run.last(ctx, length, nil, progress)
 	i.rest()
-	run.calm(0)
-	result, err := run.result(), run.ended()
+	result, err := run.calm(0), run.ended()
 	if err == nil && ctx.Err() == nil && len(i.Strikes()) == 0 {
 		err = fmt.Errorf("%w: no rule struck", ErrNobody)
 	}
@@ -49,5 +48,5 @@ func (r *stormRun) follow(e supervision.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.kills[crashed.Crash.Path]++
-	r.down[crashed.Crash.Path] = time.Now()
+	r.down[crashed.Crash.Path] = death{crashed.Crash.Incarnation, time.Now()}
 }

@@ -83,8 +83,7 @@ func (s Storm) Run(ctx context.Context, tree *supervision.Tree) (Result, error) 
 	strike := time.NewTicker(time.Duration(float64(time.Second) / s.Rate))
 	defer strike.Stop()
 	run.last(ctx, s.For, strike.C, s.Progress)
-	run.calm(s.Grace)
-	result, err := run.result(), run.ended()
+	result, err := run.calm(s.Grace), run.ended()
 	if err == nil && result.Kills == 0 && ctx.Err() == nil {
 		err = ErrNobody
 	}
@@ -98,14 +97,21 @@ type stormRun struct {
 
 	mu        sync.Mutex
 	kills     map[string]int
-	down      map[string]time.Time // killed, and not back yet
+	down      map[string]death // killed, and not back yet
 	recovered map[string][]time.Duration
+}
+
+// death is the end of a life on purpose. Later lives have greater numbers, in
+// another actor at the same path too.
+type death struct {
+	life supervision.Incarnation
+	at   time.Time
 }
 
 func newStormRun(tree *supervision.Tree, pattern string) *stormRun {
 	return &stormRun{
 		tree: tree, pattern: pattern,
-		kills: make(map[string]int), down: make(map[string]time.Time), recovered: make(map[string][]time.Duration),
+		kills: make(map[string]int), down: make(map[string]death), recovered: make(map[string][]time.Duration),
 	}
 }
 
@@ -134,7 +140,8 @@ func (r *stormRun) last(ctx context.Context, length time.Duration, ticks <-chan 
 	}
 }
 
-// back notes who is back.
+// back notes who is back. A start that is told of late, when its life has been
+// killed already, is no return.
 func (r *stormRun) back(e supervision.Event) {
 	started, ok := e.(supervision.Started)
 	if !ok {
@@ -142,31 +149,31 @@ func (r *stormRun) back(e supervision.Event) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if since, killed := r.down[started.Path]; killed {
+	if killed, down := r.down[started.Path]; down && started.Incarnation > killed.life {
 		delete(r.down, started.Path)
-		r.recovered[started.Path] = append(r.recovered[started.Path], time.Since(since))
+		r.recovered[started.Path] = append(r.recovered[started.Path], time.Since(killed.at))
 	}
 }
 
 // strike kills one.
 func (r *stormRun) strike() {
-	victim := ""
+	var victim supervision.ActorInfo
 	r.mu.Lock()
 	for _, a := range r.tree.Inspect() {
 		if a.Path == "/" || a.State != supervision.StateUp || r.pattern != "" && !supervision.Match(r.pattern, a.Path) {
 			continue
 		}
-		if _, down := r.down[a.Path]; !down && (victim == "" || r.kills[a.Path] < r.kills[victim]) {
-			victim = a.Path
+		if _, down := r.down[a.Path]; !down && (victim.Path == "" || r.kills[a.Path] < r.kills[victim.Path]) {
+			victim = a
 		}
 	}
-	if victim != "" {
-		r.kills[victim]++
-		r.down[victim] = time.Now()
+	if victim.Path != "" {
+		r.kills[victim.Path]++
+		r.down[victim.Path] = death{victim.Incarnation, time.Now()}
 	}
-	r.mu.Unlock() // who is killed may be back before Kill returns
-	if victim != "" && r.tree.Kill(victim) == 0 {
-		r.spared(victim)
+	r.mu.Unlock() // who is killed may be back before KillLife returns
+	if victim.Path != "" && !r.tree.KillLife(victim.Path, victim.Incarnation) {
+		r.spared(victim.Path)
 	}
 }
 
@@ -195,33 +202,46 @@ func (r *stormRun) ended() error {
 	return ErrEnded
 }
 
-// calm waits until all are back that are to come, or grace is over. A root that
-// gives up is waited for as well: the tree is about to end.
-func (r *stormRun) calm(grace time.Duration) {
+// calm waits until all are back that are to come, or grace is over, and returns
+// how things stand then. All are back when everybody was found up and nobody lost
+// twice in a row: an actor that is up has put those in their places whom it is to
+// put there, and the second look finds them.
+func (r *stormRun) calm(grace time.Duration) Result {
 	if grace <= 0 {
 		grace = defaultGrace
 	}
-	for end := time.Now().Add(grace); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		if r.ended() != nil || len(r.result().Lost) == 0 && r.rootUp() {
-			return
+	quiet := 0
+	for end := time.Now().Add(grace); ; time.Sleep(time.Millisecond) {
+		over := r.ended() != nil || time.Now().After(end)
+		result, up := r.look()
+		if quiet++; !up || len(result.Lost) != 0 {
+			quiet = 0
+		}
+		if over || quiet == 2 {
+			return result
 		}
 	}
 }
 
-func (r *stormRun) rootUp() bool {
-	actors := r.tree.Inspect()
-	return len(actors) > 0 && actors[0].State == supervision.StateUp // the root is the first
+// result is how things stand.
+func (r *stormRun) result() Result {
+	result, _ := r.look()
+	return result
 }
 
-func (r *stormRun) result() Result {
+// look finds out how things stand, and whether everybody is up: the root too,
+// for a tree whose root gives up is about to end.
+func (r *stormRun) look() (result Result, up bool) {
 	ended := r.ended() != nil
 	places := make(map[string]bool)
+	up = true
 	for _, a := range r.tree.Inspect() {
 		places[a.Path] = true
+		up = up && (a.State == supervision.StateUp || a.State == supervision.StateQuarantined)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	result := Result{ByPath: make(map[string]int, len(r.kills)), Back: make(map[string]Times, len(r.recovered))}
+	result = Result{ByPath: make(map[string]int, len(r.kills)), Back: make(map[string]Times, len(r.recovered))}
 	for path, times := range r.recovered {
 		result.Back[path] = slices.Sorted(slices.Values(times))
 		result.Recovered = append(result.Recovered, times...)
@@ -242,5 +262,5 @@ func (r *stormRun) result() Result {
 	}
 	slices.Sort(result.Lost)
 	slices.Sort(result.Gone)
-	return result
+	return result, up
 }
