@@ -286,11 +286,6 @@ func TestHostActorsComeBackWithTheirSupervisor(t *testing.T) {
 		}
 		return true
 	})
-	eventually(t, "their keeper has heard of it", func() bool { // it was told when they went
-		return !slices.ContainsFunc(node.Report().Actors, func(a supervision.ActorInfo) bool {
-			return a.Path == "/hostkeeper" && a.Handling != ""
-		})
-	})
 
 	for _, name := range []string{"stays", "group/one"} {
 		if _, err := ask(t, node, name, ""); err != nil {

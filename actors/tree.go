@@ -29,7 +29,7 @@ func (n *Node) spec() supervision.SupervisorSpec {
 		Network: n.networkActor, Manager: n.managerActor, Inviter: n.inviterActor,
 		Host: []supervision.Child{
 			supervision.SupervisorSpec{Name: "host", Strategy: supervision.Dynamic, Intensity: boundless}.Child(),
-			n.hostKeeperChild(),
+			tree.Keeper("hostkeeper", n.keepHost),
 		},
 	}.Spec()
 }
@@ -59,6 +59,8 @@ func (n *Node) treeEvent(event supervision.Event) {
 		n.lifeOver(e.Crash.Path)
 	case supervision.Stopped:
 		n.lifeOver(e.Exit.Path) // its supervisor began anew
+	case supervision.Ended:
+		n.hostActors.ended(e.Exit.Path)
 	case supervision.Started:
 		if e.Restarts > 0 {
 			n.publish(messages.Event{

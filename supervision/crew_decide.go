@@ -32,9 +32,13 @@ func (c *crew) abandon(s *seat, reason Reason, detail string, waited time.Durati
 func (c *crew) ended(s *seat, exit *Exit) {
 	asked := s.state == stopping
 	started := !s.since.IsZero()
-	switch {
-	case !asked && !s.alive():
+	if !asked && !s.alive() {
 		return // this end has been decided already
+	}
+	if byItself(exit.Reason) && !s.child.restart.after(exit.Reason) {
+		c.order(report{Ended{exit}}) // while nobody else can have its place
+	}
+	switch {
 	case s.leave || c.phase >= closing && c.spec.Strategy == Dynamic:
 		c.forget(s, exit)
 	case c.phase >= closing:
@@ -53,6 +57,9 @@ func (c *crew) ended(s *seat, exit *Exit) {
 		c.restart(s, exit)
 	}
 }
+
+// byItself reports whether a life that ended for this reason did so unasked.
+func byItself(reason Reason) bool { return reason != ReasonShutdown && reason != ReasonStuck }
 
 // rest leaves a child down, to be started when its turn comes.
 func (c *crew) rest(s *seat, exit *Exit) {

@@ -308,3 +308,40 @@ func TestCrewIntensity(t *testing.T) {
 		})
 	}
 }
+
+// Who ends by itself and does not come back is told of while it has its place,
+// also when its supervisor is on its way down; who was asked to stop is not.
+func TestCrewTellsWhoHasEnded(t *testing.T) {
+	for restart, reasons := range map[Restart]map[Reason]bool{
+		Permanent: {ReasonNormal: false, ReasonCrash: false, ReasonStart: false, ReasonShutdown: false, ReasonStuck: false},
+		Transient: {ReasonNormal: true, ReasonCrash: false, ReasonStart: false, ReasonShutdown: false, ReasonStuck: false},
+		Temporary: {ReasonNormal: true, ReasonCrash: true, ReasonStart: true, ReasonShutdown: false, ReasonStuck: false},
+	} {
+		for reason, want := range reasons {
+			for _, before := range []string{"", "fire a", "close"} {
+				r := newRig(Dynamic, Intensity{})
+				r.do("open")
+				child := member("a", restart)
+				r.words(r.crew.Step(r.now, hire{&child}))
+				r.do("up a")
+				if before != "" {
+					r.do(before)
+				}
+				told, placed := false, true
+				for _, o := range r.crew.Step(r.now, r.exit("a", reason)) {
+					switch o := o.(type) {
+					case report:
+						if ended, ok := o.event.(Ended); ok && ended.Exit.Reason == reason {
+							told = placed
+						}
+					case forgetChild:
+						placed = false
+					}
+				}
+				if told != want {
+					t.Errorf("%v, %v, after %q: told %v", restart, reason, before, told)
+				}
+			}
+		}
+	}
+}

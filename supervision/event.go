@@ -24,6 +24,10 @@ type (
 	// Stopped: a life ended cleanly, by StopSelf or because it was asked to; or
 	// a child that was spawned went before its first life.
 	Stopped struct{ Exit *Exit }
+	// Ended: a child ended by itself and does not come back: a transient one
+	// without failure, or a temporary one. It still has its place. Its supervisor
+	// may be on its way down.
+	Ended struct{ Exit *Exit }
 	// Crashed: a life ended by a crash, or by an error of Start.
 	Crashed struct{ Crash *Crash }
 	// Restarting: another life will begin after Delay. Incarnation is the one
@@ -75,6 +79,7 @@ type (
 
 func (Started) isEvent()     {}
 func (Stopped) isEvent()     {}
+func (Ended) isEvent()       {}
 func (Crashed) isEvent()     {}
 func (Restarting) isEvent()  {}
 func (Quarantined) isEvent() {}
@@ -105,6 +110,13 @@ func (e Started) log() (slog.Level, string, []slog.Attr) {
 func (e Stopped) log() (slog.Level, string, []slog.Attr) {
 	return slog.LevelDebug, "actor stopped", []slog.Attr{
 		slog.String("actor", e.Exit.Path), slog.Uint64("incarnation", uint64(e.Exit.Incarnation)),
+	}
+}
+
+func (e Ended) log() (slog.Level, string, []slog.Attr) {
+	return slog.LevelDebug, "actor ended for good", []slog.Attr{
+		slog.String("actor", e.Exit.Path), slog.Uint64("incarnation", uint64(e.Exit.Incarnation)),
+		slog.String("reason", e.Exit.Error()),
 	}
 }
 

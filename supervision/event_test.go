@@ -21,16 +21,20 @@ func TestLogger(t *testing.T) {
 			c.Log().Info("hello")
 			return nil
 		})
-		tree := mustStart(t, Config{Logger: logger}, SupervisorSpec{Children: []Child{a.Child()}})
+		b := d.play("b")
+		b.Restart = Transient
+		tree := mustStart(t, Config{Logger: logger}, SupervisorSpec{Children: []Child{a.Child(), b.Child()}})
 		tell(t, tree, "/a", "boom")
+		tell(t, tree, "/b", "end")
 		synctest.Wait()
 		mustStop(t, tree)
 		for _, want := range []string{
 			`level=INFO msg=hello actor=/a incarnation=2`,
 			`level=DEBUG msg="actor started" actor=/a incarnation=2 restarts=0`,
 			`level=ERROR msg="actor crashed" actor=/a incarnation=2 phase="before message" message=supervision.script mailbox=0 killed=false reason=boom stack=`,
+			`level=DEBUG msg="actor ended for good" actor=/b incarnation=3 reason="/b ended"`,
 			`level=WARN msg="actor restarts" actor=/a delay=0s reason="/a crashed: boom"`,
-			`level=INFO msg=hello actor=/a incarnation=3`,
+			`level=INFO msg=hello actor=/a incarnation=4`,
 			`level=DEBUG msg="actor stopped" actor=/ incarnation=1`,
 		} {
 			if !strings.Contains(text.String(), want) {

@@ -26,9 +26,10 @@ type lookAgain struct{}
 
 func (lookAgain) keeperMessage() {}
 
-func keeperChild(ensure func(*supervision.Tree) error) supervision.Child {
+// Keeper is a keeper with that name.
+func Keeper(name string, ensure func(*supervision.Tree) error) supervision.Child {
 	return supervision.WorkerSpec[keeperMessage]{
-		Name: "keeper", New: func() supervision.Actor[keeperMessage] { return keeper{ensure} },
+		Name: name, New: func() supervision.Actor[keeperMessage] { return keeper{ensure} },
 	}.Child()
 }
 

@@ -21,7 +21,7 @@ func TestKeeperStart(t *testing.T) {
 		{errors.New("no database"), true},
 	} {
 		tree, err := supervision.Start(supervision.Config{}, supervision.SupervisorSpec{
-			Children: []supervision.Child{keeperChild(func(*supervision.Tree) error { return c.err })},
+			Children: []supervision.Child{Keeper("keeper", func(*supervision.Tree) error { return c.err })},
 		})
 		if (err != nil) != c.fails {
 			t.Errorf("%v: the tree started with %v", c.err, err)

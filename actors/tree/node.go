@@ -28,10 +28,10 @@ type Node struct {
 func (n Node) Spec() supervision.SupervisorSpec {
 	root := n.supervisor("", supervision.RestForOne,
 		n.dynamic("contexts"),
-		keeperChild(n.KeepContexts),
+		Keeper("keeper", n.KeepContexts),
 		n.supervisor("network", supervision.RestForOne,
 			n.dynamic("relays"),
-			keeperChild(n.KeepRelays),
+			Keeper("keeper", n.KeepRelays),
 			supervision.WorkerSpec[messages.NetworkMessage]{Name: "generations", Sort: networkSort, New: n.Network}.Child(),
 		).Child(),
 		n.supervisor("channels", supervision.RestForOne,

@@ -18,7 +18,6 @@ const (
 	AtInviter    = "/bootstrap/inviter"
 	AtJoins      = "/bootstrap/joins"
 	AtHost       = "/host"
-	AtHostKeeper = "/hostkeeper"
 )
 
 // AtContext is where the subtree of a context stands.

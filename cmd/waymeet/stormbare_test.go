@@ -43,6 +43,13 @@ func (a *bareActor) Receive(c actor.Context) {
 	}
 }
 
+// times are those that its restarts took; one may still be under way.
+func (a *bareActor) times() []time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.recovered)
+}
+
 // bareStorm kills so many actors of protoactor in turn, at that rate, for so
 // long, under one supervisor that always restarts them at once.
 func bareStorm(ctx context.Context, actors int, rate float64, length time.Duration) bareResult {
@@ -75,7 +82,7 @@ func bareStorm(ctx context.Context, actors int, rate float64, length time.Durati
 	var recovered []time.Duration
 	for i, pid := range pids {
 		_ = system.Root.StopFuture(pid).Wait() // it times out at worst
-		recovered = append(recovered, all[i].recovered...)
+		recovered = append(recovered, all[i].times()...)
 	}
 	slices.Sort(recovered)
 	percentile := func(p int) float64 {
