@@ -1,4 +1,4 @@
-# What can be done here: make demo | test | check | race | chaos | kill-every-step | sigkill | crash | sim | pairs | bench | fuzz | test-deps
+# What can be done here: make demo | test | check | race | chaos | converge | kill-every-step | sigkill | crash | sim | pairs | bench | fuzz | test-deps
 #
 #   make demo FILE=/path/to/any/file    sends that file instead of the demo binary
 #   make fuzz T=60s                     fuzzes every parser for that long
@@ -16,7 +16,7 @@ SEEDS ?= 1000
 # have none, and a test sees to that.
 CONCURRENT := . ./supervision/... ./transport/... ./actors/... ./cmd/...
 
-.PHONY: demo test check race chaos kill-every-step sigkill crash sim pairs bench fuzz test-deps
+.PHONY: demo test check race chaos converge kill-every-step sigkill crash sim pairs bench fuzz test-deps
 
 demo:
 	go run ./cmd/waymeet demo $(if $(FILE),--file "$(FILE)")
@@ -41,6 +41,13 @@ race: test-deps
 chaos:
 	@go test -count=1 -v -run '^TestStorm$$' -timeout 15m ./cmd/waymeet -args -long | \
 	  awk '/^chaos: / { last = $$0; next } { print; fflush() } END { print last }'
+
+# Two nodes write 50 000 facts each into one context while the link between them
+# is cut and their JournalSyncActors are killed: the same facts at both in the
+# end. The last line is the result; make test takes 500 each.
+converge:
+	@go test -count=1 -v -run '^TestConverge$$' -timeout 30m ./cmd/waymeet -args -long | \
+	  awk '/^converge: / { last = $$0; next } { print; fflush() } END { print last }'
 
 # Every actor killed at every step of establishing a channel, in virtual time;
 # make test takes a sample of the steps.

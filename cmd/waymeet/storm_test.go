@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,8 +18,8 @@ import (
 	"github.com/waymeet/waymeet/transport/store"
 )
 
-// long asks for the storm of make chaos.
-var long = flag.Bool("long", false, "a storm of a minute, held to its figures")
+// long asks for the storm of make chaos, and for the facts of make converge.
+var long = flag.Bool("long", false, "a storm of a minute, held to its figures; 50 000 facts at each node")
 
 const (
 	stormRate = 100 // kills a second
@@ -50,9 +51,9 @@ const (
 func TestStorm(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Minute)
 	defer cancel()
-	s := newStormStage(t)
+	s := newStormStage(t, "victim", "one", "two")
 	s.start(ctx)
-	s.meet(ctx)
+	s.meet(ctx, waymeet.PathDirect)
 	t.Logf("%d kills a second; intensity %d restarts a minute, not 3; %d peers, %d streams each, both ways",
 		stormRate, stormIntensity, len(s.peers), stormStreams)
 	var spells []spell
@@ -149,14 +150,22 @@ type stormStage struct {
 
 	victim *player
 	peers  []*player
+	// killed are those whose actors are killed.
+	killed []*player
+	// link is the only way to the relay; nil: it is reached directly.
+	link *link
 }
 
-func newStormStage(t *testing.T) *stormStage {
+func newStormStage(t *testing.T, victim string, peers ...string) *stormStage {
 	dir, err := stageDir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stormStage{t: t, dir: dir, victim: &player{name: "victim"}, peers: []*player{{name: "one"}, {name: "two"}}}
+	s := &stormStage{t: t, dir: dir, victim: &player{name: victim}}
+	for _, name := range peers {
+		s.peers = append(s.peers, &player{name: name})
+	}
+	s.killed = []*player{s.victim}
 	t.Cleanup(func() {
 		for _, p := range s.processes() {
 			if p != nil && p.alive() == nil {
@@ -201,10 +210,16 @@ func (s *stormStage) start(ctx context.Context) {
 	var err error
 	s.relay, err = startProcess(ctx, program(s.t, "waymeet"), s.dir, "relay", "relay ", "relay", "--state", filepath.Join(s.dir, "relay"), "--listen", "127.0.0.1:0")
 	s.must(err)
+	relay := s.relay.ready
+	if s.link != nil {
+		relay, err = s.link.open(relay)
+		s.must(err)
+		s.t.Cleanup(s.link.close)
+	}
 	for _, p := range s.players() {
 		p.dir = filepath.Join(s.dir, p.name)
-		args := []string{"--state", p.dir, "--relay", s.relay.ready}
-		if p == s.victim {
+		args := []string{"--state", p.dir, "--relay", relay}
+		if slices.Contains(s.killed, p) {
 			args = append(args, "--intensity", fmt.Sprint(stormIntensity))
 		}
 		p.process, err = startProcess(ctx, program(s.t, "stormnode"), s.dir, p.name, "up ", args...)
@@ -216,23 +231,23 @@ func (s *stormStage) start(ctx context.Context) {
 	}
 }
 
-// meet: the victim founds a context, the peers join, and there is a direct
-// channel to each.
-func (s *stormStage) meet(ctx context.Context) {
+// meet: the victim founds a context, the peers join, and there is a channel to
+// each, on such a path.
+func (s *stormStage) meet(ctx context.Context, kind waymeet.PathKind) {
 	for _, p := range s.peers {
 		ticket, err := s.victim.admin.Invite(ctx, waymeet.InviteRequest{})
 		s.must(err)
 		_, err = p.admin.Join(ctx, ticket)
 		s.must(err)
 	}
-	s.until(ctx, "the peers are on a direct path", func(victim waymeet.Status) bool {
-		direct := 0
+	s.until(ctx, "the peers are on their paths", func(victim waymeet.Status) bool {
+		reached := 0
 		for _, p := range victim.Peers {
-			if p.State == "active" && p.Path.Kind == waymeet.PathDirect {
-				direct++
+			if p.State == "active" && p.Path.Kind == kind {
+				reached++
 			}
 		}
-		return direct == len(s.peers)
+		return reached == len(s.peers)
 	})
 }
 

@@ -19,8 +19,8 @@ import (
 // acceptEvery is how often a node of the storm looks for new peers.
 const acceptEvery = 50 * time.Millisecond
 
-// stormOrder is what the test asks of a node: a flow, or a storm over bare
-// actors beside it.
+// stormOrder is what the test asks of a node: a flow, a storm over bare actors
+// beside it, or to append facts.
 type stormOrder struct {
 	Length time.Duration `json:"length_ns"`
 
@@ -30,6 +30,8 @@ type stormOrder struct {
 
 	BareActors int     `json:"bare_actors,omitempty"`
 	Rate       float64 `json:"rate,omitempty"`
+
+	Facts int `json:"facts,omitempty"`
 }
 
 // stormNodeMain is the program of the storm's nodes: what `waymeet up` runs,
@@ -130,12 +132,16 @@ func (h *stormHost) takeOrders() {
 			if err := json.NewDecoder(conn).Decode(&order); err != nil {
 				return
 			}
-			if order.BareActors > 0 {
-				json.NewEncoder(conn).Encode(bareStorm(h.ctx, order.BareActors, order.Rate, order.Length))
-				return
+			answer := json.NewEncoder(conn)
+			here := h.node.Contexts()[0]
+			switch {
+			case order.BareActors > 0:
+				answer.Encode(bareStorm(h.ctx, order.BareActors, order.Rate, order.Length))
+			case order.Facts > 0:
+				answer.Encode(appendFacts(h.ctx, here, order.Facts))
+			default:
+				answer.Encode(flow(h.ctx, here.Peer(order.Peer), order.Streams, order.Length, order.Pace))
 			}
-			peer := h.node.Contexts()[0].Peer(order.Peer)
-			json.NewEncoder(conn).Encode(flow(h.ctx, peer, order.Streams, order.Length, order.Pace))
 		}()
 	}
 }

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/waymeet/waymeet"
+)
+
+// disturbance is what two nodes go through while they write.
+type disturbance struct {
+	facts int // appended at each
+	cuts  int // of the link between them
+	kills int // of a JournalSyncActor, in turn at each
+	// short and long are how long the link is cut: every tenth time for long,
+	// after which a relay session is given up.
+	short, long time.Duration
+}
+
+const (
+	// syncActors are the JournalSyncActors of a node.
+	syncActors = "/contexts/*/sync"
+	// betweenKills is how long a JournalSyncActor lives at least.
+	betweenKills = 50 * time.Millisecond
+	// convergeWithin is how long equal sets may take after the last cut.
+	convergeWithin = 2 * time.Minute
+)
+
+// TestConverge: two nodes in processes of their own write facts into one
+// context while the link between them is cut and restored and the
+// JournalSyncActors are killed. Then both hold the same facts, and have the same
+// on disk: every one that was acknowledged, and no other.
+func TestConverge(t *testing.T) {
+	d := disturbance{facts: 500, cuts: 5, kills: 10, short: 200 * time.Millisecond, long: 200 * time.Millisecond}
+	if *long {
+		d = disturbance{facts: 50_000, cuts: 50, kills: 100, short: 500 * time.Millisecond, long: 12 * time.Second}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	defer cancel()
+	s := newStormStage(t, "one", "two")
+	s.link = &link{}
+	s.killed = s.players()
+	s.start(ctx)
+	for _, p := range s.players() {
+		s.must(p.admin.HoldRelay(ctx, true)) // so that there is no way but the link
+	}
+	s.meet(ctx, waymeet.PathRelay)
+
+	began := time.Now()
+	written, kills := s.disturb(ctx, d)
+	quiet := time.Now()
+	facts := s.awaitEqual(ctx)
+	fmt.Printf("%d facts appended at %.0f facts/s at each of two nodes, equal %.1f s after the last one\n",
+		written.Facts, float64(written.Facts)/written.Seconds, time.Since(quiet).Seconds())
+	for _, p := range s.players() {
+		fmt.Printf("%s: %s\n", p.name, memoryOf(p.process.cmd.Process.Pid))
+	}
+	equal := s.checkExports(d, written)
+	if dropped := s.link.dropped.Load(); dropped == 0 {
+		t.Error("the link lost nothing: it was not cut")
+	}
+	fmt.Printf("converge: facts=%d cuts=%d kills=%d equal=%v seconds=%.1f\n", facts, d.cuts, kills, equal, time.Since(began).Seconds())
+}
+
+// disturb lets both nodes write while it cuts the link and kills, in as many
+// rounds as there are kills.
+func (s *stormStage) disturb(ctx context.Context, d disturbance) (written appended, kills int) {
+	cuts := 0
+	for round := range d.kills {
+		length := betweenKills
+		if due := d.cuts * (round + 1) / d.kills; cuts < due {
+			cuts = due
+			s.link.isCut.Store(true)
+			length = d.short
+			if cuts%10 == 0 {
+				length = d.long
+			}
+		}
+		pause := time.After(length)
+		results := make(chan appended)
+		for _, p := range s.players() {
+			go func() {
+				share := d.facts*(round+1)/d.kills - d.facts*round/d.kills
+				result, err := order[appended](ctx, p.dir, stormOrder{Facts: share})
+				if err != nil {
+					result.Errors = append(result.Errors, err.Error())
+				}
+				results <- result
+			}()
+		}
+		kills += s.killSync(ctx, s.players()[round%2])
+		for range s.players() {
+			written.add(<-results)
+		}
+		<-pause
+		if _, equal := s.equal(ctx); equal && s.link.isCut.Load() {
+			s.t.Error("what was written while the link was cut is at both nodes")
+		}
+		s.link.isCut.Store(false)
+	}
+	if len(written.Errors) != 0 || written.Facts != 2*d.facts {
+		s.t.Errorf("of %d facts %d were appended: %q", 2*d.facts, written.Facts, written.Errors)
+	}
+	return written, kills
+}
+
+// killSync kills a JournalSyncActor, as soon as there is one.
+func (s *stormStage) killSync(ctx context.Context, p *player) int {
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		killed, err := p.admin.Kill(ctx, syncActors)
+		if killed > 0 {
+			return killed
+		}
+		if time.Now().After(end) {
+			s.t.Fatalf("%s: no sync to kill: %v", p.name, err)
+		}
+	}
+}
+
+// equal reports whether both nodes hold the same facts, and how many.
+func (s *stormStage) equal(ctx context.Context) (facts uint64, equal bool) {
+	one, err := s.victim.admin.Status(ctx)
+	s.must(err)
+	two, err := s.peers[0].admin.Status(ctx)
+	s.must(err)
+	return one.Contexts[0].Facts, one.Contexts[0] == two.Contexts[0]
+}
+
+// awaitEqual waits until both nodes hold the same facts, and returns how many.
+func (s *stormStage) awaitEqual(ctx context.Context) (facts uint64) {
+	for end := time.Now().Add(convergeWithin); ; time.Sleep(20 * time.Millisecond) {
+		facts, equal := s.equal(ctx)
+		if equal {
+			return facts
+		}
+		if time.Now().After(end) {
+			s.t.Fatalf("the facts of both nodes are not the same within %v", convergeWithin)
+		}
+	}
+}
+
+// checkExports ends both nodes and compares what they leave on disk.
+func (s *stormStage) checkExports(d disturbance, written appended) (equal bool) {
+	ended := make(chan error)
+	for _, p := range s.players() {
+		go func() {
+			_, err := p.process.terminate(goodbyeLimit)
+			ended <- err
+		}()
+	}
+	for range s.players() {
+		s.must(<-ended)
+	}
+	one, err := exportJournal(s.victim.dir)
+	s.must(err)
+	two, err := exportJournal(s.peers[0].dir)
+	s.must(err)
+	for _, p := range s.players() {
+		if n := one.application[p.id]; n != d.facts {
+			s.t.Errorf("%s wrote %d facts, and %d are on disk", p.name, d.facts, n)
+		}
+	}
+	if equal = one.hash == two.hash; !equal {
+		s.t.Errorf("the journals differ: %v, %v", one, two)
+	}
+	return equal
+}
+
+// memoryOf is what the kernel says of a process's memory.
+func memoryOf(pid int) string {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return err.Error()
+	}
+	var found []string
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "VmHWM") || strings.HasPrefix(line, "VmRSS") {
+			found = append(found, strings.Join(strings.Fields(line), " "))
+		}
+	}
+	return strings.Join(found, ", ")
+}
