@@ -22,6 +22,7 @@ func (n *Node) performRelay(use *relayUse, effect relay.ClientEffect) {
 			n.sendRelay(use, datagram)
 		}
 		if _, bye := e.Control.(messages.RelayBye); bye {
+			use.control.End()
 			n.leaveUnused(use) // nothing was wanted of it for a while
 		}
 	case relay.SendRegister:

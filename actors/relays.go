@@ -265,18 +265,31 @@ func (n *Node) spawnRelay(use *relayUse) error {
 						emit(messages.RelayNetworkChanged{})
 					})
 				}
-				return relay.NewClient(relay.ClientConfig{Random: n.jitter()}), nil
+				return relay.NewClient(relay.ClientConfig{Random: n.jitter(), Standing: use.control.Standing()}), nil
 			},
 			Perform: func(_ *relayContext, effect relay.ClientEffect) { n.performRelay(use, effect) },
 			Tick:    messages.Tick{},
 			First:   use.wishes(),
-			Last:    []messages.RelayClientMessage{messages.RelayLeave{}},
+			Last:    func() []messages.RelayClientMessage { return n.farewell(use) },
 		}.Actor()
 	})
 	if errors.Is(err, supervision.ErrExists) {
 		return nil
 	}
 	return err
+}
+
+// farewell is what a life of the actor ends with when it is asked to: it leaves
+// the relay if nothing more is wanted of it. One that is started again says
+// nothing, as after a crash: the relay keeps slots and sessions for it, and
+// channels go on over them.
+func (n *Node) farewell(use *relayUse) []messages.RelayClientMessage {
+	n.relays.mu.Lock()
+	defer n.relays.mu.Unlock()
+	if n.relays.uses[use.key] == use && n.restarting() {
+		return nil
+	}
+	return []messages.RelayClientMessage{messages.RelayLeave{}}
 }
 
 // wishes are the messages with which a life of the actor begins.

@@ -94,7 +94,9 @@ func (r *Relay) forwarderActor() supervision.Actor[messages.RelayForwarderMessag
 			r.counts.Store(&counts)
 		},
 		Tick: messages.Tick{},
-		Last: []messages.RelayForwarderMessage{messages.RelayDrain{}},
+		Last: func() []messages.RelayForwarderMessage {
+			return []messages.RelayForwarderMessage{messages.RelayDrain{}}
+		},
 	}.Actor()
 }
 

@@ -24,8 +24,8 @@ type Host[E, F any] struct {
 	Tick E
 	// First are stepped right after New, within Start.
 	First []E
-	// Last are stepped in a clean stop.
-	Last []E
+	// Last gives what is stepped in a clean stop; nil: nothing.
+	Last func() []E
 }
 
 // Actor makes the actor; give the method itself to WorkerSpec.New.
@@ -59,7 +59,10 @@ func (h *hosted[E, F]) Receive(c *Context[E], event E) {
 
 // Stop steps the last events.
 func (h *hosted[E, F]) Stop(c *Context[E]) {
-	for _, e := range h.host.Last {
+	if h.host.Last == nil {
+		return
+	}
+	for _, e := range h.host.Last() {
 		h.step(c, e)
 	}
 }

@@ -57,7 +57,7 @@ func lampHost(d *diary, stored *int, bad *lampEffect) Host[lampEvent, lampEffect
 		},
 		Tick:  "tick",
 		First: []lampEvent{"hello"},
-		Last:  []lampEvent{"bye"},
+		Last:  func() []lampEvent { return []lampEvent{"bye"} },
 	}
 }
 

@@ -38,18 +38,14 @@ func host[M, F any](t *nodeTree, path string, h *rendezvoustest.Host[M, F]) tree
 		if h.Gone() {
 			return supervision.Host[M, F]{New: nothing[M, F]}.Actor()
 		}
-		life := supervision.Host[M, F]{
+		return supervision.Host[M, F]{
 			New: func(c *supervision.Context[M]) (supervision.Machine[M, F], error) {
 				t.newest[path] = c.Incarnation()
 				return traced[M, F]{h.Build(), &t.stage.trace}, nil
 			},
 			Perform: func(c *supervision.Context[M], effect F) { perform(t, h, c, effect) },
-			Tick:    h.Tick, First: h.First(),
-		}
-		if h.Last != nil {
-			life.Last = h.Last()
-		}
-		return life.Actor()
+			Tick:    h.Tick, First: h.First(), Last: h.Last,
+		}.Actor()
 	}
 }
 

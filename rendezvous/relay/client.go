@@ -19,6 +19,10 @@ type ClientConfig struct {
 	BackoffBase, BackoffMax time.Duration
 	// DialTimeout is how long a dial is tried; default 5 s.
 	DialTimeout time.Duration
+	// Standing: the control handshake of an earlier life is complete. The relay
+	// knows the client by it, and keeps slots and sessions for it; one that does
+	// not any more says nothing, and is lost like any other.
+	Standing bool
 }
 
 func (c ClientConfig) backoffBase() time.Duration {
@@ -56,8 +60,9 @@ const (
 	// ClientHandshaking: the relay has not proved itself yet. Repeats the
 	// handshake with backoff; left when it is complete.
 	ClientHandshaking
-	// ClientReady: the control handshake is complete. Registers, dials and
-	// keeps alive; left when two keepalives in a row were lost.
+	// ClientReady: the control handshake is complete, in this life or an earlier
+	// one. Registers, dials and keeps alive; left when two keepalives in a row
+	// were lost.
 	ClientReady
 )
 
@@ -121,7 +126,14 @@ type liveSession struct {
 }
 
 // NewClient makes a node's side of a relay that nothing is wanted of.
-func NewClient(config ClientConfig) *Client { return &Client{config: config} }
+func NewClient(config ClientConfig) *Client {
+	c := &Client{config: config}
+	if config.Standing {
+		// Answers to what an earlier life has asked may still come.
+		c.lastRequest = messages.RelayRequestID(config.Random.Uint32())
+	}
+	return c
+}
 
 // State says what is known of the relay.
 func (c *Client) State() ClientState { return c.state }
@@ -220,8 +232,12 @@ func (c *Client) endSession(session messages.HopSession) {
 
 // begin leaves ClientIdle; in any other state due does what is needed.
 func (c *Client) begin(now time.Time) []ClientEffect {
-	if c.state != ClientIdle {
+	switch {
+	case c.state != ClientIdle:
 		return nil
+	case c.config.Standing:
+		c.config.Standing = false
+		return c.ready(now)
 	}
 	return c.startHandshake(now)
 }
@@ -237,6 +253,11 @@ func (c *Client) handshaken(now time.Time) []ClientEffect {
 	if c.state != ClientHandshaking {
 		return nil
 	}
+	return c.ready(now)
+}
+
+// ready asks for everything that is wanted.
+func (c *Client) ready(now time.Time) []ClientEffect {
 	c.state, c.since, c.idleSince = ClientReady, now, now
 	c.observed, c.lameDuck = messages.RelayObserved{}, false
 	// The first keepalive leaves at once: its answer tells our address.

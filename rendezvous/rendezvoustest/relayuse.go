@@ -34,6 +34,8 @@ type relayUse struct {
 	slots       []slotUse
 	dials       []dialUse
 	lastDial    messages.RelayDialID
+	// left: nothing is wanted of it any more.
+	left bool
 }
 
 // slotUse is a slot that is kept registered, and who is told about it.
@@ -78,10 +80,10 @@ func (p *process) useRelay(key relayKey) *relayUse {
 	use.client = &RelayHost{
 		process: p, kind: "relay", of: p.useName(key), Tick: messages.Tick{},
 		First: use.wishes, Perform: use.perform,
-		Last: func() []messages.RelayClientMessage { return []messages.RelayClientMessage{messages.RelayLeave{}} },
+		Last: use.farewell,
 	}
 	use.client.Build = func() Machine[messages.RelayClientMessage, relay.ClientEffect] {
-		return relay.NewClient(relay.ClientConfig{Random: p.world.jitter()})
+		return relay.NewClient(relay.ClientConfig{Random: p.world.jitter(), Standing: use.hash != [32]byte{}})
 	}
 	p.uses = append(p.uses, use)
 	p.tree.SpawnRelay(use.name, use.client)
@@ -107,6 +109,15 @@ func (u *relayUse) wishes() []messages.RelayClientMessage {
 		wishes = append(wishes, messages.RelayDialSlot{Dial: d.id, Slot: d.endpoint.Slot})
 	}
 	return wishes
+}
+
+// farewell is what a life of the client ends with: one that is started again
+// says nothing.
+func (u *relayUse) farewell() []messages.RelayClientMessage {
+	if !u.left {
+		return nil
+	}
+	return []messages.RelayClientMessage{messages.RelayLeave{}}
 }
 
 // registerSlot keeps a slot registered at a relay from now on.
@@ -138,6 +149,7 @@ func (p *process) leaveRelays(scope relayScope) {
 		if use.key.scope != scope {
 			return false
 		}
+		use.left = true
 		use.client.end()
 		return true
 	})
@@ -169,11 +181,15 @@ func (u *relayUse) perform(effect relay.ClientEffect) {
 	switch e := effect.(type) {
 	case relay.StartHandshake:
 		u.process.world.draw(u.nonce[:])
+		u.hash = [32]byte{}
 		u.send(controlHello{u.nonce})
 	case relay.RepeatHandshake:
 		u.send(controlHello{u.nonce})
 	case relay.SendControl:
 		u.sendControl(e.Control)
+		if _, bye := e.Control.(messages.RelayBye); bye {
+			u.hash = [32]byte{}
+		}
 	case relay.SendRegister:
 		for _, s := range u.slots {
 			if s.slot == e.Slot {

@@ -122,6 +122,20 @@ func (c *ClientControl) begin(a *attempt) []byte {
 	return message
 }
 
+// Standing reports whether a handshake is complete.
+func (c *ClientControl) Standing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sealing != nil
+}
+
+// End forgets the handshake: the relay was told goodbye.
+func (c *ClientControl) End() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.attempt, c.sealing = nil, nil
+}
+
 // Seal makes the datagram of a control message, or ErrNoHandshake.
 func (c *ClientControl) Seal(control messages.RelayControl) ([]byte, error) {
 	c.mu.Lock()

@@ -97,6 +97,26 @@ func TestControlNeedsAHandshake(t *testing.T) {
 	}
 }
 
+// A handshake stands from its welcome on, until the next one begins or the relay
+// is told goodbye.
+func TestControlHandshakeStands(t *testing.T) {
+	client := newControl(t)
+	table := newClientTable(relayKey)
+	for _, end := range []func(){client.End, func() { client.Start() }} {
+		hello := client.Start()
+		if client.Standing() {
+			t.Error("it stands before its welcome")
+		}
+		if _, ok := client.Open(table.welcome(noon, here, hello)); !ok || !client.Standing() {
+			t.Error("it does not stand after its welcome")
+		}
+		end()
+		if _, err := client.Seal(messages.RelayBye{}); client.Standing() || !errors.Is(err, ErrNoHandshake) {
+			t.Errorf("it stands after its end: %v", err)
+		}
+	}
+}
+
 // SPEC 11.4: "never more bytes out than in toward an unproved address".
 func TestControlWelcomeIsNotLongerThanItsHello(t *testing.T) {
 	hello := newControl(t).Start()
