@@ -143,7 +143,7 @@ func TestStorm(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := 0
-	result, err := chaos.Storm{Rate: 300, For: 1100 * time.Millisecond, Progress: func(chaos.Result) { told++ }}.Run(context.Background(), tree)
+	result, err := chaos.Storm{Rate: 300, For: 1500 * time.Millisecond, Progress: func(chaos.Result) { told++ }}.Run(context.Background(), tree)
 	if err != nil {
 		t.Fatal(err)
 	}
