@@ -156,9 +156,9 @@ func (s *stormStage) checkExports(d disturbance, written appended) (equal bool) 
 	for range s.players() {
 		s.must(<-ended)
 	}
-	one, err := exportJournal(s.victim.dir)
+	one, err := readJournal(s.victim.dir)
 	s.must(err)
-	two, err := exportJournal(s.peers[0].dir)
+	two, err := readJournal(s.peers[0].dir)
 	s.must(err)
 	for _, p := range s.players() {
 		if n := one.application[p.id]; n != d.facts {

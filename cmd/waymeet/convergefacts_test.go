@@ -63,50 +63,50 @@ func appendFacts(ctx context.Context, cx waymeet.Context, facts int) appended {
 	return result
 }
 
-// journalExport is all that a node that has stopped has on disk of a context.
-type journalExport struct {
+// journalOnDisk is all that a node that has stopped has on disk of a context.
+type journalOnDisk struct {
 	hash [sha256.Size]byte // of all facts, by id
 	// application counts the host's own facts of each author.
 	application map[messages.AuthorityID]int
 }
 
-// exportJournal reads the journal of the only context in a state directory. An
+// readJournal reads the journal of the only context in a state directory. An
 // author who has signed one number twice, or left one out, is an error.
-func exportJournal(dir string) (export journalExport, err error) {
+func readJournal(dir string) (read journalOnDisk, err error) {
 	contexts, err := store.Contexts(dir)
 	if err != nil {
-		return export, err
+		return read, err
 	}
 	if len(contexts) != 1 {
-		return export, fmt.Errorf("%s has %d contexts, not one", dir, len(contexts))
+		return read, fmt.Errorf("%s has %d contexts, not one", dir, len(contexts))
 	}
 	journal, err := store.Open(dir, contexts[0])
 	if err != nil {
-		return export, err
+		return read, err
 	}
 	defer func() { err = errors.Join(err, journal.Close()) }()
 	var facts []messages.Fact
 	for record, err := range journal.Records(messages.BucketFacts) {
 		if err != nil {
-			return export, err
+			return read, err
 		}
 		fact, err := messages.ParseFact(record.Value)
 		if err != nil {
-			return export, err
+			return read, err
 		}
 		facts = append(facts, fact)
 	}
 	slices.SortFunc(facts, func(a, b messages.Fact) int { return a.ID().Compare(b.ID()) })
 	sum := sha256.New()
-	export.application = make(map[messages.AuthorityID]int)
+	read.application = make(map[messages.AuthorityID]int)
 	for _, fact := range facts {
 		sum.Write(fact.Append(nil))
 		if fact.Header.Type.IsApplication() {
-			export.application[fact.Header.Author]++
+			read.application[fact.Header.Author]++
 		}
 	}
-	export.hash = [sha256.Size]byte(sum.Sum(nil))
-	return export, checkChains(facts)
+	read.hash = [sha256.Size]byte(sum.Sum(nil))
+	return read, checkChains(facts)
 }
 
 // checkChains checks that the facts of each author are one chain.
