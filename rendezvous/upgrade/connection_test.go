@@ -126,7 +126,9 @@ var productMessages = []productRow{
 	{"relay silent", messages.PathSilent{Path: relayPath, For: time.Second}, [6]string{
 		"relay only:", "relay only:", "relay only:", "upgrading:", "direct:", "degraded:"}},
 	{"direct heard", messages.PathHeard{Path: directPath}, [6]string{
-		"relay only:", "relay only:", "relay only:", "upgrading:", "direct:", "direct: SendBoth"}},
+		"relay only:", "relay only:", "relay only:", "upgrading:", "direct: RepeatLast", "direct: RepeatLast SendBoth"}},
+	{"relay heard", messages.PathHeard{Path: relayPath}, [6]string{
+		"relay only:", "relay only: RepeatLast", "relay only: RepeatLast", "upgrading: RepeatLast", "direct:", "degraded:"}},
 	{"other relay heard", messages.PathHeard{Path: otherRelay}, [6]string{
 		"relay only:", "relay only:", "relay only:", "upgrading:", "direct:", "degraded:"}},
 	{"hold", messages.HoldRelay{On: true}, [6]string{

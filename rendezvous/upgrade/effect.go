@@ -64,8 +64,8 @@ type FailOver struct {
 	Reason string
 }
 
-// RepeatLast sends the last datagram again, newly sealed, over the path in
-// use: it draws an answer at once (SPEC 10.7).
+// RepeatLast sends the last datagrams again, newly sealed, over the path in use:
+// they draw an answer at once (SPEC 10.7).
 type RepeatLast struct{}
 
 // Announce tells the host of a change of path, or why there is none.

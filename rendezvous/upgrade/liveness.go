@@ -86,8 +86,13 @@ func (c *Connection) trust() {
 
 // pathHeard takes evidence that a path works. A direct path that was never
 // validated proves nothing by it; a relay path that the peer uses while we
-// have none is as good as one of our own.
+// have none is as good as one of our own. After a silence of the channel's path
+// the last datagrams are repeated as after a failover: QUIC waits once more for
+// as long as it has waited already.
 func (c *Connection) pathHeard(now time.Time, e messages.PathHeard) {
+	if c.channel.up() && e.Path == c.channel.path {
+		c.do(RepeatLast{})
+	}
 	switch {
 	case !c.channel.up():
 	case e.Path.Kind == messages.PathDirect:

@@ -72,7 +72,7 @@ type Link struct {
 	mu      sync.Mutex
 	closed  bool
 	waiting [][]byte // responder's packets before Install
-	last    []byte   // the last QUIC packet sent
+	recent  recent
 	probes  map[ProbeID]pendingProbe
 	setAt   moment // when the owner last chose a path, or the link moved
 }
@@ -243,7 +243,7 @@ func (l *Link) Close() {
 		return
 	}
 	l.closed = true
-	l.waiting, l.last, l.probes = nil, nil, nil
+	l.waiting, l.recent, l.probes = nil, recent{}, nil
 	l.mu.Unlock()
 	l.shut()
 

@@ -69,15 +69,21 @@ func TestSetPathsSendsOnBoth(t *testing.T) {
 	})
 }
 
-func TestRepeatSendsTheLastPacketNewlySealed(t *testing.T) {
+func TestRepeatSendsTheLastPacketsNewlySealed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.connect(t)
-		say(t, w.Dialled, w.left, "first", "last")
+		say(t, w.Dialled, w.left, "1", "2")
 		if err := w.Dialled.Repeat(); err != nil {
 			t.Fatal(err)
 		}
 		w.settle()
-		expectHeard(t, w.right, "first last last")
+		expectHeard(t, w.right, "1 2 1 2")
+		say(t, w.Dialled, w.left, "3", "4", "5")
+		if err := w.Dialled.Repeat(); err != nil {
+			t.Fatal(err)
+		}
+		w.settle()
+		expectHeard(t, w.right, "3 4 5 2 3 4 5")
 		a := &tt.Attempt{}
 		a.Dial(t, "y", messages.SuiteAESGCM, w.left, w.right.Path())
 		if err := a.Dialled.Repeat(); err != mux.ErrNotReady {

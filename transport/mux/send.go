@@ -1,6 +1,7 @@
 package mux
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -161,29 +162,54 @@ func (l *Link) sent(datagrams, bytes int) {
 	l.count.bytesSent.Add(uint64(bytes))
 }
 
-// remember keeps the last QUIC packet for Repeat.
+// repeated is how many packets Repeat sends again. The last one may be an
+// acknowledgement, which draws nothing, and the one before may have arrived.
+const repeated = 4
+
+// recent are the last packets of a link.
+type recent struct {
+	packets [repeated][]byte
+	next    int // the oldest one's place
+}
+
+func (r *recent) add(packet []byte) {
+	r.packets[r.next] = append(r.packets[r.next][:0], packet...)
+	r.next = (r.next + 1) % repeated
+}
+
+// inOrder are copies of them, the oldest first.
+func (r *recent) inOrder() (packets [][]byte) {
+	for i := range repeated {
+		if packet := r.packets[(r.next+i)%repeated]; len(packet) > 0 {
+			packets = append(packets, bytes.Clone(packet))
+		}
+	}
+	return packets
+}
+
+// remember keeps the last QUIC packets for Repeat.
 func (l *Link) remember(packets []byte, size int) {
-	last := packets[(len(packets)-1)/size*size:]
+	count := (len(packets) + size - 1) / size
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.closed {
-		l.last = append(l.last[:0], last...)
+	for i := max(0, count-repeated); i < count && !l.closed; i++ {
+		l.recent.add(packets[i*size : min((i+1)*size, len(packets))])
 	}
 }
 
-// Repeat sends the last QUIC packet once more, newly sealed, on the path in use
-// now. After a failover it draws an acknowledgement at once, where QUIC alone
-// might wait for its probe timeout (SPEC 10.7).
+// Repeat sends the last QUIC packets once more, newly sealed, on the path in use
+// now. After a failover or a silence they draw an acknowledgement at once, where
+// QUIC alone might wait for its probe timeout (SPEC 10.7).
 func (l *Link) Repeat() error {
 	key := l.send.Load()
 	if key == nil {
 		return ErrNotReady
 	}
 	l.mu.Lock()
-	last := append([]byte(nil), l.last...)
+	packets := l.recent.inOrder()
 	l.mu.Unlock()
-	if len(last) > 0 {
-		l.writeData(key, l.routes.Load().first.path, last, len(last), nil, l.socket.now())
+	for _, packet := range packets {
+		l.writeData(key, l.routes.Load().first.path, packet, len(packet), nil, l.socket.now())
 	}
 	return nil
 }
