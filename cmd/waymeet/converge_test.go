@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -165,10 +167,20 @@ func (s *stormStage) checkExports(d disturbance, written appended) (equal bool) 
 			s.t.Errorf("%s wrote %d facts, and %d are on disk", p.name, d.facts, n)
 		}
 	}
-	if equal = one.hash == two.hash; !equal {
+	if equal = one.hash == two.hash && bytes.Equal(s.export(s.victim), s.export(s.peers[0])); !equal {
 		s.t.Errorf("the journals differ: %v, %v", one, two)
 	}
 	return equal
+}
+
+// export is what `waymeet journal export` says of a node that has stopped.
+func (s *stormStage) export(p *player) []byte {
+	export, err := exec.Command(program(s.t, "waymeet"), "journal", "export", "--state", p.dir).Output()
+	s.must(err)
+	if len(export) == 0 {
+		s.t.Error("an empty export")
+	}
+	return export
 }
 
 // memoryOf is what the kernel says of a process's memory.
