@@ -32,6 +32,7 @@ type errands struct {
 	writing *messages.Commit
 	written time.Time
 	facts   int
+	operator
 }
 
 // Errands lets the hosts of all nodes go about their errands: the first node
@@ -61,6 +62,7 @@ func (n *node) errand() {
 	}
 	if member {
 		n.writeFact(cx)
+		n.administer(cx)
 		n.process.sendNumbers(cx)
 	}
 }

@@ -83,8 +83,13 @@ func (p *process) performJoin(j *join, effect discovery.JoinerEffect) {
 // adoptContext makes the journal of the joined context here, and tells when it
 // is read.
 func (p *process) adoptContext(e discovery.Adopt, emit func(messages.JoinerMessage)) {
-	p.createContext(e.Ticket.Context, journal.Join(e.Welcome, e.Secret), false)
-	p.await(func() bool { return p.views[e.Ticket.Context] != nil }, func() { emit(messages.JoinAdopted{}) })
+	cx, records := e.Ticket.Context, journal.Join(e.Welcome, e.Secret)
+	p.createContext(cx, records, false)
+	p.await(func() bool { return p.views[cx] != nil }, func() {
+		p.operate(cx, func(operation messages.OperationID) messages.JournalMessage {
+			return messages.GiveKeys{Operation: operation, Records: records}
+		}, func(journal.Reply) { emit(messages.JoinAdopted{}) })
+	})
 }
 
 // end tells the host, once.

@@ -39,6 +39,7 @@ func (p *process) stopPair(pair channel.Pair) {
 	delete(p.connections, pair)
 	delete(p.reach, pair)
 	delete(p.savedConnections, pair)
+	delete(p.ratchets, pair) // a member that comes back is a new one
 }
 
 func (p *process) tellPair(pair channel.Pair, message messages.PeerConnectionMessage) {

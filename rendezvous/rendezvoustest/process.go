@@ -8,6 +8,7 @@ import (
 	"github.com/waymeet/waymeet/rendezvous"
 	"github.com/waymeet/waymeet/rendezvous/channel"
 	"github.com/waymeet/waymeet/rendezvous/discovery"
+	"github.com/waymeet/waymeet/rendezvous/journal"
 	"github.com/waymeet/waymeet/rendezvous/upgrade"
 )
 
@@ -61,6 +62,8 @@ type process struct {
 	// pending says what operations will do, until it was logged; waits and
 	// invites are who waits for something.
 	pending map[messages.OperationID]string
+	// asking are the hosts that wait for operations of theirs.
+	asking  map[messages.OperationID]func(journal.Reply)
 	waits   []wait
 	invites map[messages.InviteRequest]func(messages.Ticket, error)
 }
@@ -99,6 +102,7 @@ func newProcess(n *node) *process {
 		ratchets:         map[channel.Pair]*ratchet{},
 
 		pending: map[messages.OperationID]string{},
+		asking:  map[messages.OperationID]func(journal.Reply){},
 		invites: map[messages.InviteRequest]func(messages.Ticket, error){},
 	}
 	for pair, counter := range n.disk.completed {

@@ -117,6 +117,8 @@ func (p *process) performJournal(h *JournalHost, cx messages.ContextID, effect j
 				p.contexts[cx].sync.tell(read)
 			}
 		})
+	case journal.GiveContent:
+		p.reads(e)
 	case journal.Forked:
 		p.event("journal: %s signed two facts with number %d", e.Author.Short(), e.Seq)
 		p.world.Fault("%s: %s signed two facts with number %d", p.name, e.Author.Short(), e.Seq)
@@ -181,6 +183,9 @@ func (p *process) journalReply(cx messages.ContextID, e journal.Reply) {
 		p.audit.acknowledged[cx] = append(p.audit.acknowledged[cx], e.Facts...)
 	}
 	p.committed(e)
+	if p.operated(e) {
+		return
+	}
 	if p.memberAdded(cx, e) {
 		return
 	}
