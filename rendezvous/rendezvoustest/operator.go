@@ -73,14 +73,16 @@ func (n *node) administer(cx messages.ContextID) {
 		o.rotated = now
 	}
 	last := n.world.nodes[len(n.world.nodes)-1]
+	if last.errands.joined && !n.process.views[cx].Roster.Has(last.authority()) {
+		o.removed = true
+		last.errands.joined, last.errands.ticket = false, nil // it hears of it, and asks to be let in again
+		return
+	}
 	switch {
 	case !o.removed && now.Sub(n.world.log.began) >= removeAt && last.errands.joined:
 		n.change(cx, func(operation messages.OperationID) messages.JournalMessage {
 			return messages.RemoveMember{Operation: operation, Member: last.authority()}
-		}, func() {
-			o.removed = true
-			last.errands.joined, last.errands.ticket = false, nil // it hears of it, and asks to be let in again
-		})
+		}, func() {})
 	case now.Sub(o.rotated) >= rotateEvery:
 		n.change(cx, func(operation messages.OperationID) messages.JournalMessage {
 			return messages.AdvanceEpoch{Operation: operation}
