@@ -69,10 +69,10 @@ func BenchmarkSync1000(b *testing.B) {
 }
 
 // A hundred facts that fork the chains here and there, half of them held by
-// each side: bytes for each, beside the fact itself.
+// each side, and the proofs of the forks: bytes for each, beside the fact itself.
 func BenchmarkSyncScattered(b *testing.B) {
 	a, ana, ben := newArchive(b, benchAuthors)
-	facts := a.append(benchFacts, false)
+	facts := a.append(benchFacts, true)
 	hold(ana, facts)
 	hold(ben, facts)
 	var twins [2][]messages.Fact
@@ -82,9 +82,10 @@ func BenchmarkSyncScattered(b *testing.B) {
 	}
 	hold(ana, twins[0])
 	hold(ben, twins[1])
+	common := ana.common(ben)
 	w := newNetwork(b, ana, ben)
 	meet(b, w)
-	beside := w.bytes - sizeOf(twins[0]) - sizeOf(twins[1])
-	b.Logf("%d frames", w.frames)
-	bench.Row("sync_scattered", float64(beside)/scattered, 1024)
+	different := ana.without(common)
+	b.Logf("%d frames, %d differences", w.frames, len(different))
+	bench.Row("sync_scattered", float64(w.bytes-sizeOf(different))/float64(len(different)), 1024)
 }
