@@ -209,6 +209,30 @@ func TestPendingFactsAreBoundedPerSender(t *testing.T) {
 	}
 }
 
+// No member whose clock is ahead keeps the facts of others out of quarantine.
+func TestEarlyFactsAreBoundedPerAuthor(t *testing.T) {
+	a := newAside()
+	early := func(author, n byte) *candidate {
+		fact := messages.Fact{Header: messages.Header{Chained: messages.Chained{Author: messages.AuthorityID{author}, HLC: messages.HLC(n) << 40}}}
+		return &candidate{fact: fact, id: messages.FactID{author, n}}
+	}
+	kept := 0
+	for n := range byte(maxEarly + 10) {
+		if a.keep(StepClock, early(1, n)) {
+			kept++
+		}
+	}
+	if kept != maxEarly || !a.keep(StepClock, early(2, 0)) {
+		t.Errorf("%d facts of one author are kept, and then none of another", kept)
+	}
+	if due := a.takeDue(messages.HLC(1 << 50).Millis()); len(due) != maxEarly+1 || len(a.crowds) != 0 {
+		t.Errorf("%d facts came to their hour, and %d authors still have some", len(due), len(a.crowds))
+	}
+	if !a.keep(StepClock, early(1, 0)) {
+		t.Error("there is no room again")
+	}
+}
+
 // SPEC 3.4: "Missing parents: stored, not reduced until they arrive; bounded
 // per author."
 func TestOrphansAreBoundedPerAuthor(t *testing.T) {

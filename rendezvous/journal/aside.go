@@ -8,11 +8,12 @@ import (
 	"github.com/waymeet/waymeet/messages"
 )
 
-// Bounds of what is kept aside, in facts. What does not fit is dropped: its
-// sender still has it, and the next sync offers it again.
+// Bounds of what is kept aside, in facts: pending ones of a sender, early ones
+// of an author. What does not fit is dropped: its sender still has it, and the
+// next sync offers it again.
 const (
-	maxPending     = 512
-	maxQuarantined = 1024
+	maxPending = 512
+	maxEarly   = 128
 )
 
 // aside holds facts that are not admitted yet and may be later: in memory
@@ -20,13 +21,16 @@ const (
 type aside struct {
 	// pending are facts of unknown epochs, in order of arrival, per sender.
 	pending map[messages.AuthorityID][]waitingFact
-	// early are facts ahead of our clock, by id.
-	early map[messages.FactID]waitingFact
+	// early are facts ahead of our clock, by id; crowds are how many an author
+	// has among them.
+	early  map[messages.FactID]waitingFact
+	crowds map[messages.AuthorityID]int
 }
 
 type waitingFact struct {
-	id  messages.FactID
-	raw []byte
+	id     messages.FactID
+	author messages.AuthorityID
+	raw    []byte
 	// due is when an early fact is no longer too early.
 	due messages.Millis
 }
@@ -35,6 +39,7 @@ func newAside() *aside {
 	return &aside{
 		pending: map[messages.AuthorityID][]waitingFact{},
 		early:   map[messages.FactID]waitingFact{},
+		crowds:  map[messages.AuthorityID]int{},
 	}
 }
 
@@ -43,13 +48,14 @@ func newAside() *aside {
 // SPEC 3.4: "Epoch not known yet: pending until its op arrives …, bounded per
 // *sending* peer".
 func (a *aside) keep(step Step, c *candidate) bool {
-	waiting, from := waitingFact{id: c.id, raw: c.raw}, c.from
+	waiting, from := waitingFact{id: c.id, author: c.fact.Header.Author, raw: c.raw}, c.from
 	if step == StepClock {
-		if _, known := a.early[waiting.id]; known || len(a.early) >= maxQuarantined {
+		if _, known := a.early[waiting.id]; known || a.crowds[waiting.author] >= maxEarly {
 			return false
 		}
 		waiting.due = c.fact.Header.HLC.Millis().Add(-maxAhead)
 		a.early[waiting.id] = waiting
+		a.crowds[waiting.author]++
 		return true
 	}
 	for _, known := range a.pending[from] {
@@ -83,6 +89,9 @@ func (a *aside) takeDue(now messages.Millis) []candidate {
 		if waiting := a.early[id]; waiting.due <= now {
 			facts = append(facts, candidate{raw: waiting.raw})
 			delete(a.early, id)
+			if a.crowds[waiting.author]--; a.crowds[waiting.author] == 0 {
+				delete(a.crowds, waiting.author)
+			}
 		}
 	}
 	return facts
