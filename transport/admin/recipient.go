@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/waymeet/waymeet/messages"
@@ -18,16 +19,16 @@ type match struct {
 
 // ResolvePeer says which peer a person meant by to: an id, a unique prefix of
 // at least 4 characters (of the whole text or of what follows "au-"), or a
-// unique nickname. A whole id always means itself, whatever nicknames others
+// unique nickname, in whichever context it has it. A whole id always means itself, whatever nicknames others
 // chose. Anything else is a usage Problem that lists what it may have meant.
 func ResolvePeer(to string, peers []messages.PeerStatus) (messages.AuthorityID, error) {
 	known := make([]match, 0, len(peers))
 	byText := make(map[string]messages.AuthorityID, len(peers))
 	for _, p := range peers {
-		text := p.Peer.String()
-		if _, seen := byText[text]; !seen {
-			byText[text] = p.Peer
-			known = append(known, match{id: text, nickname: p.Nickname})
+		m := match{id: p.Peer.String(), nickname: p.Nickname}
+		byText[m.id] = p.Peer
+		if !slices.Contains(known, m) {
+			known = append(known, m)
 		}
 	}
 	text, err := resolve("peer", to, known)
@@ -59,7 +60,9 @@ func resolve(noun, text string, known []match) (string, error) {
 		case m.id == text:
 			return m.id, nil
 		case text != "" && m.nickname == text, len(text) >= minPrefix && isPrefix(text, m.id):
-			hits = append(hits, m)
+			if !slices.ContainsFunc(hits, func(hit match) bool { return hit.id == m.id }) {
+				hits = append(hits, m)
+			}
 		}
 	}
 	if len(hits) == 1 {

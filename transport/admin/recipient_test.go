@@ -64,6 +64,17 @@ func TestANicknameThatImitatesAPrefixIsAmbiguous(t *testing.T) {
 	wantProblem(t, err, messages.ExitUsage, "more than one peer")
 }
 
+// A peer in two contexts may be called otherwise in each.
+func TestPeerIsFoundByTheNicknameOfEachContext(t *testing.T) {
+	id := authority(t, "abcd")
+	peers := []messages.PeerStatus{{Peer: id, Nickname: "bob at work"}, {Peer: id, Nickname: "bob at home"}}
+	for _, to := range []string{"bob at work", "bob at home", "abcd"} {
+		if got, err := ResolvePeer(to, peers); err != nil || got != id {
+			t.Errorf("%s: got %s, %v", to, got.Short(), err)
+		}
+	}
+}
+
 func TestWhatPeersNameIsEscapedInTheList(t *testing.T) {
 	peers := []messages.PeerStatus{{Peer: authority(t, "abcd"), Nickname: "\x1b[31m"}}
 	_, err := ResolvePeer("\x1b[2J", peers)
