@@ -16,7 +16,8 @@ func (n *Node) Append(ctx context.Context, cx messages.ContextID, fact messages.
 	if !fact.Type.IsApplication() {
 		return messages.FactID{}, messages.Problem{
 			Code: messages.ExitUsage, What: fmt.Sprintf("cannot append a fact of type %d", fact.Type),
-			Whose: "types below " + fmt.Sprint(messages.FactApplication) + " are not the host's", Hint: fmt.Sprint(messages.FactApplication) + " or above",
+			Whose: fmt.Sprintf("types below %d are Waymeet's own", uint16(messages.FactApplication)),
+			Hint:  fmt.Sprintf("a type from %d up", uint16(messages.FactApplication)),
 		}
 	}
 	reply, err := n.operate(ctx, cx, "cannot append the fact", func(operation messages.OperationID) messages.JournalMessage {

@@ -179,7 +179,7 @@ func (c *command) journalShow() *cobra.Command {
 func printJournalFact(out io.Writer, fact waymeet.JournalFact) error {
 	t := &table{tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
 	t.row("fact", fact.Fact.String())
-	t.row("type", fmt.Sprintf("%s (%d), schema %d", fact.Kind, fact.Type, fact.Schema))
+	t.row("type", fmt.Sprintf("%s, tag %d, schema %d", fact.Kind, fact.Type, fact.Schema))
 	t.row("author", fact.Author.String())
 	t.row("seq", fmt.Sprint(fact.Seq))
 	t.row("prev", fact.Prev.String())
