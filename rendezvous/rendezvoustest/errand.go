@@ -45,7 +45,7 @@ func (w *World) Errands() {
 }
 
 // Rest lets the hosts begin nothing new: what they have begun they finish.
-func (w *World) Rest() { w.busy = false }
+func (w *World) Rest() { w.busy, w.rested = false, true }
 
 // errand looks after what the host of a node wants, now and from time to time.
 func (n *node) errand() {

@@ -59,24 +59,33 @@ type operator struct {
 	removed  bool
 }
 
-// administer reads what is new, and lets the founder change the membership.
+// administer reads what is new, and lets the founder lead.
 func (n *node) administer(cx messages.ContextID) {
 	o, now := &n.errands.operator, n.world.now()
 	if now.Sub(o.read) >= readEvery {
 		o.read = now
 		n.process.contexts[cx].store.tell(messages.ReadContent{After: o.cursor, MaxFacts: readMost, MaxBytes: 1 << 20})
 	}
-	if n != n.world.nodes[0] || !n.world.busy || o.changing == n.process {
-		return
+	if n == n.world.nodes[0] {
+		n.lead(cx)
 	}
-	if o.rotated.IsZero() {
-		o.rotated = now
-	}
+}
+
+// lead is what the founder does: it rotates the keys, and takes the last node
+// away once, until the hosts have rested.
+func (n *node) lead(cx messages.ContextID) {
+	o, now := &n.errands.operator, n.world.now()
 	last := n.world.nodes[len(n.world.nodes)-1]
 	if last.errands.joined && !n.process.views[cx].Roster.Has(last.authority()) {
 		o.removed = true
 		last.errands.joined, last.errands.ticket = false, nil // it hears of it, and asks to be let in again
 		return
+	}
+	if !n.world.busy || n.world.rested || o.changing == n.process {
+		return
+	}
+	if o.rotated.IsZero() {
+		o.rotated = now
 	}
 	switch {
 	case !o.removed && now.Sub(n.world.log.began) >= removeAt && last.errands.joined:

@@ -25,8 +25,10 @@ type World struct {
 	tickets []messages.Ticket
 	names   names
 	log     log
-	// busy: hosts begin something new; faults are what never may happen.
+	// busy: hosts begin something new; rested: they have rested once, and change
+	// the membership no more. faults are what never may happen.
 	busy   bool
+	rested bool
 	faults []string
 	defect Defect
 }
