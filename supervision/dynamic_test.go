@@ -69,10 +69,13 @@ func TestDynamicSupervisorRestarts(t *testing.T) {
 		tree.Spawn("/pool", d.play("x").Child())
 		synctest.Wait()
 		tree.Kill("/pool")
-		tree.Spawn("/pool", d.play("y").Child()) // behind the kill
+		tree.Spawn("/pool", d.play("y").Child()) // before, while or after pool goes down
 		d.take()
-		if got := len(tree.Inspect()); got != 3 {
-			t.Errorf("%d actors left: %+v", got, tree.Inspect())
+		if i := info(tree, "/pool/x"); i.Path != "" {
+			t.Errorf("outlived its supervisor: %+v", i)
+		}
+		if y, pool := info(tree, "/pool/y"), info(tree, "/pool"); y.Path != "" && !y.Incarnation.After(pool.Incarnation) {
+			t.Errorf("outlived its supervisor %+v: %+v", pool, y)
 		}
 		if err := tree.Spawn("/pool", d.play("x").Child()); err != nil {
 			t.Error(err)
