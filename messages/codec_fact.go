@@ -186,8 +186,8 @@ func FactIDOf(b []byte) (FactID, error) {
 // exclude prev, sorted, distinct".
 func (h Header) check() error {
 	switch {
-	case h.Seq == 0:
-		return errors.New("seq 0")
+	case h.Seq == 0 || h.Seq > MaxSeq:
+		return fmt.Errorf("seq %d, it counts from 1 to %d", h.Seq, MaxSeq)
 	case h.Prev.IsZero() != (h.Seq == 1):
 		return fmt.Errorf("seq %d with prev %s", h.Seq, h.Prev.Short())
 	case len(h.Parents) > MaxParents:

@@ -53,6 +53,7 @@ func TestParseFactRefusesWhatNoAuthorWrites(t *testing.T) {
 	}
 	for name, chained := range map[string]messages.Chained{
 		"seq 0":                {},
+		"seq beyond the last":  {Seq: messages.MaxSeq + 1, Prev: id(1)},
 		"seq 1 with a prev":    {Seq: 1, Prev: id(1)},
 		"seq 2 without a prev": {Seq: 2},
 		"too many parents":     {Seq: 1, Parents: many},
@@ -65,7 +66,7 @@ func TestParseFactRefusesWhatNoAuthorWrites(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	good := fact(messages.Chained{Seq: 2, Prev: id(1), Parents: many[1:]})
+	good := fact(messages.Chained{Seq: messages.MaxSeq, Prev: id(1), Parents: many[1:]})
 	if _, err := messages.ParseFact(good.Append(nil)); err != nil {
 		t.Errorf("a good one: %v", err)
 	}

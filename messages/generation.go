@@ -28,5 +28,10 @@ func (g NetworkGeneration) After(h NetworkGeneration) bool { return g > h }
 // (SPEC 7.3).
 type Boot uint64
 
-// Seq numbers the facts of one author from 1 (SPEC 3.1).
+// Seq numbers the facts of one author from 1 to MaxSeq (SPEC 3.1).
 type Seq uint64
+
+// MaxSeq is the greatest number that a fact has: a frontier has 4 bytes for it,
+// and one number must be left to come after it. It is 136 facts a second for a
+// year.
+const MaxSeq Seq = 1<<32 - 2

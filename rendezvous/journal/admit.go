@@ -11,6 +11,11 @@ import (
 // maxAhead is how far ahead of our clock a fact may be (SPEC 3.4).
 const maxAhead = 60 * time.Second
 
+// maxOrphans bounds, per author, the facts that are held but wait for a prev or a
+// parent (SPEC 3.4: "bounded per author"). They do not count until they are
+// whole, so that no fingerprint shows which of them came first.
+const maxOrphans = 1024
+
 // Step is one step of admission, in the order of SPEC 3.4; the first that
 // refuses decides.
 type Step uint8
@@ -178,22 +183,22 @@ func (s *Set) admit(now messages.Millis, c *candidate) Refusal {
 		ahead := messages.Window{From: now, Until: wall}.Length()
 		return refuse(StepClock, "clock of %s is %d s ahead of ours", header.Author.Short(), ahead/time.Second)
 	}
-	if c := s.chains[header.Author]; c != nil && c.unreduced >= maxUnreduced && s.isOrphan(header.Chained) {
-		return refuse(StepGap, "%d facts of %s wait for others already", c.unreduced, header.Author.Short())
+	if c := s.chains[header.Author]; c != nil && c.waiting >= maxOrphans && s.isOrphan(header.Chained) {
+		return refuse(StepGap, "%d facts of %s wait for others already", c.waiting, header.Author.Short())
 	}
 	return Refusal{}
 }
 
 // isOrphan reports whether a fact with that header would wait for others.
 func (s *Set) isOrphan(header messages.Chained) bool {
-	for _, parent := range header.Parents {
-		if !s.Has(parent) {
+	for _, id := range header.Parents {
+		if parent := s.entries[id]; parent == nil || !parent.isWhole() {
 			return true
 		}
 	}
 	prev := s.entries[header.Prev]
 	follows := header.Seq == 1 ||
-		prev != nil && prev.connected && prev.author() == header.Author && prev.seq+1 == header.Seq
+		prev != nil && prev.isWhole() && prev.author() == header.Author && prev.seq+1 == header.Seq
 	return !follows
 }
 

@@ -238,7 +238,7 @@ func TestEarlyFactsAreBoundedPerAuthor(t *testing.T) {
 func TestOrphansAreBoundedPerAuthor(t *testing.T) {
 	f := forge(t)
 	c := f.ana.journal.set.chainOf(f.ben.identity.Authority())
-	c.unreduced = maxUnreduced
+	c.waiting = maxOrphans
 	good := f.fact()
 	if _, refusal := f.ana.journal.set.Admit(messages.MillisOf(start), good.Append(nil)); !refusal.Admits() {
 		t.Errorf("a fact that waits for nothing: %s", refusal)
@@ -247,6 +247,49 @@ func TestOrphansAreBoundedPerAuthor(t *testing.T) {
 	orphan := f.fact()
 	if _, refusal := f.ana.journal.set.Admit(messages.MillisOf(start), orphan.Append(nil)); refusal.Step != StepGap {
 		t.Errorf("one orphan more: %s", refusal)
+	}
+}
+
+// Which orphans are held depends on who came first, and so none of them may
+// count: else a member who signs more than anybody keeps would hold honest ones
+// apart for ever (SPEC 13.3).
+func TestOrphansBeyondTheBoundKeepNobodyApart(t *testing.T) {
+	f := forge(t)
+	var orphans [][]byte
+	for n := range 2 * maxOrphans {
+		f.at.Seq, f.at.Prev = messages.Seq(5+n), messages.FactID{1, byte(n), byte(n >> 8)}
+		orphans = append(orphans, f.fact().Append(nil))
+	}
+	one, two := f.ana.twin(70), f.ana.twin(71)
+	one.step(start, messages.OfferFacts{Facts: orphans[:maxOrphans]})
+	two.step(start, messages.OfferFacts{Facts: orphans[maxOrphans:]})
+	same(t, one, two)
+	f.at.Seq, f.at.Prev = 1, messages.FactID{}
+	first := f.fact()
+	one.step(start, messages.OfferFacts{Facts: [][]byte{first.Append(nil)}})
+	two.learn(start, one)
+	same(t, one, two)
+	if !two.journal.set.counts(two.journal.set.entries[first.ID()]) {
+		t.Error("what waits for nothing was refused")
+	}
+}
+
+// A fact whose parent waits for others waits with it.
+func TestWhatStandsOnAnOrphanWaits(t *testing.T) {
+	ana, ben, cat := trio(t)
+	first, second := ben.note(start, "first"), ben.note(start, "second")
+	cat.learn(start, ben)
+	third := cat.note(start, "names the second")
+	before := ana.view.Count
+	for _, step := range []struct {
+		from *node
+		fact messages.FactID
+		more uint64
+	}{{ben, second, 0}, {cat, third, 0}, {ben, first, 3}} {
+		ana.step(start, messages.OfferFacts{Facts: [][]byte{step.from.raw(step.fact)}})
+		if ana.view.Count != before+step.more {
+			t.Errorf("%d facts count, want %d", ana.view.Count, before+step.more)
+		}
 	}
 }
 

@@ -95,6 +95,36 @@ func TestLateFactsOfARemovedMemberAreHeldAndNeverReduced(t *testing.T) {
 	}
 }
 
+// Ops of somebody who may not change epochs are facts like any other: they are
+// not looked at again whenever an epoch changes.
+func TestOpsOfOthersAreNotLookedAt(t *testing.T) {
+	ana, ben, cat := trio(t)
+	state := membership.State{
+		Founder: ben.identity.Authority(), Finality: ben.view.Finality, Roster: ben.view.Roster, Keys: ben.view.Keys[2],
+	}
+	op, err := membership.Advance(ben.identity.Authority(), state, messages.MemberRemoved{Member: cat.identity.Authority()}, membership.Secret{1}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &batch{}
+	id, err := ben.journal.append(messages.MillisOf(start), draftOf(op), state.Keys, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ben.journal.sign(b)
+	ana.step(start, messages.OfferFacts{Session: 1, From: ben.identity.Authority(), Facts: [][]byte{b.records[0].Value}})
+	if e := ana.journal.set.entries[id]; e == nil || !ana.journal.set.counts(e) {
+		t.Fatalf("ben's op is not a fact like any other: %+v", e)
+	}
+	if ops := ana.journal.set.ops[3]; len(ops) != 0 || ana.view.Epoch != 2 {
+		t.Errorf("%d ops may open epoch 3, and epoch %d is open", len(ops), ana.view.Epoch)
+	}
+	ana.ask(start, rotation)
+	if ops := ana.journal.set.ops[3]; len(ops) != 1 || ana.view.Epoch != 3 {
+		t.Errorf("%d ops may open epoch 3, and epoch %d is open", len(ops), ana.view.Epoch)
+	}
+}
+
 // SPEC 2.2: every rotation is an op "with a fresh secret".
 func TestRotationGivesEverybodyNewKeys(t *testing.T) {
 	ana, ben, cat := trio(t)
@@ -191,6 +221,7 @@ func TestMemberWhoComesBackReadsWhatWasSaidMeanwhile(t *testing.T) {
 	if ben.view.Epoch != 3 {
 		t.Fatalf("without the welcome, ben is in epoch %d", ben.view.Epoch)
 	}
+	cursor := ben.expectContent(0)
 	_, secret, err := reply.Welcome.Accept(ben.identity, ana.view.Context, ana.identity.Public())
 	if err != nil {
 		t.Fatal(err)
@@ -202,15 +233,50 @@ func TestMemberWhoComesBackReadsWhatWasSaidMeanwhile(t *testing.T) {
 	}
 	same(t, ana, ben)
 	for range 2 {
+		ben.expectContent(cursor, "without ben")
 		raw := ben.raw(note)
 		if text, err := ben.journal.set.ring.open(mustParse(raw)); err != nil || string(text) != "without ben" {
 			t.Errorf("%q, %v", text, err)
 		}
 		ben.restart(start)
 	}
+	cursor = ben.expectContent(0, "without ben")
 	ben.note(start, "back")
+	ben.expectContent(cursor, "back")
+	ben.restart(start)
+	ben.expectContent(cursor, "back")
 	ana.learn(start, ben)
 	same(t, ana, ben)
+}
+
+// While the key of an epoch is not known, facts count that name another one;
+// when it is here they do not any more, and are no damage.
+func TestFactUnderAnotherKeyDoesNotCountOnceTheKeyIsHere(t *testing.T) {
+	ana, ben, cat := trio(t)
+	ana.remove(start, ben)
+	cat.learn(start, ana)
+	forged, err := Seal(cat.identity, messages.Chained{
+		Version: messages.FactVersion, Context: cat.view.Context, Author: cat.identity.Authority(), Seq: 1,
+		HLC: messages.HLC(0).Next(messages.MillisOf(start)), Epoch: 3, KeyID: messages.EpochKeyID{7}, Type: messages.FactApplication, Schema: 1,
+	}, cat.view.Keys[3].Payload, []byte("x"), seeded(4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ben.learn(start, ana)
+	ben.step(start, messages.OfferFacts{Session: 1, From: cat.identity.Authority(), Facts: [][]byte{forged.Append(nil)}})
+	if before := ben.view.Count; before != ana.view.Count+1 {
+		t.Fatalf("%d facts count without the key, at ana's %d", before, ana.view.Count)
+	}
+	ben.ask(start, func(operation messages.OperationID) messages.JournalMessage {
+		return messages.GiveKeys{Operation: operation, Records: []messages.Record{storedPayload{Key: ana.view.Keys[3].Payloads()}.record()}}
+	})
+	for range 2 {
+		same(t, ana, ben)
+		if flaw, err := Verify(ben.identity, ben.disk); flaw != nil || err != nil {
+			t.Errorf("flaw %+v, %v", flaw, err)
+		}
+		ben.restart(start)
+	}
 }
 
 // Whatever the keys open is reduced, not only the ops.
@@ -224,7 +290,7 @@ func TestBodyIsReducedOnceItsKeyIsHere(t *testing.T) {
 		t.Fatal("ben reads under keys that it was never given")
 	}
 	ben.ask(start, func(operation messages.OperationID) messages.JournalMessage {
-		return messages.GiveKeys{Operation: operation, Records: []messages.Record{payloadRecord(ana.view.Keys[3].Payloads())}}
+		return messages.GiveKeys{Operation: operation, Records: []messages.Record{storedPayload{Key: ana.view.Keys[3].Payloads()}.record()}}
 	})
 	for range 2 {
 		if ben.view.Descriptors[who].Fact != ana.view.Descriptors[who].Fact {

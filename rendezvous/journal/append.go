@@ -122,5 +122,8 @@ func (j *Journal) ownKeys() (keys membership.Keys, reason string) {
 	if !held {
 		return keys, fmt.Sprintf("we do not hold the secret of epoch %d", open.number)
 	}
+	if head := j.set.head(j.config.Identity.Authority()); head != nil && head.seq > messages.MaxSeq-maxBatchMessages {
+		return keys, "our chain has no numbers left"
+	}
 	return keys, ""
 }

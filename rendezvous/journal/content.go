@@ -25,22 +25,21 @@ type GiveContent struct {
 func (GiveContent) journalEffect() {}
 
 // content picks the next facts that the host may read: in the order in which
-// everything that they stand on was here, which never changes, so that a number
-// is all that a cursor takes.
+// everything that they stand on and their key was here, which never changes, so
+// that a number is all that a cursor takes.
 func (s *Set) content(read messages.ReadContent) GiveContent {
 	s.settle()
 	give := GiveContent{Request: read.Request, Next: read.After, Keys: map[messages.EpochKeyID]membership.EpochKey{}}
 	size := 0
 	for scanned := 0; uint64(give.Next) < uint64(len(s.ready)) && scanned < contentScan; scanned++ {
 		e := s.ready[give.Next]
-		key, held := s.ring.payloads[e.tenure.keyID]
-		if held && (read.Author.IsZero() || read.Author == e.author()) && s.isContent(e) {
+		if (read.Author.IsZero() || read.Author == e.author()) && s.isContent(e) {
 			if size += int(e.size); len(give.Facts) > 0 && (len(give.Facts) >= read.MaxFacts || size > read.MaxBytes) {
 				break
 			}
 			give.Facts = append(give.Facts, messages.FactPlace{Place: e.place, Fact: e.id})
 			give.Cursors = append(give.Cursors, give.Next+1)
-			give.Keys[key.KeyID] = key
+			give.Keys[e.tenure.keyID] = s.ring.payloads[e.tenure.keyID]
 		}
 		give.Next++
 	}
@@ -64,7 +63,7 @@ func (s *Set) isContent(e *entry) bool {
 	}
 	for _, cut := range s.timeline[e.epoch()+1].change.Cut {
 		if end := s.entries[cut.Fact]; cut.Author == e.author() {
-			return e.seq <= cut.Seq && (end == nil || !end.connected)
+			return e.seq <= cut.Seq && (end == nil || !end.isWhole())
 		}
 	}
 	return false

@@ -129,6 +129,33 @@ func TestContentBeyondACutIsReadAsItIsSaidAgain(t *testing.T) {
 	ana.expectContent(0, "within", "late")
 }
 
+// What comes before its key is read when the key is here: who has read on
+// meanwhile does not miss it, and a restart changes no place.
+func TestFactThatComesBeforeItsKeyIsReadLate(t *testing.T) {
+	ana, ben, cat := trio(t)
+	open := cat.note(start, "open")
+	ana.learn(start, cat)
+	ana.journal.set.chainOf(cat.identity.Authority()).named = 99 // so that ana's facts do not wait for cat's
+	ana.remove(start, ben)
+	ana.note(start, "locked")
+	for _, raw := range ana.facts() {
+		if fact := mustParse(raw); fact.ID() != open {
+			ben.step(start, messages.OfferFacts{Facts: [][]byte{raw}})
+		}
+	}
+	cursor := ben.expectContent(0)
+	ben.step(start, messages.OfferFacts{Facts: [][]byte{cat.raw(open)}})
+	cursor = ben.expectContent(cursor, "open")
+	ben.ask(start, func(operation messages.OperationID) messages.JournalMessage {
+		return messages.GiveKeys{Operation: operation, Records: []messages.Record{storedPayload{Key: ana.view.Keys[3].Payloads()}.record()}}
+	})
+	for range 2 {
+		ben.expectContent(cursor, "locked")
+		ben.expectContent(0, "open", "locked")
+		ben.restart(start)
+	}
+}
+
 // What is within the cut and said again all the same is read once.
 func TestContentThatIsRepeatedIsReadOnce(t *testing.T) {
 	ana, ben, _ := trio(t)
@@ -149,7 +176,8 @@ func TestContentWithinACutNeedNotWaitForItsEnd(t *testing.T) {
 	ana, ben, cat := trio(t)
 	first, second := ben.note(start, "first"), ben.note(start, "second")
 	ana.learn(start, ben)
-	ana.note(start, "names ben's") // so that the op itself does not
+	ana.journal.set.chainOf(ben.identity.Authority()).named = 99 // as if there were more than 8 other heads to name
+	ana.note(start, "ana's")
 	ana.ask(start, rotation)
 	op := ana.head()
 	offer := func(from *node, id messages.FactID) {
@@ -165,9 +193,9 @@ func TestContentWithinACutNeedNotWaitForItsEnd(t *testing.T) {
 	if cat.view.Epoch != 3 || cat.journal.set.counts(cat.journal.set.entries[first]) {
 		t.Fatalf("epoch %d; the cut's last fact is missing, and what leads to it counts", cat.view.Epoch)
 	}
-	next := cat.expectContent(0, "first")
+	next := cat.expectContent(0, "first", "ana's")
 	offer(ben, second)
-	cat.expectContent(next, "names ben's", "second")
+	cat.expectContent(next, "second")
 	same(t, ana, cat)
 }
 

@@ -131,30 +131,26 @@ func TestAnySetsEndEqual(t *testing.T) {
 	})
 }
 
-// Sets of some hundred facts with forks, of which each side lacks some: one
-// session makes them equal, and what it costs follows the differences.
+// Sets of some hundred facts with forks, of which each side lacks branches and
+// ends of chains: one session makes them equal, and what it costs follows the
+// differences.
 func TestOneSessionFindsAllDifferences(t *testing.T) {
 	a, ana, ben := newArchive(t, 3)
-	facts := a.append(400, true)
-	for _, fact := range facts[100:160] {
-		facts = append(facts, a.twin(fact))
+	chains := a.append(400, true)
+	var twins []messages.Fact
+	for _, fact := range chains[40:340] {
+		twins = append(twins, a.twin(fact))
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 		lacking := rapid.SampledFrom([]int{0, 1, 3, 30, 200}).Draw(t, "lacking")
-		var lacks [2]map[int]bool
-		for side := range lacks {
-			lacks[side] = map[int]bool{}
-			for range lacking {
-				lacks[side][random.IntN(len(facts))] = true
-			}
-		}
 		nodes := []*node{ana.twin(7), ben.twin(8)}
-		for side, n := range nodes {
-			var held []messages.Fact
-			for at, fact := range facts {
-				if !lacks[side][at] {
-					held = append(held, fact)
+		for _, n := range nodes {
+			held := chains[:len(chains)-random.IntN(1+min(lacking, 60))]
+			lacks := random.Perm(len(twins))[:lacking]
+			for at, twin := range twins {
+				if !slices.Contains(lacks, at) {
+					held = append(slices.Clip(held), twin)
 				}
 			}
 			hold(n, held)

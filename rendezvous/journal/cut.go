@@ -105,10 +105,12 @@ func (s *Set) keep(e *entry) {
 	}
 }
 
-// counts reports whether the fact belongs to what the members agree on: its
-// epoch is known, its author was in it, and it is not beyond a cut. What is
-// beyond "stays out of count and fingerprint" (SPEC 3.4).
-func (s *Set) counts(e *entry) bool { return s.stands(e.tenure) && s.isWithin(e) }
+// counts reports whether the fact belongs to what the members agree on: all that
+// it stands on is here, its epoch is known, its author was in it, and it is not
+// beyond a cut. What is beyond "stays out of count and fingerprint" (SPEC 3.4).
+func (s *Set) counts(e *entry) bool {
+	return e.isWhole() && s.stands(e.tenure) && s.isWithin(e)
+}
 
 // stands reports whether the tenure's epoch is known and its author in it.
 func (s *Set) stands(t *tenure) bool {

@@ -51,11 +51,9 @@ type entry struct {
 	// covers is the last fact of ours that this one names as parent.
 	covers messages.Seq
 	size   uint32
-	// missing counts what it waits for: parents that are not held, and one for
-	// the chain. At 0 it is reduced.
+	// missing counts what it waits for: the fact before it in its chain and the
+	// parents, until everything that they stand on is here, too.
 	missing uint8
-	// connected: the chain is held from seq 1 up to here.
-	connected bool
 	// kept: it lies within the cut of its epoch, which is closed.
 	kept bool
 }
@@ -92,13 +90,26 @@ func (e *entry) again() messages.FactID {
 	return messages.FactID(e.said.again)
 }
 
-// follows reports whether the entry is first, or its prev is connected and the
-// same author's fact before it.
+// isWhole reports whether everything that the entry stands on is here: its
+// chain from seq 1 on, its parents, and what those stand on.
+func (e *entry) isWhole() bool { return e.missing == 0 }
+
+// follows reports whether the entry is first, or its prev is whole and the same
+// author's fact before it.
 func (e *entry) follows() bool {
 	if e.seq == 1 {
 		return true
 	}
-	return e.prev != nil && e.prev.connected && e.prev.chain() == e.chain() && e.prev.seq+1 == e.seq
+	return e.prev != nil && e.prev.isWhole() && e.prev.chain() == e.chain() && e.prev.seq+1 == e.seq
+}
+
+// isAfter reports whether the other fact lies before this one in its chain. So
+// it is held by everybody who holds this one whole.
+func (e *entry) isAfter(other *entry) bool {
+	for e != nil && e.seq > other.seq {
+		e = e.prev
+	}
+	return e == other
 }
 
 // chain is what is held of one author's facts.
@@ -107,13 +118,14 @@ type chain struct {
 	// own: the author is this node.
 	own     bool
 	entries []*entry
-	// head is the last connected entry; among branches of equal length the one
-	// with the smallest id.
+	// head is the last entry that is whole; among branches of equal length the
+	// one with the smallest id.
 	head *entry
 	// named is the last of these facts that one of ours names as parent.
 	named messages.Seq
-	// unreduced counts the entries that wait.
-	unreduced int
+	// whole describes the entries that are whole, waiting counts the others.
+	whole   setHash
+	waiting int
 	// forks are the seqs at which two facts are held: proof of equivocation.
 	forks []messages.Seq
 }
@@ -134,9 +146,11 @@ func (c *chain) at(seq messages.Seq) int {
 	return at
 }
 
-// advance makes a connected entry the head if it is further than the one that
-// is, or as far with a smaller id.
-func (c *chain) advance(e *entry) {
+// complete takes note of an entry that is whole now. It is the head if it is
+// further than the one that is, or as far with a smaller id.
+func (c *chain) complete(e *entry) {
+	c.waiting--
+	c.whole.add(e.id)
 	if c.head == nil || c.head.seq < e.seq || (c.head.seq == e.seq && e.id.Compare(c.head.id) < 0) {
 		c.head = e
 	}

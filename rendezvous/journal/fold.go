@@ -93,10 +93,9 @@ func (f *fold) fingerprint() [32]byte {
 	return fingerprintOf(authors)
 }
 
-// reduce takes what the fact says into the fold, if everything that it stands
-// on is held.
+// reduce takes what the fact says into the fold.
 func (f *fold) reduce(s *Set, e *entry) {
-	if e.missing > 0 || !s.counts(e) || s.repeats(e) {
+	if !s.counts(e) || s.repeats(e) {
 		return
 	}
 	if e.covers > 0 {
@@ -137,7 +136,7 @@ func (f *fold) describe(s *Set, e *entry, d messages.RendezvousDescriptor) {
 func (s *Set) saidIn(e *entry) messages.Epoch {
 	for {
 		old := s.entries[e.again()]
-		if old == nil || old.author() != e.author() || old.epoch() >= e.epoch() {
+		if old == nil || old.epoch() >= e.epoch() || !e.isAfter(old) {
 			return e.epoch()
 		}
 		e = old
@@ -173,8 +172,7 @@ func (s *Set) repeats(e *entry) bool {
 		return false
 	}
 	old := s.entries[e.again()]
-	return old != nil && old.author() == e.author() && old.epoch() < e.epoch() &&
-		old.missing == 0 && s.counts(old)
+	return old != nil && old.author() == e.author() && old.epoch() < e.epoch() && s.counts(old)
 }
 
 func (f *fold) author(id messages.AuthorityID) *authorFold {

@@ -20,8 +20,8 @@ func (n *node) summary() string {
 	text := fmt.Sprintf("%+v\nstate %+v\nlast %d, clock %d, numbered %v\n", n.view, n.state, s.last, s.clock, s.numbered)
 	for _, id := range n.order() {
 		e := s.entries[id]
-		text += fmt.Sprintf("%s at %d: %d bytes, waits for %d, connected %t, kept %t, covers %d, says %+v\n",
-			id.Short(), e.place, e.size, e.missing, e.connected, e.kept, e.covers, e.body())
+		text += fmt.Sprintf("%s at %d: %d bytes, waits for %d, kept %t, covers %d, says %+v\n",
+			id.Short(), e.place, e.size, e.missing, e.kept, e.covers, e.body())
 	}
 	return text
 }

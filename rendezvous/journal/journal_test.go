@@ -375,3 +375,13 @@ func TestOwnFactsBeyondACutAreAppendedAgain(t *testing.T) {
 		t.Error("it was appended once more after a restart")
 	}
 }
+
+// A chain whose numbers are used up ends with a reason.
+func TestChainWithoutNumbersLeft(t *testing.T) {
+	ana := found(t, 1)
+	ana.journal.set.entries[ana.head()].seq = messages.MaxSeq
+	reply := ana.do(start, messages.Commit{Facts: []messages.RendezvousFact{messages.ApplicationFact{Type: messages.FactApplication}}})
+	if !strings.Contains(reply.Refusal, "no numbers left") {
+		t.Errorf("refusal %q", reply.Refusal)
+	}
+}

@@ -45,7 +45,7 @@ func Found(identity membership.Identity, random io.Reader, now messages.Millis) 
 	}
 	return keys.Context, []messages.Record{
 		foundedRecord(op),
-		secretRecord(0, keys.EpochID, secret),
+		storedSecret{EpochID: keys.EpochID, Secret: secret}.record(),
 		factRecord(1, fact.Append(nil)),
 	}, nil
 }
@@ -55,10 +55,10 @@ func Found(identity membership.Identity, random io.Reader, now messages.Millis) 
 func Join(welcome membership.Welcome, secret membership.Secret) []messages.Record {
 	records := []messages.Record{
 		foundedRecord(welcome.Founded),
-		secretRecord(welcome.Epoch, welcome.EpochID, secret),
+		storedSecret{Epoch: welcome.Epoch, EpochID: welcome.EpochID, Secret: secret}.record(),
 	}
 	for _, key := range welcome.Earlier {
-		records = append(records, payloadRecord(key))
+		records = append(records, storedPayload{Key: key}.record())
 	}
 	return records
 }
@@ -115,7 +115,7 @@ func loadKeys(identity membership.Identity, source Source) (*ring, messages.Cont
 type storedKeys struct {
 	founded  messages.ContextFounded
 	secrets  []storedSecret
-	payloads []membership.EpochKey
+	payloads []storedPayload
 }
 
 func (k *storedKeys) read(record messages.Record) (err error) {
@@ -127,8 +127,8 @@ func (k *storedKeys) read(record messages.Record) (err error) {
 		secret, err = messages.Decode[storedSecret](record.Value)
 		k.secrets = append(k.secrets, secret)
 	case bytes.HasPrefix(key, []byte(prefixPayload)):
-		var payload membership.EpochKey
-		payload, err = messages.Decode[membership.EpochKey](record.Value)
+		var payload storedPayload
+		payload, err = messages.Decode[storedPayload](record.Value)
 		k.payloads = append(k.payloads, payload)
 	default:
 		err = fmt.Errorf("%w: key record of another kind", ErrRecord)
@@ -140,18 +140,33 @@ func (k *storedKeys) read(record messages.Record) (err error) {
 // theirs.
 func (k storedKeys) into(keys *ring) (records []messages.Record) {
 	for _, payload := range k.payloads {
-		if _, held := keys.names[payload.EpochID]; !held {
-			keys.addPayload(payload)
-			records = append(records, payloadRecord(payload))
+		if _, held := keys.names[payload.Key.EpochID]; !held {
+			keys.addPayload(payload.Key)
+			keys.since[payload.Key.KeyID] = payload.Since
+			records = append(records, payload.record())
 		}
 	}
 	for _, secret := range k.secrets {
 		if _, held := keys.keys[secret.EpochID]; !held {
-			keys.addSecret(secret.Epoch, secret.EpochID, secret.Secret)
-			records = append(records, secretRecord(secret.Epoch, secret.EpochID, secret.Secret))
+			_, readable := keys.names[secret.EpochID]
+			added := keys.addSecret(secret.Epoch, secret.EpochID, secret.Secret)
+			if !readable {
+				keys.since[added.KeyID] = secret.Since
+			}
+			records = append(records, secret.record())
 		}
 	}
 	return records
+}
+
+// since notes that the keys come when the fact at that place is the last.
+func (k storedKeys) since(last messages.Place) {
+	for at := range k.payloads {
+		k.payloads[at].Since = last
+	}
+	for at := range k.secrets {
+		k.secrets[at].Since = last
+	}
 }
 
 func (o *operations) load(source Source) error {
@@ -205,5 +220,6 @@ func (j *Journal) loadFacts(source Source) error {
 		j.set.insert(g)
 		j.index.note(g)
 	}
+	j.set.unlock(j.set.last + 1)
 	return nil
 }

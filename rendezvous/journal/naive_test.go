@@ -29,18 +29,19 @@ func naive(n *node) naiveView {
 		body, _ := messages.DecodeFact(fact.Header.Type, fact.Header.Schema, text)
 		held[fact.ID()] = item{fact, fact.ID(), body}
 	}
-	var connected func(messages.FactID) bool
-	connected = func(id messages.FactID) bool {
-		i, there := held[id]
-		return there && (i.fact.Header.Seq == 1 || connected(i.fact.Header.Prev))
-	}
-	stands := func(i item) bool {
-		for _, parent := range i.fact.Header.Parents {
-			if _, there := held[parent]; !there {
-				return false
-			}
+	known := map[messages.FactID]bool{}
+	var stands func(messages.FactID) bool
+	stands = func(id messages.FactID) bool {
+		if whole, asked := known[id]; asked {
+			return whole
 		}
-		return connected(i.id)
+		i, there := held[id]
+		whole := there && (i.fact.Header.Seq == 1 || stands(i.fact.Header.Prev))
+		for _, parent := range i.fact.Header.Parents {
+			whole = whole && stands(parent)
+		}
+		known[id] = whole
+		return whole
 	}
 	founded := n.journal.set.founded
 	cuts := [][]messages.CutEntry{nil}
@@ -51,7 +52,7 @@ func naive(n *node) naiveView {
 		grown = false
 		for _, i := range held {
 			op, isOp := i.body.(messages.EpochOp)
-			if !isOp || !stands(i) || int(op.Changes().Epoch) != len(epochs) || op.Changes().Closes != epochs[len(epochs)-1] {
+			if !isOp || !stands(i.id) || int(op.Changes().Epoch) != len(epochs) || op.Changes().Closes != epochs[len(epochs)-1] {
 				continue
 			}
 			roster := maps.Clone(rosters[len(rosters)-1])
@@ -101,11 +102,11 @@ func naive(n *node) naiveView {
 	channels := map[messages.ChannelEstablished]map[messages.AuthorityID]bool{}
 	for _, i := range held {
 		author := i.fact.Header.Author
-		if stands(i) {
+		if _, readable := n.journal.set.ring.payloads[i.fact.Header.KeyID]; readable && stands(i.id) {
 			ready++
 		}
 		last := want.Frontier[author]
-		if connected(i.id) && (i.fact.Header.Seq > last.Seq || i.fact.Header.Seq == last.Seq && i.id.Compare(last.Fact) < 0) {
+		if stands(i.id) && (i.fact.Header.Seq > last.Seq || i.fact.Header.Seq == last.Seq && i.id.Compare(last.Fact) < 0) {
 			want.Frontier[author] = messages.CutEntry{Author: author, Seq: i.fact.Header.Seq, Fact: i.id}
 		}
 		for _, other := range held {
@@ -114,7 +115,7 @@ func naive(n *node) naiveView {
 				want.Equivocated[author] = seq
 			}
 		}
-		if !within(i) {
+		if !within(i) || !stands(i.id) {
 			continue
 		}
 		want.Count++
@@ -122,7 +123,7 @@ func naive(n *node) naiveView {
 		sum.add(i.id)
 		sums[author] = sum
 		old, repeats := held[messages.FactID(i.fact.Header.Again)]
-		if !stands(i) || (repeats && within(old) && stands(old)) {
+		if repeats && within(old) && stands(old.id) {
 			continue
 		}
 		switch body := i.body.(type) {

@@ -26,16 +26,17 @@ const (
 // compare is our turn in a reconciliation.
 //
 // SPEC 13.1: "if fingerprints still differ, range-based set reconciliation
-// finds the rest." It runs over the facts that count, as the fingerprint does:
-// what lies beyond a cut is neither shown nor asked for. But a fact is asked for
-// only if it is not held at all; one that is held and does not count yet will,
-// once what is missing before it is here. Ranges are over one author's facts, in
-// the order (seq, id), so that forged sums hide nobody else's (setHash).
+// finds the rest." It runs over the facts that are whole, those beyond a cut too:
+// what counts may stand on one of them. What waits for others is not shown, for
+// nobody knows whether it ever will be whole, and a member could make very much
+// of it; but what is held is not asked for. So whoever lacks one fact in the
+// middle of a chain is told the names of those behind it, too. Ranges are over
+// one author's facts, in the order (seq, id), so that forged sums hide nobody
+// else's (setHash).
 //
 // A turn costs a walk over the ranges that the other side speaks of, which are
 // apart from each other: at most four over all facts.
 func (s *Set) compare(q messages.CompareRanges) messages.RangesCompared {
-	s.settle()
 	t := turn{set: s, authors: map[messages.AuthorPrefix]messages.AuthorityID{}, room: maxCompared}
 	for _, author := range s.told() {
 		t.authors[messages.Prefix(author)] = author
@@ -109,7 +110,7 @@ func (t *turn) split(r messages.RangeSplit) {
 
 // show names what is held in the range, or splits it.
 func (t *turn) show(author messages.AuthorPrefix, from, to messages.RangeBound) {
-	held := t.counted(author, from, to)
+	held := slices.Collect(t.whole(author, from, to))
 	if len(held) > maxNamed {
 		if parts := divide(held, to); len(parts) > 1 {
 			if t.take(len(parts)) {
@@ -128,7 +129,7 @@ func (t *turn) show(author messages.AuthorPrefix, from, to messages.RangeBound) 
 func (t *turn) list(theirs messages.RangeList) {
 	t.want(theirs, t.lacking(theirs))
 	var extras []*entry
-	for _, e := range t.counted(theirs.Author, theirs.From, theirs.To) {
+	for e := range t.whole(theirs.Author, theirs.From, theirs.To) {
 		if !names(theirs, e) {
 			extras = append(extras, e)
 		}
@@ -170,7 +171,7 @@ func (t *turn) give(wants messages.RangeList) {
 	}
 }
 
-// span is what is held in a range, counted or not.
+// span is what is held in a range, whole or not.
 func (t *turn) span(author messages.AuthorPrefix, from, to messages.RangeBound) []*entry {
 	c := t.set.chains[t.authors[author]]
 	if c == nil {
@@ -181,35 +182,24 @@ func (t *turn) span(author messages.AuthorPrefix, from, to messages.RangeBound) 
 	return c.entries[begin:max(begin, end)]
 }
 
-func (t *turn) counted(author messages.AuthorPrefix, from, to messages.RangeBound) []*entry {
-	return slices.Collect(t.counting(t.span(author, from, to)))
-}
-
-// counting are those of one author's facts that count. What neighbours have in
-// common is looked up once.
-func (t *turn) counting(span []*entry) iter.Seq[*entry] {
+// whole is what is whole in a range.
+func (t *turn) whole(author messages.AuthorPrefix, from, to messages.RangeBound) iter.Seq[*entry] {
 	return func(yield func(*entry) bool) {
-		var tenure *tenure
-		stands := false
-		for _, e := range span {
-			if e.tenure != tenure {
-				tenure, stands = e.tenure, t.set.stands(e.tenure)
-			}
-			if stands && t.set.isWithin(e) && !yield(e) {
+		for _, e := range t.span(author, from, to) {
+			if e.isWhole() && !yield(e) {
 				return
 			}
 		}
 	}
 }
 
-// sum describes what counts in a range. That of all facts of an author is kept
-// with the fold.
+// sum describes what is whole in a range. That of all facts of an author is kept.
 func (t *turn) sum(author messages.AuthorPrefix, from, to messages.RangeBound) (sum setHash) {
-	span := t.span(author, from, to)
-	if id := t.authors[author]; len(span) > 0 && len(span) == len(t.set.chains[id].entries) {
-		return t.set.fold.author(id).facts
+	c := t.set.chains[t.authors[author]]
+	if c != nil && len(t.span(author, from, to)) == len(c.entries) {
+		return c.whole
 	}
-	for e := range t.counting(span) {
+	for e := range t.whole(author, from, to) {
 		sum.add(e.id)
 	}
 	return sum

@@ -19,8 +19,27 @@ func (j *Journal) giveKeys(e messages.GiveKeys, b *batch) {
 			panic("journal: keys of a welcome: " + err.Error())
 		}
 	}
+	given.since(j.set.last)
 	b.put(given.into(j.set.ring)...)
+	// Facts that name another key for an epoch whose key is known now do not
+	// stand any more.
+	j.set.stale, j.set.sifted = true, false
+	j.set.unlock(j.set.last + 1)
 	b.reply(Reply{Operation: e.Operation})
+}
+
+// unlock makes those facts ready whose key was here before the fact at that
+// place, but not before they were whole.
+func (s *Set) unlock(place messages.Place) {
+	var facts []*entry
+	for key, locked := range s.locked {
+		if s.ring.holdsAt(key, place) {
+			facts = append(facts, locked...)
+			delete(s.locked, key)
+		}
+	}
+	slices.SortFunc(facts, byHLC)
+	s.ready = append(s.ready, facts...)
 }
 
 // openable are facts whose body was sealed to us when they came, and is not any
@@ -59,7 +78,7 @@ func (s *Set) reread(e *entry, fact messages.Fact) {
 	e.said = &said
 	s.hear(e)
 	s.stale = true
-	if _, isOp := e.body().(messages.EpochOp); isOp && e.missing == 0 {
+	if s.reconsider(e); s.untimed > 0 {
 		s.retime()
 	}
 }

@@ -8,10 +8,6 @@ import (
 	"github.com/waymeet/waymeet/rendezvous/membership"
 )
 
-// maxUnreduced bounds, per author, the facts that are held but wait for a prev
-// or a parent (SPEC 3.4: "bounded per author").
-const maxUnreduced = 1024
-
 // Set is the set of the admitted facts of one context, and what it adds up to.
 //
 // SPEC 3.3: "The journal of a context is the set of valid facts; merge is set
@@ -23,20 +19,24 @@ const maxUnreduced = 1024
 type Set struct {
 	founded messages.ContextFounded
 	context messages.ContextID
+	founder messages.AuthorityID
 	ring    *ring
 	entries map[messages.FactID]*entry
 	chains  map[messages.AuthorityID]*chain
 	tenures map[tenureKey]*tenure
-	ops     []*entry
-	// ready are the entries that wait for nothing, in the order in which they
-	// came to that; the order of arrival decides it, and stays.
+	// ops are those of who may change epochs, by the epoch that they open.
+	ops map[messages.Epoch][]*entry
+	// ready are the entries that are whole and whose key is held, in the order
+	// in which they came to that; the order of arrival decides it, and stays.
 	ready []*entry
+	// locked are the entries that are whole, by the key that is not held.
+	locked map[messages.EpochKeyID][]*entry
 	// sealed are the entries whose body we could not open, by the key that does.
 	sealed map[messages.EpochKeyID][]*entry
 	// again are the facts that say a fact again, by that fact.
 	again map[messages.FactID][]*entry
 	// missParent and missPrev are the entries that wait, by the id of the fact
-	// that they wait for: until it is held, until it is connected.
+	// that they wait for: until it is whole.
 	missParent map[messages.FactID][]*entry
 	missPrev   map[messages.FactID][]*entry
 
@@ -51,9 +51,10 @@ type Set struct {
 	fold     *fold
 	// numbered is how far our own descriptors are numbered, counted or not.
 	numbered rendezvous.DescriptorNumbers
-	// untimed: the timeline, stale: the fold, must be made anew from the
-	// entries.
-	untimed, stale bool
+	// untimed is the first epoch that must be found anew from the ops; 0: none.
+	untimed messages.Epoch
+	// stale: the fold must be made anew from the entries.
+	stale bool
 	// loose are our facts that a cut has left out; sifted: they are as the
 	// entries say.
 	loose  []*entry
@@ -65,16 +66,22 @@ func newSet(founded messages.ContextFounded, keys *ring) *Set {
 	s := &Set{
 		founded:    founded,
 		context:    founded.Context(),
+		founder:    founded.Founder.Authority(),
 		ring:       keys,
 		entries:    map[messages.FactID]*entry{},
 		chains:     map[messages.AuthorityID]*chain{},
 		tenures:    map[tenureKey]*tenure{},
+		ops:        map[messages.Epoch][]*entry{},
+		locked:     map[messages.EpochKeyID][]*entry{},
 		sealed:     map[messages.EpochKeyID][]*entry{},
 		again:      map[messages.FactID][]*entry{},
 		missParent: map[messages.FactID][]*entry{},
 		missPrev:   map[messages.FactID][]*entry{},
 	}
-	s.retime()
+	s.timeline = []epochState{{
+		id:     membership.FoundedEpoch(founded),
+		roster: membership.FoundedRoster(founded),
+	}}
 	s.refold()
 	return s
 }
@@ -106,19 +113,16 @@ func (s *Set) insert(g gist) {
 		s.hear(e)
 	}
 	s.sifted = s.sifted && !(e.chain().own && s.isClosed(e))
-	s.stale = s.stale || s.again[e.id] != nil
-	if !s.stale {
-		s.fold.count(s, e)
-	}
 	s.followCuts(e)
 	s.link(e, g)
-	if s.untimed {
+	if s.untimed > 0 {
 		s.retime()
 	}
 }
 
 // enter makes the entry.
 func (s *Set) enter(g gist) *entry {
+	s.unlock(g.place)
 	key := tenureKey{g.author, g.epoch, g.keyID}
 	t := s.tenures[key]
 	if t == nil {
@@ -145,7 +149,10 @@ func (s *Set) hear(e *entry) {
 	}
 	switch body := e.said.body.(type) {
 	case messages.EpochOp:
-		s.ops = append(s.ops, e)
+		if membership.RefuseEpochOp(s.founded.Finality, s.founder, e.author()) == "" {
+			opens := body.Changes().Epoch
+			s.ops[opens] = append(s.ops[opens], e)
+		}
 	case messages.RendezvousDescriptor:
 		if e.chain().own && body.Authority == e.author() {
 			s.numbered = s.numbered.With(body)
@@ -159,28 +166,67 @@ func (s *Set) hear(e *entry) {
 
 // link finds out what the entry misses, and gives it to those that missed it.
 func (s *Set) link(e *entry, g gist) {
+	for _, waiter := range s.missPrev[e.id] {
+		waiter.prev = e
+	}
 	for _, id := range g.parents {
-		if parent := s.entries[id]; parent != nil {
+		if parent := s.entries[id]; parent != nil && parent.isWhole() {
 			e.name(parent)
 			continue
 		}
 		s.missParent[id] = append(s.missParent[id], e)
 		e.missing++
 	}
-	e.chain().unreduced++
-	waiting := s.missParent[e.id]
-	delete(s.missParent, e.id)
-	for _, waiter := range waiting {
-		waiter.name(e)
-		s.satisfy(waiter)
-	}
-	for _, waiter := range s.missPrev[e.id] {
-		waiter.prev = e
-	}
-	if e.follows() {
-		s.connect(e)
-	} else {
+	e.chain().waiting++
+	if !e.follows() {
 		s.missPrev[g.prev] = append(s.missPrev[g.prev], e)
+		return
+	}
+	if e.missing--; e.isWhole() {
+		s.complete(e)
+	}
+}
+
+// complete takes in an entry that is whole now, and those that waited for it
+// alone.
+func (s *Set) complete(e *entry) {
+	for todo := []*entry{e}; len(todo) > 0; todo = todo[1:] {
+		whole := todo[0]
+		s.take(whole)
+		for _, waiter := range s.missParent[whole.id] {
+			waiter.name(whole)
+			if waiter.missing--; waiter.isWhole() {
+				todo = append(todo, waiter)
+			}
+		}
+		for _, waiter := range s.missPrev[whole.id] {
+			if !waiter.follows() {
+				continue // for ever: it names what is not the fact before it
+			}
+			if waiter.missing--; waiter.isWhole() {
+				todo = append(todo, waiter)
+			}
+		}
+		delete(s.missParent, whole.id)
+		delete(s.missPrev, whole.id)
+	}
+}
+
+// take has a whole entry count and be reduced.
+//
+// SPEC 3.4: "Missing parents: stored, not reduced until they arrive".
+func (s *Set) take(e *entry) {
+	e.chain().complete(e)
+	if key := e.tenure.keyID; s.ring.holdsAt(key, s.last) {
+		s.ready = append(s.ready, e)
+	} else {
+		s.locked[key] = append(s.locked[key], e)
+	}
+	s.reconsider(e)
+	s.stale = s.stale || s.again[e.id] != nil // what repeats it may be in the fold
+	if !s.stale {
+		s.fold.count(s, e)
+		s.fold.reduce(s, e)
 	}
 }
 
@@ -194,41 +240,6 @@ func (e *entry) name(parent *entry) {
 	}
 }
 
-// connect marks the entry and all that follow it in the chain.
-func (s *Set) connect(e *entry) {
-	for todo := []*entry{e}; len(todo) > 0; todo = todo[1:] {
-		next := todo[0]
-		next.connected = true
-		next.chain().advance(next)
-		s.satisfy(next)
-		for _, waiter := range s.missPrev[next.id] {
-			if waiter.follows() {
-				todo = append(todo, waiter)
-			}
-		}
-		delete(s.missPrev, next.id)
-	}
-}
-
-// satisfy takes one off what the entry misses.
-//
-// SPEC 3.4: "Missing parents: stored, not reduced until they arrive".
-func (s *Set) satisfy(e *entry) {
-	e.missing--
-	if e.missing > 0 {
-		return
-	}
-	e.chain().unreduced--
-	s.ready = append(s.ready, e)
-	if _, isOp := e.body().(messages.EpochOp); isOp {
-		s.untimed = true
-	}
-	s.stale = s.stale || s.again[e.id] != nil // what repeats it may be in the fold
-	if !s.stale {
-		s.fold.reduce(s, e)
-	}
-}
-
 func (s *Set) chainOf(author messages.AuthorityID) *chain {
 	c := s.chains[author]
 	if c == nil {
@@ -238,7 +249,7 @@ func (s *Set) chainOf(author messages.AuthorityID) *chain {
 	return c
 }
 
-// head is the author's last connected fact, if any.
+// head is the author's last whole fact, if any.
 func (s *Set) head(author messages.AuthorityID) *entry {
 	if c := s.chains[author]; c != nil {
 		return c.head

@@ -36,7 +36,7 @@ func (s *Set) survey() []Held {
 	for _, e := range s.entries {
 		held = append(held, Held{
 			FactPlace: messages.FactPlace{Place: e.place, Fact: e.id}, Author: e.author(), Seq: e.seq, HLC: e.hlc,
-			Epoch: e.epoch(), Size: int(e.size), Counts: s.counts(e), Waits: e.missing > 0,
+			Epoch: e.epoch(), Size: int(e.size), Counts: s.counts(e), Waits: !e.isWhole(),
 		})
 	}
 	slices.SortFunc(held, func(a, b Held) int { return cmp.Or(cmp.Compare(a.HLC, b.HLC), a.Fact.Compare(b.Fact)) })
@@ -88,13 +88,27 @@ func Verify(identity membership.Identity, source Source) (*Flaw, error) {
 		if !bytes.Equal(record.Key, (s.last + 1).Key()) {
 			return &Flaw{messages.BucketFacts, s.last + 1, "no fact is there"}, nil
 		}
-		fact, refusal := s.Admit(endOfTime, record.Value)
+		fact, refusal := s.admitAgain(record.Value)
 		if !refusal.Admits() {
 			return &Flaw{messages.BucketFacts, s.last + 1, refusal.String()}, nil
 		}
 		s.insert(s.gistOf(fact, fact.ID(), len(record.Value), s.last+1))
 	}
+	s.unlock(s.last + 1)
 	return s.disagrees(loaded.set), nil
+}
+
+// admitAgain admits a fact that was admitted before. One that names another key
+// than its epoch has came before the right one was known; it does not count.
+func (s *Set) admitAgain(raw []byte) (messages.Fact, Refusal) {
+	fact, refusal := s.Admit(endOfTime, raw)
+	if epoch := fact.Header.Epoch; refusal.Step == StepEpoch && uint64(epoch) < uint64(len(s.timeline)) {
+		c := candidate{fact: fact, id: fact.ID()}
+		author, _ := s.timeline[epoch].roster.Member(fact.Header.Author)
+		c.authenticate(author.PublicKey)
+		return fact, c.forged
+	}
+	return fact, refusal
 }
 
 // endOfTime is when no fact is too early: one that was has come to its hour.

@@ -19,40 +19,48 @@ type epochState struct {
 	change messages.EpochChange
 }
 
-// retime finds the epochs anew from the ops that are held, and the secrets of
-// those epochs that this node is in.
+// reconsider has the epochs found anew from the one on that the entry opens, if
+// it is an op that may open one.
+func (s *Set) reconsider(e *entry) {
+	op, isOp := e.body().(messages.EpochOp)
+	if !isOp {
+		return
+	}
+	opens := op.Changes().Epoch
+	if slices.Contains(s.ops[opens], e) && (s.untimed == 0 || opens < s.untimed) {
+		s.untimed = opens
+	}
+}
+
+// retime finds the epochs from untimed on anew from the ops that are held, and
+// the secrets of those epochs that this node is in.
 //
 // SPEC 2.2: "Every membership change and every rotation is one op that
 // advances the epoch by one". SPEC 9.7: "Two valid commits for one slot are
 // kept both and reduced to Conflict, never chosen by hash; the state stays at
 // the last finalized one".
 func (s *Set) retime() {
-	s.untimed = false
-	timeline := []epochState{{
-		id:     membership.FoundedEpoch(s.founded),
-		roster: membership.FoundedRoster(s.founded),
-	}}
-	s.conflict = false
+	from := int(min(s.untimed, messages.Epoch(len(s.timeline))))
+	before := s.timeline[from:]
+	s.timeline = slices.Clip(s.timeline[:from])
+	s.untimed, s.conflict = 0, false
 	for {
-		next, rivals := s.successors(timeline[len(timeline)-1])
+		next, rivals := s.successor(s.open())
 		s.conflict = rivals
 		if next.op == nil || rivals {
 			break
 		}
-		timeline = append(timeline, next)
+		s.timeline = append(s.timeline, next)
+		s.ring.learn(next.change, next.id)
 	}
-	same := slices.EqualFunc(timeline, s.timeline, func(a, b epochState) bool { return a.id == b.id && a.op == b.op })
-	s.timeline = timeline
-	for _, state := range timeline[1:] {
-		s.ring.learn(state.change, state.id)
-	}
+	same := slices.EqualFunc(before, s.timeline[from:], func(a, b epochState) bool { return a.id == b.id && a.op == b.op })
 	s.stale = s.stale || !same
 }
 
-// successors finds the op that closes the epoch; rivals reports that two do.
-// The same op in two facts is one: the fact with the smaller id stands for it.
-func (s *Set) successors(open epochState) (next epochState, rivals bool) {
-	for _, e := range s.ops {
+// successor finds the op that closes the epoch; rivals reports that two do. The
+// same op in two facts is one: the fact with the smaller id stands for it.
+func (s *Set) successor(open epochState) (next epochState, rivals bool) {
+	for _, e := range s.ops[open.number+1] {
 		op := e.body().(messages.EpochOp)
 		roster, closes := s.closes(e, op, open)
 		if !closes {
@@ -79,12 +87,10 @@ func (s *Set) successors(open epochState) (next epochState, rivals bool) {
 // closes reports whether the op is a valid end of that epoch, and who is in the
 // next one.
 func (s *Set) closes(e *entry, op messages.EpochOp, open epochState) (membership.Roster, bool) {
-	founder, change := s.founded.Founder.Authority(), op.Changes()
-	if e.missing > 0 || e.epoch() != open.number || change.Epoch != open.number+1 || change.Closes != open.id ||
-		membership.RefuseEpochOp(s.founded.Finality, founder, e.author()) != "" {
+	if !e.isWhole() || e.epoch() != open.number || op.Changes().Closes != open.id {
 		return membership.Roster{}, false
 	}
-	roster, err := membership.OpenedRoster(founder, open.roster, op)
+	roster, err := membership.OpenedRoster(s.founder, open.roster, op)
 	return roster, err == nil
 }
 
