@@ -174,6 +174,41 @@ func TestOneSessionFindsAllDifferences(t *testing.T) {
 	})
 }
 
+// A backup is restored and written to alone, so that its chain has two branches,
+// while the epoch changes elsewhere: what was written on the branch that the cut
+// has left out is said again, and everybody reads it.
+func TestBranchOfARestoredBackupIsSaidAgain(t *testing.T) {
+	for _, lengths := range [][2]int{{1, 1}, {1, 2}, {2, 1}, {2, 5}, {5, 2}} {
+		ana, ben, cat := trio(t)
+		backup := ben.twin(77)
+		want := []string{"back"}
+		for at := range lengths[0] {
+			want = append(want, fmt.Sprint("lost with the disk ", at))
+			ben.note(start, want[len(want)-1])
+		}
+		ana.learn(start, ben)
+		cat.learn(start, ben)
+		for at := range lengths[1] {
+			want = append(want, fmt.Sprint("written alone ", at))
+			backup.note(start, want[len(want)-1])
+		}
+		ana.ask(start, rotation)
+		w := newNetwork(t, ana, backup, cat)
+		w.link(0, 1)
+		w.link(0, 2)
+		w.settle(50)
+		backup.note(w.now, "back")
+		w.settle(50)
+		slices.Sort(want)
+		for _, n := range w.nodes {
+			said, _ := n.content(0, messages.AuthorityID{})
+			if slices.Sort(said); !slices.Equal(said, want) {
+				t.Errorf("branches of %v: %s reads %q", lengths, n, said)
+			}
+		}
+	}
+}
+
 // forkedPair are two members that hold one branch each of a third one's chain,
 // of so many facts.
 func forkedPair(t *testing.T, facts int) (ana, ben *node) {
