@@ -25,7 +25,8 @@ type RangeBound struct {
 }
 
 // RangePart is a part of a range, up to To, and what describes the set of
-// facts that is held in it.
+// facts that is whole in it: 16 bytes of a sum of hashes under the salt of the
+// session.
 type RangePart struct {
 	_ struct{} `cbor:",toarray"`
 
@@ -76,6 +77,9 @@ func (c Comparison) IsEmpty() bool {
 	return len(c.Splits)+len(c.Lists)+len(c.Extras)+len(c.Wants) == 0
 }
 
+// RangeSalt is what the fingerprints of ranges are made with, in one sync session.
+type RangeSalt [16]byte
+
 // AuthorRange is the beginning of an author's chain, up to seq To.
 type AuthorRange struct {
 	Author AuthorPrefix
@@ -87,6 +91,7 @@ type AuthorRange struct {
 // Theirs.
 type CompareRanges struct {
 	Session SyncSession
+	Salt    RangeSalt
 	Begin   []AuthorRange
 	Theirs  Comparison
 }

@@ -30,6 +30,14 @@ type comparison struct {
 	wanted map[messages.FactPrefix]bool
 }
 
+// salt is that of the ranges which the session compares.
+func (s *session) salt() messages.RangeSalt {
+	if s.initiator {
+		return rangeSalt(s.nonce, s.theirNonce)
+	}
+	return rangeSalt(s.theirNonce, s.nonce)
+}
+
 // beginComparison begins the reconciliation of a round. In the first one the
 // frontier alone decides. We compare as far as both frontiers go: what is
 // beyond one of them is sent anyway.
@@ -48,7 +56,7 @@ func (y *Sync) beginComparison(s *session) {
 			ranges = append(ranges, messages.AuthorRange{Author: prefix, To: to})
 		}
 	}
-	y.emit(Compare{Ranges: messages.CompareRanges{Session: s.id, Begin: ranges}})
+	y.emit(Compare{Ranges: messages.CompareRanges{Session: s.id, Salt: s.salt(), Begin: ranges}})
 }
 
 // compared takes in the peer's turn.
@@ -73,7 +81,7 @@ func (y *Sync) compared(now time.Time, s *session, theirs messages.Comparison) {
 		y.end(now, s, SyncEnd{Reason: EndBusy, Detail: "it has too much compared"}, true)
 		return
 	}
-	y.emit(Compare{Ranges: messages.CompareRanges{Session: s.id, Theirs: theirs}})
+	y.emit(Compare{Ranges: messages.CompareRanges{Session: s.id, Salt: s.salt(), Theirs: theirs}})
 }
 
 // rangesCompared takes our turn.

@@ -123,8 +123,7 @@ type chain struct {
 	head *entry
 	// named is the last of these facts that one of ours names as parent.
 	named messages.Seq
-	// whole describes the entries that are whole, waiting counts the others.
-	whole   setHash
+	// waiting counts the entries that are not whole.
 	waiting int
 	// forks are the seqs at which two facts are held: proof of equivocation.
 	forks []messages.Seq
@@ -150,7 +149,6 @@ func (c *chain) at(seq messages.Seq) int {
 // further than the one that is, or as far with a smaller id.
 func (c *chain) complete(e *entry) {
 	c.waiting--
-	c.whole.add(e.id)
 	if c.head == nil || c.head.seq < e.seq || (c.head.seq == e.seq && e.id.Compare(c.head.id) < 0) {
 		c.head = e
 	}

@@ -11,7 +11,8 @@ import (
 // that facts can be folded in any order; what a cut takes away is taken by
 // folding anew.
 type fold struct {
-	counted uint64
+	// facts are those that count.
+	facts   setHash
 	authors map[messages.AuthorityID]*authorFold
 	// revoked are the nonces that their authority took back.
 	revoked map[revocation]bool
@@ -29,8 +30,6 @@ type fold struct {
 }
 
 type authorFold struct {
-	// facts are those that count.
-	facts setHash
 	// descriptors are sorted, the newest first.
 	descriptors []rendezvous.DescriptorRecord
 }
@@ -75,22 +74,9 @@ func (s *Set) settle() {
 
 // count takes the fact into count and fingerprint.
 func (f *fold) count(s *Set, e *entry) {
-	if !s.counts(e) {
-		return
+	if s.counts(e) {
+		f.facts.add(e.id)
 	}
-	f.counted++
-	f.author(e.author()).facts.add(e.id)
-}
-
-// fingerprint describes all that counts.
-func (f *fold) fingerprint() [32]byte {
-	authors := map[messages.AuthorityID]setHash{}
-	for id, author := range f.authors {
-		if author.facts.count > 0 {
-			authors[id] = author.facts
-		}
-	}
-	return fingerprintOf(authors)
 }
 
 // reduce takes what the fact says into the fold.

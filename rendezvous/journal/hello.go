@@ -95,7 +95,7 @@ func (y *Sync) hello(now time.Time, s *session, h helloFrame) {
 		y.fault(now, s, "a second hello")
 		return
 	}
-	s.greeted = true
+	s.greeted, s.theirNonce = true, h.Nonce
 	key, held := y.state.Tags[h.Epoch]
 	if held {
 		tag := sessionTag(key, s.channel, !s.initiator, h.Nonce)
@@ -115,7 +115,6 @@ func (y *Sync) hello(now time.Time, s *session, h helloFrame) {
 			y.send(s, proofFrame{Epoch: h.Epoch, Tag: sessionTag(key, s.channel, true, s.nonce)})
 		}
 	} else {
-		s.theirNonce = h.Nonce
 		epoch := h.Epoch
 		if !held {
 			epoch = slices.Max(slices.Collect(maps.Keys(y.state.Tags)))

@@ -86,7 +86,7 @@ func naive(n *node) naiveView {
 		}
 		return false
 	}
-	sums := map[messages.AuthorityID]setHash{}
+	var sum setHash
 	ready := messages.FactCursor(0)
 	want := rendezvous.View{
 		Context: founded.Context(), Self: n.identity.Authority(), Epoch: messages.Epoch(len(epochs) - 1),
@@ -119,9 +119,7 @@ func naive(n *node) naiveView {
 			continue
 		}
 		want.Count++
-		sum := sums[author]
 		sum.add(i.id)
-		sums[author] = sum
 		old, repeats := held[messages.FactID(i.fact.Header.Again)]
 		if repeats && within(old) && stands(old.id) {
 			continue
@@ -152,7 +150,7 @@ func naive(n *node) naiveView {
 		}
 	}
 	want.Ready = ready
-	want.Fingerprint = fingerprintOf(sums)
+	want.Fingerprint = sum.fingerprint()
 	for at := range records {
 		r := &records[at]
 		r.Revoked = revoked[fmt.Sprint(r.Descriptor.Authority, r.Descriptor.Nonce)]

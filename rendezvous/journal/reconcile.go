@@ -31,13 +31,12 @@ const (
 // nobody knows whether it ever will be whole, and a member could make very much
 // of it; but what is held is not asked for. So whoever lacks one fact in the
 // middle of a chain is told the names of those behind it, too. Ranges are over
-// one author's facts, in the order (seq, id), so that forged sums hide nobody
-// else's (setHash).
+// one author's facts, in the order (seq, id).
 //
 // A turn costs a walk over the ranges that the other side speaks of, which are
 // apart from each other: at most four over all facts.
 func (s *Set) compare(q messages.CompareRanges) messages.RangesCompared {
-	t := turn{set: s, authors: map[messages.AuthorPrefix]messages.AuthorityID{}, room: maxCompared}
+	t := turn{set: s, salt: q.Salt, authors: map[messages.AuthorPrefix]messages.AuthorityID{}, room: maxCompared}
 	for _, author := range s.told() {
 		t.authors[messages.Prefix(author)] = author
 	}
@@ -70,6 +69,7 @@ func (s *Set) compare(q messages.CompareRanges) messages.RangesCompared {
 // turn is a Comparison in the making.
 type turn struct {
 	set     *Set
+	salt    messages.RangeSalt
 	authors map[messages.AuthorPrefix]messages.AuthorityID
 	// room is how many parts and names may still be said.
 	room int
@@ -112,7 +112,7 @@ func (t *turn) split(r messages.RangeSplit) {
 func (t *turn) show(author messages.AuthorPrefix, from, to messages.RangeBound) {
 	held := slices.Collect(t.whole(author, from, to))
 	if len(held) > maxNamed {
-		if parts := divide(held, to); len(parts) > 1 {
+		if parts := divide(held, to, t.salt); len(parts) > 1 {
 			if t.take(len(parts)) {
 				t.ours.Splits = append(t.ours.Splits, messages.RangeSplit{Author: author, From: from, Parts: parts})
 			}
@@ -193,21 +193,17 @@ func (t *turn) whole(author messages.AuthorPrefix, from, to messages.RangeBound)
 	}
 }
 
-// sum describes what is whole in a range. That of all facts of an author is kept.
-func (t *turn) sum(author messages.AuthorPrefix, from, to messages.RangeBound) (sum setHash) {
-	c := t.set.chains[t.authors[author]]
-	if c != nil && len(t.span(author, from, to)) == len(c.entries) {
-		return c.whole
-	}
+// sum describes what is whole in a range.
+func (t *turn) sum(author messages.AuthorPrefix, from, to messages.RangeBound) (sum rangeHash) {
 	for e := range t.whole(author, from, to) {
-		sum.add(e.id)
+		sum.add(t.salt, e.id)
 	}
 	return sum
 }
 
 // divide splits what is held up to a bound into parts of about equal size.
 // Facts with one seq and one beginning of the id stay together.
-func divide(held []*entry, to messages.RangeBound) []messages.RangePart {
+func divide(held []*entry, to messages.RangeBound, salt messages.RangeSalt) []messages.RangePart {
 	n := min(maxParts, (len(held)+partSize-1)/partSize)
 	var parts []messages.RangePart
 	begin := 0
@@ -223,9 +219,9 @@ func divide(held []*entry, to messages.RangeBound) []messages.RangePart {
 		if end == begin {
 			continue
 		}
-		var sum setHash
+		var sum rangeHash
 		for _, e := range held[begin:end] {
-			sum.add(e.id)
+			sum.add(salt, e.id)
 		}
 		parts = append(parts, messages.RangePart{To: bound, Fingerprint: sum.fingerprint()})
 		begin = end

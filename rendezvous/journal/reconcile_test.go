@@ -13,23 +13,40 @@ import (
 	"github.com/waymeet/waymeet/messages"
 )
 
-// Who forges sums hides its own facts alone: those of two authors never stand
-// in for each other, though their sum over all is the same.
-func TestFingerprintIsPerAuthor(t *testing.T) {
-	ana, ben := messages.AuthorityID{1}, messages.AuthorityID{2}
-	of := func(ids ...byte) (h setHash) {
+// A set has one fingerprint in whatever order its facts come, and every other
+// set another one.
+func TestFingerprintIsOfTheSet(t *testing.T) {
+	of := func(ids ...byte) [32]byte {
+		var h setHash
 		for _, id := range ids {
 			h.add(messages.FactID{id})
 		}
-		return h
+		return h.fingerprint()
 	}
-	one := fingerprintOf(map[messages.AuthorityID]setHash{ana: of(1), ben: of(2)})
-	two := fingerprintOf(map[messages.AuthorityID]setHash{ana: of(2), ben: of(1)})
-	if one == two {
-		t.Error("facts of two authors stand in for each other")
+	if of(1, 2, 3) != of(3, 1, 2) {
+		t.Error("the order counts")
 	}
-	if of(1, 2) != of(2, 1) || of(1, 2).fingerprint() == of(3).fingerprint() {
-		t.Error("order counts, or the number of facts does not")
+	// The lanes of 1 and 4 are not those of 2 and 3, though the ids add up to the same.
+	if of(1, 4) == of(2, 3) || of(1) == of(1, 1) || of() == of(0) {
+		t.Error("two sets have one fingerprint")
+	}
+}
+
+// Nobody who makes facts knows what ranges are summed up with: it is other in
+// every session, and both sides have a part in it.
+func TestRangesAreSaltedBySession(t *testing.T) {
+	of := func(initiator, responder byte) [16]byte {
+		var h rangeHash
+		h.add(rangeSalt([16]byte{initiator}, [16]byte{responder}), messages.FactID{9})
+		return h.fingerprint()
+	}
+	if of(1, 2) != of(1, 2) || of(1, 2) == of(2, 1) || of(1, 2) == of(1, 3) || of(1, 2) == of(3, 2) {
+		t.Error("the salt is not that of the session")
+	}
+	ours := &session{initiator: true, nonce: [16]byte{1}, theirNonce: [16]byte{2}}
+	theirs := &session{nonce: [16]byte{2}, theirNonce: [16]byte{1}}
+	if ours.salt() != theirs.salt() {
+		t.Error("the two sides have two salts")
 	}
 }
 
@@ -73,7 +90,7 @@ func TestSplitCoversItsRange(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		held := heldOf(t)
 		to := messages.RangeBound{Seq: 41}
-		parts := divide(held, to)
+		parts := divide(held, to, messages.RangeSalt{1})
 		if len(parts) == 0 || len(parts) > maxParts || compareBounds(parts[len(parts)-1].To, to) != 0 {
 			t.Fatalf("%d parts up to %v", len(parts), parts[len(parts)-1].To)
 		}
@@ -83,10 +100,10 @@ func TestSplitCoversItsRange(t *testing.T) {
 		}
 		from := split.From
 		for _, part := range parts {
-			var sum setHash
+			var sum rangeHash
 			for _, e := range held {
 				if compareBound(e, from) >= 0 && compareBound(e, part.To) < 0 {
-					sum.add(e.id)
+					sum.add(messages.RangeSalt{1}, e.id)
 				}
 			}
 			if sum.fingerprint() != part.Fingerprint {
@@ -103,7 +120,7 @@ func TestForkIsSplit(t *testing.T) {
 	for n := range byte(4 * partSize) {
 		held = append(held, &entry{seq: 7, id: messages.FactID{n}})
 	}
-	if parts := divide(held, messages.RangeBound{Seq: 8}); len(parts) != 4 {
+	if parts := divide(held, messages.RangeBound{Seq: 8}, messages.RangeSalt{}); len(parts) != 4 {
 		t.Errorf("%d parts", len(parts))
 	}
 }

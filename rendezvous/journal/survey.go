@@ -122,19 +122,17 @@ func (s *Set) disagrees(loaded *Set) *Flaw {
 			return &Flaw{messages.BucketIndex, ours[at].Place, fmt.Sprintf("it says %+v, the facts say %+v", theirs[at], ours[at])}
 		}
 	}
-	if s.fold.counted != loaded.fold.counted || s.fold.fingerprint() != loaded.fold.fingerprint() || len(ours) != len(theirs) {
-		return &Flaw{messages.BucketIndex, 0, fmt.Sprintf("%d facts count by it, %d by the facts", loaded.fold.counted, s.fold.counted)}
+	if s.fold.facts.count != loaded.fold.facts.count || s.fold.facts.fingerprint() != loaded.fold.facts.fingerprint() || len(ours) != len(theirs) {
+		return &Flaw{messages.BucketIndex, 0, fmt.Sprintf("%d facts count by it, %d by the facts", loaded.fold.facts.count, s.fold.facts.count)}
 	}
 	return nil
 }
 
-// Fingerprint is that of a set of facts, each with its author.
-func Fingerprint(facts map[messages.FactID]messages.AuthorityID) [32]byte {
-	sums := map[messages.AuthorityID]setHash{}
-	for id, author := range facts {
-		sum := sums[author]
+// Fingerprint is that of a set of facts, which are distinct.
+func Fingerprint(facts []messages.FactID) [32]byte {
+	var sum setHash
+	for _, id := range facts {
 		sum.add(id)
-		sums[author] = sum
 	}
-	return fingerprintOf(sums)
+	return sum.fingerprint()
 }

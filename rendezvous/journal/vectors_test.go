@@ -152,6 +152,9 @@ func TestVectorsOfFacts(t *testing.T) {
 		HLC: messages.HLC(1_800_000_000_000 << 16), KeyID: keys.KeyID, Type: messages.FactContextFounded, Schema: 1,
 	}
 	var ids setHash
+	var part rangeHash
+	salt := rangeSalt([16]byte(bytes.Repeat([]byte{1}, 16)), [16]byte(bytes.Repeat([]byte{2}, 16)))
+	v.bytes("salt", salt[:])
 	for n, plaintext := range [][]byte{messages.Encode(vectorOp), []byte("an application's fact"), make([]byte, 253)} {
 		fact, err := Seal(vectorAna, at, keys.Payload, plaintext, bytes.NewReader(bytes.Repeat([]byte{byte(n)}, nonceSize)))
 		if err != nil {
@@ -164,9 +167,9 @@ func TestVectorsOfFacts(t *testing.T) {
 		v.line("id", id.String())
 		v.bytes("fact", fact.Append(nil))
 		ids.add(id)
-		part := ids.fingerprint()
-		v.bytes("range", part[:])
-		fingerprint := fingerprintOf(map[messages.AuthorityID]setHash{at.Author: ids})
+		part.add(salt, id)
+		rangePrint, fingerprint := part.fingerprint(), ids.fingerprint()
+		v.bytes("range", rangePrint[:])
 		v.bytes("fingerprint", fingerprint[:])
 		at.Seq, at.Prev, at.HLC, at.Type = at.Seq+1, id, at.HLC+1, messages.FactApplication
 		at.Parents, at.Again = []messages.FactID{messages.FactID(thirtyTwo(8))}, messages.Again(thirtyTwo(9))
