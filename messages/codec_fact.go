@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Sizes of facts (SPEC 3.1, 3.2, 3.4), in bytes.
@@ -58,6 +59,36 @@ type Header struct {
 	Chained
 	// BodyHash is SHA-256 of the body as stored.
 	BodyHash [32]byte `cbor:"13,keyasint"`
+}
+
+// bodyHashSize is what key 13 takes at the end of a header: key, head of a byte
+// string of 32 bytes, and the string.
+const bodyHashSize = 1 + 2 + 32
+
+// CBOR heads of the maps of 12 and 13 pairs.
+const (
+	mapOf12 = 0xac
+	mapOf13 = 0xad
+)
+
+// Sealed is what the seal of the body covers (SPEC 3.2: "AAD = the canonical map
+// of keys 1…12").
+func (c Chained) Sealed() []byte { return Encode(c) }
+
+// HeaderBytes are the canonical bytes of the header which says the same as
+// sealed, and names the body: one pair more.
+func HeaderBytes(sealed []byte, bodyHash [32]byte) []byte {
+	b := make([]byte, 0, len(sealed)+bodyHashSize)
+	b = append(append(b, mapOf13), sealed[1:]...)
+	b = append(b, 13, 0x58, 32)
+	return append(b, bodyHash[:]...)
+}
+
+// Sealed is what the seal of the body covers, taken out of the header.
+func (f Fact) Sealed() []byte {
+	b := slices.Clone(f.HeaderBytes[:len(f.HeaderBytes)-bodyHashSize])
+	b[0] = mapOf12
+	return b
 }
 
 // Again names the fact that another repeats; zero: none. On the wire none is

@@ -45,6 +45,28 @@ func TestFactIDIsOfTheHeaderAlone(t *testing.T) {
 	}
 }
 
+// The header is what the seal covers and one pair more, byte by byte.
+func TestHeaderIsWhatIsSealedAndTheHash(t *testing.T) {
+	for _, chained := range []messages.Chained{
+		{},
+		{Seq: 1, Version: 1, Type: messages.FactApplication},
+		{
+			Version: 9, Context: messages.ContextID{1}, Author: messages.AuthorityID{2}, Seq: 1 << 31, Prev: messages.FactID{3},
+			Parents: []messages.FactID{{4}, {5}}, HLC: 1 << 60, Epoch: 1 << 40, KeyID: messages.EpochKeyID{6}, Type: 1 << 15, Schema: 300,
+			Again: messages.Again{7},
+		},
+	} {
+		header := messages.Header{Chained: chained, BodyHash: [32]byte{8, 31: 9}}
+		bytes := messages.HeaderBytes(chained.Sealed(), header.BodyHash)
+		if want := messages.Encode(header); string(bytes) != string(want) {
+			t.Errorf("header\n%x, want\n%x", bytes, want)
+		}
+		if sealed := (messages.Fact{HeaderBytes: bytes}).Sealed(); string(sealed) != string(messages.Encode(chained)) {
+			t.Errorf("sealed\n%x, want\n%x", sealed, messages.Encode(chained))
+		}
+	}
+}
+
 func TestParseFactRefusesWhatNoAuthorWrites(t *testing.T) {
 	id := func(n byte) messages.FactID { return messages.FactID{n} }
 	many := make([]messages.FactID, messages.MaxParents+1)

@@ -313,6 +313,7 @@ func TestOpenRefusesAnotherPlace(t *testing.T) {
 	}
 	moved := fact
 	moved.Header.Seq++
+	moved.HeaderBytes = messages.Encode(moved.Header)
 	if _, err := Open(moved, f.key); err == nil {
 		t.Error("the body opens under another header")
 	}

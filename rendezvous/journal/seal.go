@@ -46,9 +46,10 @@ func enclose(at messages.Chained, payload [membership.KeySize]byte, plaintext []
 	if err != nil {
 		return messages.Fact{}, err
 	}
-	body = aead.Seal(body, body[:nonceSize], padded, messages.Encode(at))
+	sealed := at.Sealed()
+	body = aead.Seal(body, body[:nonceSize], padded, sealed)
 	header := messages.Header{Chained: at, BodyHash: sha256.Sum256(body)}
-	return messages.Fact{Header: header, HeaderBytes: messages.Encode(header), Body: body}, nil
+	return messages.Fact{Header: header, HeaderBytes: messages.HeaderBytes(sealed, header.BodyHash), Body: body}, nil
 }
 
 // Open is the plaintext of a fact.
@@ -60,7 +61,7 @@ func Open(fact messages.Fact, payload [membership.KeySize]byte) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	padded, err := aead.Open(nil, fact.Body[:nonceSize], fact.Body[nonceSize:], messages.Encode(fact.Header.Chained))
+	padded, err := aead.Open(nil, fact.Body[:nonceSize], fact.Body[nonceSize:], fact.Sealed())
 	if err != nil {
 		return nil, errBody
 	}
