@@ -1,19 +1,25 @@
 package journal
 
-import "github.com/waymeet/waymeet/messages"
+import (
+	"time"
+
+	"github.com/waymeet/waymeet/messages"
+)
 
 // errandFacts bounds how many facts an errand reads at once.
 const errandFacts = 128
 
 // errands has facts read that this journal holds and has to look at again: to
 // open what it could not open before, to say again what a cut has left out, to
-// prove a fork. There is one errand at a time, the most urgent first.
-func (j *Journal) errands() []Effect {
+// prove a fork. There is one errand at a time, the most urgent first. What makes
+// facts of ours waits until our chain may be written, as commits do: the Step in
+// which it may again looks for errands, too.
+func (j *Journal) errands(now time.Time) []Effect {
 	if j.reading || j.flight != nil || j.failed != "" {
 		return nil
 	}
 	facts := j.set.openable()
-	if _, reason := j.ownKeys(); len(facts) == 0 && reason == "" {
+	if _, reason := j.ownKeys(); len(facts) == 0 && reason == "" && j.mayWrite(now) {
 		if facts = j.set.leftOut(); len(facts) == 0 {
 			facts = j.set.unproven()
 		}
@@ -25,8 +31,9 @@ func (j *Journal) errands() []Effect {
 	return []Effect{ReadFacts{Facts: placesOf(facts[:min(len(facts), errandFacts)])}}
 }
 
-// errand does what the facts were read for.
-func (j *Journal) errand(now messages.Millis, read messages.FactsRead, b *batch) {
+// errand does what the facts were read for. A peer may have shown more of our
+// chain while they were.
+func (j *Journal) errand(now time.Time, read messages.FactsRead, b *batch) {
 	j.reading = false
 	facts := map[messages.FactID]messages.Fact{}
 	for _, raw := range read.Facts {
@@ -36,9 +43,12 @@ func (j *Journal) errand(now messages.Millis, read messages.FactsRead, b *batch)
 		}
 		facts[fact.ID()] = fact
 	}
-	j.openAgain(now, facts, b)
-	j.appendAgain(now, facts, b)
-	j.accuse(now, facts, b)
+	millis := messages.MillisOf(now)
+	j.openAgain(millis, facts, b)
+	if j.mayWrite(now) {
+		j.appendAgain(millis, facts, b)
+		j.accuse(millis, facts, b)
+	}
 }
 
 func placesOf(facts []*entry) []messages.FactPlace {

@@ -114,7 +114,7 @@ func (j *Journal) Step(now time.Time, event messages.JournalMessage) []Effect {
 	var effects []Effect
 	switch e := event.(type) {
 	case messages.Written:
-		effects = j.written(e)
+		effects = j.written(now, e)
 	case messages.PeerHolds:
 		j.changed = j.peers.show(e) || j.changed
 	case messages.FactsRead:
@@ -173,7 +173,7 @@ func (j *Journal) drain(now time.Time) []Effect {
 	b.put(j.set.ring.takeLearned()...)
 	b.put(j.index.take()...)
 	if len(b.records) == 0 {
-		effects = append(effects, j.finish(b)...)
+		effects = append(effects, j.finish(now, b)...)
 		if taken > 0 && len(j.queue) > 0 {
 			effects = append(effects, j.drain(now)...)
 		}
@@ -208,7 +208,7 @@ func (j *Journal) take(now time.Time, next queued, b *batch) {
 	case messages.OfferFacts:
 		j.offerFrom(messages.MillisOf(now), e, next.candidates, b)
 	case messages.FactsRead:
-		j.errand(messages.MillisOf(now), e, b)
+		j.errand(now, e, b)
 	case messages.GiveKeys:
 		j.giveKeys(e, b)
 	case messages.ReadRanges, messages.CompareRanges, messages.ReadContent, messages.PeerHolds, messages.Written, messages.Tick:
@@ -262,14 +262,14 @@ func (j *Journal) lookAtPen(now time.Time) {
 }
 
 // written ends the batch that was under way.
-func (j *Journal) written(e messages.Written) []Effect {
+func (j *Journal) written(now time.Time, e messages.Written) []Effect {
 	if j.flight == nil || e.Batch != j.last {
 		return nil
 	}
 	b := j.flight
 	j.flight = nil
 	if e.Failure == "" {
-		return j.finish(b)
+		return j.finish(now, b)
 	}
 	effects := j.stop("a write failed: " + e.Failure)
 	for _, operation := range b.operations {
@@ -289,7 +289,7 @@ func (j *Journal) stop(why string) []Effect {
 
 // finish publishes what is durable now, then answers, then looks for what there
 // is to do besides.
-func (j *Journal) finish(b *batch) []Effect {
+func (j *Journal) finish(now time.Time, b *batch) []Effect {
 	var effects []Effect
 	if j.changed {
 		j.changed = false
@@ -298,7 +298,7 @@ func (j *Journal) finish(b *batch) []Effect {
 		effects = append(effects, j.tellForks(view.Equivocated)...)
 	}
 	effects = append(effects, b.effects...)
-	return append(effects, j.errands()...)
+	return append(effects, j.errands(now)...)
 }
 
 // view is what the facts and the ledger say.
