@@ -2,6 +2,7 @@ package journal
 
 import (
 	"io"
+	"slices"
 	"time"
 
 	"github.com/waymeet/waymeet/messages"
@@ -64,8 +65,10 @@ type Journal struct {
 	last   messages.Batch
 	// peers is what peers show of our chain.
 	peers peerClaims
-	// penHeld: our chain may not be written yet, as it was published last.
+	// penHeld: our chain may not be written yet, as it was published last;
+	// penDue is when it may, for all that is known now.
 	penHeld bool
+	penDue  time.Time
 	// reading is set while facts are read for an errand.
 	reading bool
 	// told are the authors of whose forks the host knows; nil: nothing was
@@ -116,7 +119,7 @@ func (j *Journal) Step(now time.Time, event messages.JournalMessage) []Effect {
 	case messages.Written:
 		effects = j.written(now, e)
 	case messages.PeerHolds:
-		j.changed = j.peers.show(e) || j.changed
+		j.changed = j.peers.show(now, e, j.ownHead()) || j.changed
 	case messages.FactsRead:
 		if e.Failure != "" {
 			effects = j.stop("our own facts cannot be read: " + e.Failure)
@@ -146,8 +149,8 @@ func (j *Journal) Deadline() time.Time {
 		return time.Time{}
 	}
 	due := j.aside.due()
-	if j.penHeld && !j.peers.block(j.ownHead()) && (due.IsZero() || j.config.WriteAfter.Before(due)) {
-		due = j.config.WriteAfter
+	if !j.penDue.IsZero() && (due.IsZero() || j.penDue.Before(due)) {
+		due = j.penDue
 	}
 	return due
 }
@@ -160,9 +163,7 @@ func (j *Journal) drain(now time.Time) []Effect {
 	due := j.aside.takeDue(millis)
 	j.examine(due)
 	j.offer(millis, due, b)
-	if len(j.held) > 0 && j.mayWrite(now) {
-		j.queue = append(j.unhold(), j.queue...)
-	}
+	j.queue = append(j.unhold(now), j.queue...)
 	taken := 0
 	for taken < len(j.queue) && taken < maxBatchMessages && b.bytes < maxBatchBytes {
 		j.take(now, j.queue[taken], b)
@@ -206,7 +207,11 @@ func (j *Journal) take(now time.Time, next queued, b *batch) {
 			j.changeEpoch(messages.MillisOf(now), e.Operation, messages.EpochAdvanced{}, b)
 		}
 	case messages.OfferFacts:
+		own := j.ownFacts()
 		j.offerFrom(messages.MillisOf(now), e, next.candidates, b)
+		if j.ownFacts() > own {
+			j.peers.prove(now, j.ownHead())
+		}
 	case messages.FactsRead:
 		j.errand(now, e, b)
 	case messages.GiveKeys:
@@ -220,7 +225,7 @@ func (j *Journal) take(now time.Time, next queued, b *batch) {
 // not be written yet, it is held until it may.
 func (j *Journal) mayAppend(now time.Time, event messages.JournalMessage, operation messages.OperationID, b *batch) bool {
 	switch {
-	case j.mayWrite(now) || j.done.has(operation):
+	case j.mayDo(now, event) || j.done.has(operation):
 		return true
 	case len(j.held) >= maxHeld:
 		b.reply(Reply{Operation: operation, Refusal: "too much waits for the first sync of this context"})
@@ -230,35 +235,16 @@ func (j *Journal) mayAppend(now time.Time, event messages.JournalMessage, operat
 	return false
 }
 
-// unhold are the commits that waited.
-func (j *Journal) unhold() []queued {
-	waiting := make([]queued, len(j.held))
-	for at, event := range j.held {
-		waiting[at] = queued{event: event}
-	}
-	j.held = nil
-	return waiting
-}
-
-// mayWrite reports whether our own chain may grow now.
-//
-// SPEC 3.1: "at every start, before its first own fact in a context with other
-// members, a node syncs once or waits 5 s for a peer, and a peer that shows
-// more of *its* chain than it holds stops its writing until fetched".
-func (j *Journal) mayWrite(now time.Time) bool {
-	if j.peers.block(j.ownHead()) {
-		return false
-	}
-	alone := j.set.open().roster.Len() <= 1 && j.set.open().roster.Has(j.config.Identity.Authority())
-	return alone || j.peers.synced || !now.Before(j.config.WriteAfter)
-}
-
-// lookAtPen has a view published when our chain may be written, or not any
-// more: channels wait for it.
-func (j *Journal) lookAtPen(now time.Time) {
-	if held := !j.mayWrite(now); held != j.penHeld {
-		j.penHeld, j.changed = held, true
-	}
+// unhold are the commits that waited and need not wait any more.
+func (j *Journal) unhold(now time.Time) (free []queued) {
+	j.held = slices.DeleteFunc(j.held, func(event messages.JournalMessage) bool {
+		may := j.mayDo(now, event)
+		if may {
+			free = append(free, queued{event: event})
+		}
+		return may
+	})
+	return free
 }
 
 // written ends the batch that was under way.
@@ -312,7 +298,11 @@ func (j *Journal) view() *rendezvous.View {
 // refuseAll answers everything that is queued after the journal has stopped.
 func (j *Journal) refuseAll() []Effect {
 	var effects []Effect
-	for _, waiting := range append(j.unhold(), j.queue...) {
+	for _, event := range j.held {
+		j.queue = append(j.queue, queued{event: event})
+	}
+	j.held = nil
+	for _, waiting := range j.queue {
 		switch e := waiting.event.(type) {
 		case messages.Commit:
 			effects = append(effects, Reply{Operation: e.Operation, Refusal: j.failed})
@@ -336,12 +326,4 @@ func (j *Journal) refuseAll() []Effect {
 	}
 	j.queue = nil
 	return effects
-}
-
-// ownHead is the last seq of our chain.
-func (j *Journal) ownHead() messages.Seq {
-	if head := j.set.head(j.config.Identity.Authority()); head != nil {
-		return head.seq
-	}
-	return 0
 }

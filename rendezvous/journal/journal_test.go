@@ -224,7 +224,8 @@ func TestViewSaysWhoHoldsThePen(t *testing.T) {
 	if held(start, messages.PeerHolds{Peer: peer, Own: own, Last: own, Done: true}) {
 		t.Error("a sync did not give it back")
 	}
-	if !held(ready.Add(time.Hour), messages.PeerHolds{Peer: peer, Own: own, Last: own + 1}) || !ana.journal.Deadline().IsZero() {
+	late := ready.Add(time.Hour)
+	if !held(late, messages.PeerHolds{Peer: peer, Own: own, Last: own + 1}) || !ana.journal.Deadline().Equal(late.Add(proveWithin)) {
 		t.Error("it is not held while a peer shows more of our chain")
 	}
 }
@@ -243,7 +244,7 @@ func TestWritingStopsWhileAPeerHoldsMoreOfOurChain(t *testing.T) {
 	ana.learn(start, ben)
 	ben.disk = backup
 	ben.restart(start)
-	ben.step(start, messages.PeerHolds{Peer: ana.identity.Authority(), Last: 1})
+	ben.step(start.Add(time.Hour), messages.PeerHolds{Peer: ana.identity.Authority(), Last: 1})
 	before := len(ben.replies)
 	ben.step(start.Add(time.Hour), messages.Commit{Operation: messages.OperationID{8}, Facts: []messages.RendezvousFact{
 		messages.ApplicationFact{Type: messages.FactApplication, Body: []byte("new")},

@@ -1,0 +1,169 @@
+package journal
+
+import (
+	"testing"
+	"time"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// claim has a member say that it holds so much of the node's chain.
+func (n *node) claim(now time.Time, peer *node, last messages.Seq) {
+	n.t.Helper()
+	n.step(now, messages.PeerHolds{Peer: peer.identity.Authority(), Last: last})
+}
+
+// A peer that shows more of our chain, and then says nothing any more, stops our
+// writing for a while, not for ever.
+func TestClaimThatIsNotProvedLapses(t *testing.T) {
+	ana, ben, _ := trio(t)
+	own := ana.journal.ownHead()
+	ben.state.Count++
+	for at := range ben.state.Authors {
+		if ben.state.Authors[at].Author == ana.identity.Authority() {
+			ben.state.Authors[at].Last = own + 9
+		}
+	}
+	ana.stepSync(start, messages.SyncPeerUp{Peer: ben.identity.Authority()})
+	ana.stepSync(start, messages.SyncOpened{Session: 5, Peer: ben.identity.Authority()})
+	ana.stepSync(start, messages.SyncFrame{Session: 5, Frame: helloOf(ben)})
+	ana.stepSync(start.Add(maxSilence), messages.Tick{})
+	ana.stepSync(start.Add(maxSilence), messages.SyncPeerDown{Peer: ben.identity.Authority()})
+	replies := len(ana.replies)
+	ana.step(start, messages.Commit{Operation: ana.operation(1), Facts: []messages.RendezvousFact{
+		messages.ApplicationFact{Type: messages.FactApplication},
+	}})
+	lapse := start.Add(proveWithin)
+	if len(ana.replies) != replies || !ana.view.PenHeld || !ana.journal.Deadline().Equal(lapse) {
+		t.Fatalf("%d replies, held %t, deadline %v", len(ana.replies)-replies, ana.view.PenHeld, ana.journal.Deadline())
+	}
+	ana.step(lapse, messages.Tick{})
+	if len(ana.replies) != replies+1 || ana.view.PenHeld || !ana.journal.Deadline().IsZero() {
+		t.Errorf("%d replies, held %t, deadline %v", len(ana.replies)-replies, ana.view.PenHeld, ana.journal.Deadline())
+	}
+	if ana.claim(lapse.Add(time.Hour), ben, own+99); ana.view.PenHeld {
+		t.Error("it is believed a second time")
+	}
+}
+
+// Nor can it begin anew by claiming it over and over, or by being caught.
+func TestClaimThatIsMadeAgainLapsesToo(t *testing.T) {
+	ana, ben, _ := trio(t)
+	own := ana.journal.ownHead()
+	for now := start; now.Before(start.Add(proveWithin)); now = now.Add(time.Second) {
+		ana.claim(now, ben, 0) // a fault
+		ana.claim(now, ben, own+messages.Seq(1+now.Second()))
+		if !ana.view.PenHeld {
+			t.Fatalf("after %v it is not believed", now.Sub(start))
+		}
+	}
+	ana.claim(start.Add(proveWithin), ben, own+1)
+	if ana.view.PenHeld {
+		t.Error("it stops our writing for ever")
+	}
+}
+
+// Another member's word counts by itself.
+func TestEachMemberIsBelievedOnce(t *testing.T) {
+	ana, ben, cat := trio(t)
+	own := ana.journal.ownHead()
+	later := start.Add(time.Minute)
+	ana.claim(start, ben, own+1)
+	ana.claim(later, cat, own+1)
+	if until := ana.journal.Deadline(); !until.Equal(later.Add(proveWithin)) {
+		t.Errorf("the pen is held until %v after the start", until.Sub(start))
+	}
+}
+
+// A fact of ours that comes from a peer proves that we have lost some: whoever
+// shows more gets all the time again.
+func TestFactOfOursRenewsAClaim(t *testing.T) {
+	ana, ben, _ := trio(t)
+	backup := ben.twin(9)
+	for range 3 {
+		ben.note(start, "after the backup")
+	}
+	lost := ben.facts()[len(backup.facts()):]
+	now := start
+	backup.claim(now, ana, ben.journal.ownHead())
+	for _, raw := range lost[:2] {
+		now = now.Add(proveWithin - time.Second)
+		backup.step(now, messages.OfferFacts{Session: 1, From: ana.identity.Authority(), Facts: [][]byte{raw}})
+	}
+	now = now.Add(proveWithin - time.Second)
+	if backup.step(now, messages.Tick{}); !backup.view.PenHeld {
+		t.Error("the claim has lapsed though facts came")
+	}
+	backup.step(now, messages.OfferFacts{Session: 1, From: ana.identity.Authority(), Facts: [][]byte{lost[2]}})
+	if backup.view.PenHeld {
+		t.Error("it is held though all has come")
+	}
+	// What was proved leaves no mark: the peer is believed again.
+	now = now.Add(10 * proveWithin)
+	if backup.claim(now, ana, ben.journal.ownHead()+1); !backup.view.PenHeld {
+		t.Error("a peer that told the truth is believed no more")
+	}
+}
+
+// SPEC 3.1: "a restored backup waits without limit". A fact of ours behind a gap
+// proves, whoever says what, that there are others.
+func TestGapInOurChainStopsOurWriting(t *testing.T) {
+	_, ben, _ := trio(t)
+	backup := ben.twin(9)
+	lost, last := ben.note(start, "lost"), ben.note(start, "last")
+	backup.step(start, messages.OfferFacts{Session: 1, Facts: [][]byte{ben.raw(last)}})
+	for range 2 {
+		backup.step(start.Add(1000*time.Hour), messages.Tick{})
+		if !backup.view.PenHeld || !backup.journal.Deadline().IsZero() {
+			t.Fatalf("held %t, deadline %v", backup.view.PenHeld, backup.journal.Deadline())
+		}
+		backup.restart(start.Add(1000 * time.Hour))
+	}
+	backup.step(start, messages.OfferFacts{Session: 1, Facts: [][]byte{ben.raw(lost)}})
+	if backup.view.PenHeld {
+		t.Error("it is held without a gap")
+	}
+}
+
+// The founder takes away a member whose word stops its writing, and nobody who
+// is no member stops it.
+func TestClaimantCanBeRemoved(t *testing.T) {
+	ana, ben, cat := trio(t)
+	own := ana.journal.ownHead()
+	ana.claim(start, ben, own+9)
+	note := messages.Commit{Operation: ana.operation(1), Facts: []messages.RendezvousFact{
+		messages.ApplicationFact{Type: messages.FactApplication},
+	}}
+	replies := len(ana.replies)
+	if ana.step(start, note); len(ana.replies) != replies {
+		t.Fatal("the claim does not stop our writing: nothing is proved")
+	}
+	ana.claim(start, cat, own+9)
+	removed := messages.RemoveMember{Operation: ana.operation(3), Member: ben.identity.Authority()}
+	if ana.step(start, removed); len(ana.replies) != replies {
+		t.Fatal("a member is removed though another one shows more of our chain, too")
+	}
+	ana.claim(start, cat, own)
+	if ana.view.PenHeld || ana.view.Roster.Has(ben.identity.Authority()) || len(ana.replies) != replies+2 {
+		t.Errorf("held %t, %d members, %d replies", ana.view.PenHeld, ana.view.Roster.Len(), len(ana.replies)-replies)
+	}
+	if ana.claim(start, ben, own+99); ana.view.PenHeld {
+		t.Error("one who was removed stops our writing")
+	}
+}
+
+// Before the first sync, the founder removes nobody: its chain may go on.
+func TestRemovalWaitsForTheFirstSync(t *testing.T) {
+	ana, ben, _ := trio(t)
+	ana.journal.config.WriteAfter = start.Add(WaitForPeer)
+	ana.claim(start, ben, 99)
+	replies := len(ana.replies)
+	ana.step(start, messages.RemoveMember{Operation: ana.operation(3), Member: ben.identity.Authority()})
+	if len(ana.replies) != replies {
+		t.Error("removed before the first sync")
+	}
+	ana.step(start.Add(WaitForPeer), messages.Tick{})
+	if len(ana.replies) != replies+1 {
+		t.Error("the removal waits on for the one who is removed")
+	}
+}
