@@ -60,6 +60,8 @@ type Journal struct {
 	queue []queued
 	// held are commits that wait until our chain may be written.
 	held []messages.JournalMessage
+	// waiting are the operations in the queue and among the held.
+	waiting map[messages.OperationID]bool
 	// flight is the batch whose Write is under way; nil: none.
 	flight *batch
 	last   messages.Batch
@@ -130,7 +132,7 @@ func (j *Journal) Step(now time.Time, event messages.JournalMessage) []Effect {
 		j.queue = append(j.queue, queued{event: event, candidates: j.arrive(e)})
 	case messages.Tick:
 	default:
-		j.queue = append(j.queue, queued{event: event})
+		j.enqueue(event)
 	}
 	j.lookAtPen(now)
 	if j.failed != "" {
@@ -140,6 +142,18 @@ func (j *Journal) Step(now time.Time, event messages.JournalMessage) []Effect {
 		return effects
 	}
 	return append(effects, j.drain(now)...)
+}
+
+// enqueue has an event wait for the next batch. Who asks for an operation asks
+// again until it is answered: what waits already does not wait twice.
+func (j *Journal) enqueue(event messages.JournalMessage) {
+	if operation, asks := operationOf(event); asks {
+		if j.waiting[operation] {
+			return
+		}
+		j.waiting[operation] = true
+	}
+	j.queue = append(j.queue, queued{event: event})
 }
 
 // Deadline is when the Journal wants a Tick: when a fact is no longer too
@@ -188,24 +202,21 @@ func (j *Journal) drain(now time.Time) []Effect {
 
 // take handles one message of the queue.
 func (j *Journal) take(now time.Time, next queued, b *batch) {
+	if operation, asks := operationOf(next.event); asks {
+		if j.hasToWait(now, next.event, operation) {
+			return
+		}
+		delete(j.waiting, operation)
+	}
 	switch e := next.event.(type) {
 	case messages.Commit:
-		// A charge alone is no fact: it need not wait for a peer.
-		if len(e.Facts) == 0 || j.mayAppend(now, e, e.Operation, b) {
-			j.commit(messages.MillisOf(now), e, b)
-		}
+		j.commit(messages.MillisOf(now), e, b)
 	case messages.AddMember:
-		if j.mayAppend(now, e, e.Operation, b) {
-			j.addMember(messages.MillisOf(now), e, b)
-		}
+		j.addMember(messages.MillisOf(now), e, b)
 	case messages.RemoveMember:
-		if j.mayAppend(now, e, e.Operation, b) {
-			j.changeEpoch(messages.MillisOf(now), e.Operation, messages.MemberRemoved{Member: e.Member}, b)
-		}
+		j.changeEpoch(messages.MillisOf(now), e.Operation, messages.MemberRemoved{Member: e.Member}, b)
 	case messages.AdvanceEpoch:
-		if j.mayAppend(now, e, e.Operation, b) {
-			j.changeEpoch(messages.MillisOf(now), e.Operation, messages.EpochAdvanced{}, b)
-		}
+		j.changeEpoch(messages.MillisOf(now), e.Operation, messages.EpochAdvanced{}, b)
 	case messages.OfferFacts:
 		own := j.ownFacts()
 		j.offerFrom(messages.MillisOf(now), e, next.candidates, b)
@@ -221,18 +232,19 @@ func (j *Journal) take(now time.Time, next queued, b *batch) {
 	}
 }
 
-// mayAppend reports whether what is asked for can be done now. If our chain may
-// not be written yet, it is held until it may.
-func (j *Journal) mayAppend(now time.Time, event messages.JournalMessage, operation messages.OperationID, b *batch) bool {
+// hasToWait reports whether what is asked for cannot be done yet, because our
+// chain may not be written. It is held until it may. What finds no room is
+// forgotten: it is asked for again.
+func (j *Journal) hasToWait(now time.Time, event messages.JournalMessage, operation messages.OperationID) bool {
 	switch {
 	case j.mayDo(now, event) || j.done.has(operation):
-		return true
-	case len(j.held) >= maxHeld:
-		b.reply(Reply{Operation: operation, Refusal: "too much waits for the first sync of this context"})
-	default:
+		return false
+	case len(j.held) < maxHeld:
 		j.held = append(j.held, event)
+	default:
+		delete(j.waiting, operation)
 	}
-	return false
+	return true
 }
 
 // unhold are the commits that waited and need not wait any more.
@@ -295,25 +307,18 @@ func (j *Journal) view() *rendezvous.View {
 	return view
 }
 
-// refuseAll answers everything that is queued after the journal has stopped.
+// refuseAll answers everything that waits after the journal has stopped.
 func (j *Journal) refuseAll() []Effect {
 	var effects []Effect
 	for _, event := range j.held {
 		j.queue = append(j.queue, queued{event: event})
 	}
-	j.held = nil
 	for _, waiting := range j.queue {
+		if operation, asks := operationOf(waiting.event); asks {
+			effects = append(effects, Reply{Operation: operation, Refusal: j.failed})
+			continue
+		}
 		switch e := waiting.event.(type) {
-		case messages.Commit:
-			effects = append(effects, Reply{Operation: e.Operation, Refusal: j.failed})
-		case messages.AddMember:
-			effects = append(effects, Reply{Operation: e.Operation, Refusal: j.failed})
-		case messages.RemoveMember:
-			effects = append(effects, Reply{Operation: e.Operation, Refusal: j.failed})
-		case messages.AdvanceEpoch:
-			effects = append(effects, Reply{Operation: e.Operation, Refusal: j.failed})
-		case messages.GiveKeys:
-			effects = append(effects, Reply{Operation: e.Operation, Refusal: j.failed})
 		case messages.OfferFacts:
 			effects = append(effects, Offered{Result: messages.FactsOffered{Session: e.Session, Failure: j.failed}})
 		case messages.ReadRanges:
@@ -324,6 +329,7 @@ func (j *Journal) refuseAll() []Effect {
 			effects = append(effects, Compared{Result: messages.RangesCompared{Session: e.Session, Failure: j.failed}})
 		}
 	}
-	j.queue = nil
+	j.queue, j.held = nil, nil
+	clear(j.waiting)
 	return effects
 }

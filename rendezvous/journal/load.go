@@ -76,6 +76,7 @@ func Load(config Config, source Source) (*Journal, error) {
 		book:    newBook(config.Limits),
 		done:    newOperations(),
 		aside:   newAside(),
+		waiting: map[messages.OperationID]bool{},
 		index:   index{size: segmentSize},
 		changed: true,
 	}

@@ -13,6 +13,24 @@ const rememberOperations = 24 * time.Hour
 // forgetAtOnce bounds how many old operations one batch forgets.
 const forgetAtOnce = 64
 
+// operationOf is the operation that an event asks for, if it asks for one. It is
+// answered with one Reply, however often it is asked for before.
+func operationOf(event messages.JournalMessage) (operation messages.OperationID, asks bool) {
+	switch e := event.(type) {
+	case messages.Commit:
+		return e.Operation, true
+	case messages.AddMember:
+		return e.Operation, true
+	case messages.RemoveMember:
+		return e.Operation, true
+	case messages.AdvanceEpoch:
+		return e.Operation, true
+	case messages.GiveKeys:
+		return e.Operation, true
+	}
+	return operation, false
+}
+
 // operations remembers what was done, by operation id.
 type operations struct {
 	results map[messages.OperationID]storedOperation

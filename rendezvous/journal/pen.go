@@ -15,11 +15,19 @@ func (j *Journal) mayWrite(now time.Time) bool {
 	return !held
 }
 
-// mayDo reports whether what is asked for may be done now. A member can be
-// removed though it is the one that shows more of our chain.
+// mayDo reports whether what is asked for may be done now. A charge alone is no
+// fact, nor are keys: they need not wait for a peer. A member can be removed
+// though it is the one that shows more of our chain.
 func (j *Journal) mayDo(now time.Time, event messages.JournalMessage) bool {
 	var removed messages.AuthorityID
-	if e, isRemoval := event.(messages.RemoveMember); isRemoval {
+	switch e := event.(type) {
+	case messages.Commit:
+		if len(e.Facts) == 0 {
+			return true
+		}
+	case messages.GiveKeys:
+		return true
+	case messages.RemoveMember:
 		removed = e.Member
 	}
 	held, _ := j.penWithheld(now, removed)
