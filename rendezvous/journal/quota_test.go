@@ -95,3 +95,73 @@ func TestPeerMayNotHaveRangesComparedForEver(t *testing.T) {
 		t.Errorf("%d comparisons in %v, at most %d; told to wait: %t", ben.compares, longest, most, busy)
 	}
 }
+
+// A peer that comes back has of its quotas what it left.
+func TestQuotasOutliveTheChannel(t *testing.T) {
+	ana, ben, _ := trio(t)
+	peer := ana.identity.Authority()
+	session := messages.SyncSession(0)
+	// visit is a channel with some sessions; it reports how many are served.
+	visit := func(now time.Time, sessions int) (served int) {
+		ben.stepSync(now, messages.SyncPeerUp{Peer: peer})
+		for range sessions {
+			session++
+			ben.stepSync(now, messages.SyncOpened{Session: session, Peer: peer})
+			if ben.sync.sessions[session] != nil {
+				served++
+			}
+			ben.stepSync(now, messages.SyncClosed{Session: session})
+		}
+		ben.stepSync(now, messages.SyncPeerDown{Peer: peer})
+		return served
+	}
+	now := start
+	if served := visit(now, sessionRate.burst-1) + visit(now, 5); served != sessionRate.burst {
+		t.Errorf("%d sessions at once, at most %d", served, sessionRate.burst)
+	}
+	now = now.Add(3 * sessionRate.every)
+	if served := visit(now, 5); served != 3 {
+		t.Errorf("%d sessions after three tokens came back", served)
+	}
+	now = now.Add(servedWithin)
+	if served := visit(now, 2*sessionRate.burst); served != sessionRate.burst {
+		t.Errorf("%d sessions after all came back", served)
+	}
+}
+
+// The facts and the comparisons that a peer has had are not forgotten either.
+func TestServedFactsOutliveTheChannel(t *testing.T) {
+	_, ben, cat := trio(t)
+	peer := cat.identity.Authority()
+	up, down := messages.SyncPeerUp{Peer: peer}, messages.SyncPeerDown{Peer: peer}
+	ben.stepSync(start, up)
+	had := ben.sync.peers[peer].allowance
+	had.questions.take(start, questionRate.burst, questionRate)
+	had.served.take(start, servedBesides, 0)
+	ben.stepSync(start, down)
+	ben.stepSync(start, up)
+	if left := ben.sync.peers[peer].allowance; left.questions.take(start, 1, questionRate) || left.served.take(start, 1, 0) {
+		t.Error("a new channel brings new quotas")
+	}
+}
+
+// What is remembered of those who have left is forgotten when it is full again,
+// and bounded.
+func TestAllowancesAreForgotten(t *testing.T) {
+	all := allowances{}
+	present := messages.AuthorityID{1}
+	all.meet(present)
+	for n := range maxGone + 100 {
+		id := messages.AuthorityID{2, byte(n), byte(n >> 8)}
+		all.meet(id)
+		all.leave(start.Add(time.Duration(n)), id)
+	}
+	last, first := messages.AuthorityID{2, byte((maxGone + 99) & 255), byte((maxGone + 99) >> 8)}, messages.AuthorityID{2}
+	if len(all) != maxGone+1 || all[present] == nil || all[last] == nil || all[first] != nil {
+		t.Fatalf("%d are remembered", len(all))
+	}
+	all.meet(first)
+	if all.leave(start.Add(2*servedWithin), first); len(all) != 2 || all[present] == nil || all[first] == nil {
+		t.Errorf("%d are remembered after all are full again", len(all))
+	}
+}

@@ -49,6 +49,8 @@ type Sync struct {
 	state    messages.JournalState
 	peers    map[messages.AuthorityID]*syncPeer
 	sessions map[messages.SyncSession]*session
+	// allowances outlive the channels.
+	allowances allowances
 	// sweep is when every peer is asked anyway.
 	sweep time.Time
 	// out collects the effects of one step.
@@ -70,9 +72,8 @@ type syncPeer struct {
 	known    [32]byte
 	retryAt  time.Time
 	failures int
-	// What it may still have of us.
-	sessions, questions quota
-	served              served
+	// allowance is what it may still have of us.
+	*allowance
 }
 
 // NewSync makes the machine.
@@ -81,6 +82,8 @@ func NewSync(config SyncConfig) *Sync {
 		config:   config,
 		peers:    map[messages.AuthorityID]*syncPeer{},
 		sessions: map[messages.SyncSession]*session{},
+
+		allowances: allowances{},
 	}
 }
 
@@ -186,7 +189,7 @@ func (y *Sync) peerUp(now time.Time, e messages.SyncPeerUp) {
 	if len(y.peers) == 0 {
 		y.sweep = now.Add(y.jitter(antiEntropy, 10))
 	}
-	y.peers[e.Peer] = &syncPeer{channel: e.Channel, want: true, turn: now, retryAt: now}
+	y.peers[e.Peer] = &syncPeer{channel: e.Channel, want: true, turn: now, retryAt: now, allowance: y.allowances.meet(e.Peer)}
 }
 
 func (y *Sync) peerDown(now time.Time, id messages.AuthorityID) {
@@ -198,6 +201,7 @@ func (y *Sync) peerDown(now time.Time, id messages.AuthorityID) {
 		y.end(now, s, SyncEnd{Reason: EndLost, Detail: "the channel is gone"}, true)
 	}
 	delete(y.peers, id)
+	y.allowances.leave(now, id)
 }
 
 // timers handles what is due.
