@@ -42,6 +42,8 @@ const (
 	StepClock
 	// StepGap: too many facts of this author wait for others already.
 	StepGap
+	// StepLate: its author was removed, and it is too far beyond the cut.
+	StepLate
 	// StepHeld: it is held already.
 	StepHeld
 )
@@ -49,7 +51,7 @@ const (
 var stepNames = map[Step]string{
 	StepSize: "size", StepCanonical: "encoding", StepVersion: "version", StepContext: "context",
 	StepEpoch: "epoch", StepAuthor: "author", StepSignature: "signature", StepBody: "body hash",
-	StepClock: "clock", StepGap: "gap", StepHeld: "held",
+	StepClock: "clock", StepGap: "gap", StepLate: "cut", StepHeld: "held",
 }
 
 // String names the step.
@@ -70,7 +72,7 @@ func (r Refusal) Waits() bool { return r.Step == StepEpoch || r.Step == StepCloc
 
 // IsFault reports whether no honest member sends such a fact.
 func (r Refusal) IsFault() bool {
-	return !r.Admits() && !r.Waits() && r.Step != StepHeld && r.Step != StepGap
+	return !r.Admits() && !r.Waits() && r.Step < StepGap
 }
 
 // String is one line for people.
@@ -185,6 +187,9 @@ func (s *Set) admit(now messages.Millis, c *candidate) Refusal {
 	}
 	if c := s.chains[header.Author]; c != nil && c.waiting >= maxOrphans && s.isOrphan(header.Chained) {
 		return refuse(StepGap, "%d facts of %s wait for others already", c.waiting, header.Author.Short())
+	}
+	if s.isTooLate(header.Author, header.Seq) {
+		return refuse(StepLate, "%s was removed, and goes on for more than %d facts", header.Author.Short(), maxLate)
 	}
 	return Refusal{}
 }

@@ -125,3 +125,154 @@ func TestRestoredBackupAppendsItsLateFactsAgain(t *testing.T) {
 		t.Error("the late fact was not appended again")
 	}
 }
+
+// parted is a founder who has removed ben, cat who does not know it yet, and ben,
+// who has gone on: cat holds so many facts that the cut leaves out.
+func parted(t *testing.T, late int) (ana, ben, cat *node) {
+	t.Helper()
+	ana, ben, cat = trio(t)
+	ben.note(start, "in time")
+	ana.learn(start, ben)
+	ana.remove(start.Add(time.Second), ben)
+	for range late {
+		ben.note(start.Add(time.Second), "late")
+	}
+	cat.learn(start.Add(time.Second), ben)
+	return ana, ben, cat
+}
+
+// What a removed member goes on writing is held up to a bound, whatever order it
+// comes in; no peer is at fault for having more.
+func TestLateFactsAreBounded(t *testing.T) {
+	ana, ben, _ := parted(t, maxLate+50)
+	facts := ben.facts()
+	last := len(facts) - 50
+	for _, raw := range facts[last:] {
+		_, refusal := ana.journal.set.Admit(messages.MillisOf(start.Add(time.Second)), raw)
+		if refusal.Step != StepLate || refusal.IsFault() || refusal.Waits() {
+			t.Fatalf("beyond the bound: %v", refusal)
+		}
+	}
+	slices.Reverse(facts[last-10 : last])
+	held := ana.journal.set.Len()
+	ana.step(start.Add(time.Second), messages.OfferFacts{Session: 1, Facts: facts})
+	if got := ana.journal.set.Len() - held; got != maxLate {
+		t.Fatalf("%d late facts are held", got)
+	}
+}
+
+// One who was away itself when their author was removed cannot know that they are
+// late; the facts add up to the same when it can.
+func TestLateFactsThatCameInGoodFaithStay(t *testing.T) {
+	ana, ben, cat := trio(t)
+	ana.remove(start, cat)
+	ben.learn(start, ana)
+	cat.learn(start, ana)
+	ana.remove(start.Add(time.Second), ben)
+	for range maxLate + 5 {
+		ben.note(start.Add(time.Second), "late")
+	}
+	cat.learn(start.Add(time.Second), ana)
+	cat.learn(start.Add(time.Second), ben)
+	ana.takeBack(start.Add(time.Second), cat)
+	if late := len(cat.journal.set.chainOf(ben.identity.Authority()).entries); late != maxLate+5 || cat.view.Epoch != 5 {
+		t.Fatalf("cat holds %d late facts in epoch %d: nothing is proved", late, cat.view.Epoch)
+	}
+	same(t, ana, cat)
+	cat.restart(start.Add(time.Second))
+	same(t, ana, cat)
+	if flaw, err := Verify(cat.identity, cat.disk); flaw != nil || err != nil {
+		t.Errorf("%+v, %v", flaw, err)
+	}
+}
+
+// Our own facts take our signature: we hold them all, and whoever brings them is
+// not at fault.
+func TestOwnLateFactsFindNoBound(t *testing.T) {
+	ana, ben, cat := parted(t, maxLate+50)
+	backup := &node{t: t, identity: ben.identity, random: seeded(9), disk: cat.twin(9).disk}
+	backup.disk[messages.BucketFacts] = ana.twin(9).disk[messages.BucketFacts]
+	delete(backup.disk, messages.BucketIndex)
+	backup.restart(start)
+	if backup.isMember() || backup.journal.ownHead() != 1 {
+		t.Fatalf("the backup holds %d facts of its own", backup.journal.ownHead())
+	}
+	w := newNetwork(t, backup, cat)
+	w.link(0, 1)
+	w.settle(20)
+	if got := backup.journal.ownHead(); got != 1+maxLate+50 {
+		t.Errorf("it holds %d facts of its own", got)
+	}
+	if slices.ContainsFunc(backup.ends, func(end SyncEnd) bool { return end.Reason == EndFault }) {
+		t.Errorf("ends %v", backup.ends)
+	}
+}
+
+// takeBack adds a member again that the founder has removed, and gives it the
+// facts.
+func (n *node) takeBack(now time.Time, who *node) {
+	n.t.Helper()
+	reply := n.ask(now, func(operation messages.OperationID) messages.JournalMessage {
+		return messages.AddMember{Operation: operation, Member: who.identity.Public(), Role: messages.RoleParticipant}
+	})
+	_, secret, err := reply.Welcome.Accept(who.identity, n.view.Context, n.identity.Public())
+	if err != nil {
+		n.t.Fatalf("welcome: %v", err)
+	}
+	who.learn(now, n)
+	who.ask(now, func(operation messages.OperationID) messages.JournalMessage {
+		return messages.GiveKeys{Operation: operation, Records: Join(*reply.Welcome, secret)}
+	})
+}
+
+// Nor do forks of one seq get around it.
+func TestLateForksAreBounded(t *testing.T) {
+	ana, ben, _ := parted(t, 1)
+	late := mustParse(ben.raw(ben.head()))
+	at := ben.journal.set
+	held := ana.journal.set.Len()
+	for n := range maxLate + 50 {
+		header := late.Header.Chained
+		fact, err := Seal(ben.identity, header, at.ring.payloads[header.KeyID].Payload, []byte{byte(n), byte(n >> 8)}, seeded(uint64(n)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ana.step(start.Add(time.Second), messages.OfferFacts{Session: 1, Facts: [][]byte{fact.Append(nil)}})
+	}
+	if got := ana.journal.set.Len() - held; got != maxLate+1 { // and the proof of the fork
+		t.Errorf("%d facts more are held", got)
+	}
+}
+
+// Who heard more of them before it knew of the removal holds more, and agrees all
+// the same; and it does not send them over and over.
+func TestLateFactsBeyondTheBoundKeepNobodyApart(t *testing.T) {
+	ana, ben, cat := parted(t, maxLate+200)
+	w := newNetwork(t, ana, cat)
+	w.link(0, 1)
+	w.settle(20)
+	if had := cat.journal.set.Len() - ana.journal.set.Len(); had != 200 {
+		t.Fatalf("cat holds %d facts more: nothing is proved", had)
+	}
+	for range 3 {
+		ana.note(w.now, "news")
+		cat.note(w.now, "news")
+		before := w.bytes
+		w.settle(20)
+		if sent := w.bytes - before; sent > 10_000 {
+			t.Errorf("%d bytes for two facts", sent)
+		}
+	}
+	// It comes back, and what it writes stands on all of them.
+	ana.takeBack(w.now, ben)
+	back := ben.note(w.now, "back")
+	w = newNetwork(t, ana, cat, ben)
+	w.link(0, 1)
+	w.link(0, 2)
+	w.settle(50)
+	for _, n := range w.nodes {
+		if e := n.journal.set.entries[back]; e == nil || e.missing > 0 || !n.journal.set.counts(e) {
+			t.Errorf("%s does not read what ben wrote after it had come back", n)
+		}
+	}
+}

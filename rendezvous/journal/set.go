@@ -45,6 +45,8 @@ type Set struct {
 	clock messages.HLC
 
 	timeline []epochState
+	// left is what departed has found in the timeline; nil: not yet.
+	left map[messages.AuthorityID]messages.Seq
 	// conflict: rival ops close the open epoch.
 	conflict bool
 	cuts     cuts

@@ -25,11 +25,9 @@ func stateOf(s *Set, view *rendezvous.View) messages.JournalState {
 		}
 	}
 	for _, id := range s.told() {
-		c := s.chains[id]
+		last := s.lastShown(s.chains[id])
 		state.Authors = append(state.Authors, messages.AuthorState{
-			Author: id,
-			Head:   view.Frontier[id].Seq,
-			Last:   c.entries[len(c.entries)-1].seq,
+			Author: id, Head: min(view.Frontier[id].Seq, last), Last: last,
 		})
 	}
 	return state

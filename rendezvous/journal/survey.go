@@ -99,7 +99,8 @@ func Verify(identity membership.Identity, source Source) (*Flaw, error) {
 }
 
 // admitAgain admits a fact that was admitted before. One that names another key
-// than its epoch has came before the right one was known; it does not count.
+// than its epoch has came before the right one was known; it does not count. One
+// that is too late came before its author's removal was known.
 func (s *Set) admitAgain(raw []byte) (messages.Fact, Refusal) {
 	fact, refusal := s.Admit(endOfTime, raw)
 	if epoch := fact.Header.Epoch; refusal.Step == StepEpoch && uint64(epoch) < uint64(len(s.timeline)) {
@@ -107,6 +108,9 @@ func (s *Set) admitAgain(raw []byte) (messages.Fact, Refusal) {
 		author, _ := s.timeline[epoch].roster.Member(fact.Header.Author)
 		c.authenticate(author.PublicKey)
 		return fact, c.forged
+	}
+	if refusal.Step == StepLate {
+		return fact, Refusal{}
 	}
 	return fact, refusal
 }

@@ -43,7 +43,7 @@ func (s *Set) retime() {
 	from := int(min(s.untimed, messages.Epoch(len(s.timeline))))
 	before := s.timeline[from:]
 	s.timeline = slices.Clip(s.timeline[:from])
-	s.untimed, s.conflict = 0, false
+	s.untimed, s.conflict, s.left = 0, false, nil
 	for {
 		next, rivals := s.successor(s.open())
 		s.conflict = rivals
