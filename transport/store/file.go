@@ -19,7 +19,7 @@ const (
 	// buckets grow at their end, so that nothing comes between.
 	fillPercent = 0.95
 	// readAtOnce is how many records one read transaction gives, overtaken how
-	// often one is begun before writers are said to be too fast for it.
+	// often one is begun before writers have to wait for it.
 	readAtOnce = 256
 	overtaken  = 16
 )

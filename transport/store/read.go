@@ -91,18 +91,28 @@ func (f *file) checkWhole(bucket messages.Bucket, found tally) error {
 	return err
 }
 
-// view reads from one transaction.
+// view reads from one transaction. Writers wait where they are in the way: what
+// looked torn may have been a transaction under way, and one that overtakes
+// every read would keep it from ever being done.
 func (f *file) view(do func(*reader) error) error {
 	err := f.checkHead()
 	if err != nil {
-		f.mutex.Lock() // what looked torn may have been a transaction under way
-		err = f.checkHead()
-		f.mutex.Unlock()
+		err = f.alone(f.checkHead)
 	}
 	if err != nil {
 		return err
 	}
-	return f.snapshot(do)
+	if err = f.snapshot(do); errors.Is(err, errOvertaken) {
+		err = f.alone(func() error { return f.snapshot(do) })
+	}
+	return err
+}
+
+// alone does something while nobody writes.
+func (f *file) alone(do func() error) error {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	return do()
 }
 
 // errOvertaken reports that two transactions were written since this one began,
