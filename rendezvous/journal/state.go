@@ -33,10 +33,8 @@ func stateOf(s *Set, view *rendezvous.View) messages.JournalState {
 	return state
 }
 
-// told are the authors of whom a sync speaks, sorted. Frames name authors by a
-// prefix: of two with one prefix, who must have made their keys for that, it is
-// the first alone.
+// told are the authors of whom a sync speaks, sorted. Frames name them by a
+// prefix; membership sees to it that no two have the same.
 func (s *Set) told() []messages.AuthorityID {
-	return slices.CompactFunc(slices.SortedFunc(maps.Keys(s.chains), messages.AuthorityID.Compare),
-		func(a, b messages.AuthorityID) bool { return messages.Prefix(a) == messages.Prefix(b) })
+	return slices.SortedFunc(maps.Keys(s.chains), messages.AuthorityID.Compare)
 }

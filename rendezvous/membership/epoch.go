@@ -139,7 +139,8 @@ func Advance(author messages.AuthorityID, at State, op messages.EpochOp, secret 
 }
 
 // checkMember says why the member cannot be added to the roster, if so: no
-// known role, a key that no secret can be agreed with, or in it already.
+// known role, a key that no secret can be agreed with, in it already, or an id
+// that begins like another one.
 func checkMember(roster Roster, member Member) error {
 	if member.Role != messages.RoleParticipant && member.Role != messages.RoleWitness {
 		return fmt.Errorf("%w: role %d is unknown", ErrNotAllowed, member.Role)
@@ -149,6 +150,9 @@ func checkMember(roster Roster, member Member) error {
 	}
 	if roster.Has(member.Authority()) {
 		return fmt.Errorf("%w: %s is a member already", ErrNotAllowed, member.Authority().Short())
+	}
+	if other, found := roster.namesake(member.Authority()); found {
+		return fmt.Errorf("%w: the id %s begins like %s, and a key of that kind is made on purpose: it needs another one", ErrNotAllowed, member.Authority(), other)
 	}
 	return nil
 }

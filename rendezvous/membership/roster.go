@@ -21,9 +21,13 @@ func (m Member) Authority() messages.AuthorityID { return m.PublicKey.Authority(
 // Roster is the set of members of a context in one epoch. It is an immutable
 // value: With and Without give a new one. The zero Roster is empty.
 //
-// Invariant: entries are sorted by id and distinct, so that equal sets are
-// equal rosters with equal hashes.
-type Roster struct{ entries []rosterEntry }
+// Invariants: entries are sorted by id and distinct, so that equal sets are
+// equal rosters with equal hashes; former are those who were members and are
+// not, sorted and distinct.
+type Roster struct {
+	entries []rosterEntry
+	former  []messages.AuthorityID
+}
 
 type rosterEntry struct {
 	id     messages.AuthorityID
@@ -60,7 +64,10 @@ func (r Roster) Len() int { return len(r.entries) }
 // With is the roster with the member in it; a member who is in it already
 // takes the role that is given.
 func (r Roster) With(member Member) Roster {
-	entry := rosterEntry{id: member.Authority(), member: member}
+	return r.with(rosterEntry{id: member.Authority(), member: member})
+}
+
+func (r Roster) with(entry rosterEntry) Roster {
 	at, found := r.find(entry.id)
 	entries := slices.Clone(r.entries)
 	if found {
@@ -68,7 +75,11 @@ func (r Roster) With(member Member) Roster {
 	} else {
 		entries = slices.Insert(entries, at, entry)
 	}
-	return Roster{entries: entries}
+	former := r.former
+	if at, was := slices.BinarySearchFunc(former, entry.id, messages.AuthorityID.Compare); was {
+		former = slices.Delete(slices.Clone(former), at, at+1)
+	}
+	return Roster{entries: entries, former: former}
 }
 
 // Without is the roster without that member, if it was in it.
@@ -77,7 +88,27 @@ func (r Roster) Without(id messages.AuthorityID) Roster {
 	if !found {
 		return r
 	}
-	return Roster{entries: slices.Delete(slices.Clone(r.entries), at, at+1)}
+	entries := slices.Delete(slices.Clone(r.entries), at, at+1)
+	before, _ := slices.BinarySearchFunc(r.former, id, messages.AuthorityID.Compare)
+	return Roster{entries: entries, former: slices.Insert(slices.Clone(r.former), before, id)}
+}
+
+// namesake is another authority, which is or was a member, whose id begins like
+// that one. A sync names authors by the beginning of their ids.
+func (r Roster) namesake(id messages.AuthorityID) (other messages.AuthorityID, found bool) {
+	alike := func(other messages.AuthorityID) bool {
+		return other != id && messages.Prefix(other) == messages.Prefix(id)
+	}
+	for _, entry := range r.entries {
+		if alike(entry.id) {
+			return entry.id, true
+		}
+	}
+	at := slices.IndexFunc(r.former, alike)
+	if at < 0 {
+		return messages.AuthorityID{}, false
+	}
+	return r.former[at], true
 }
 
 // Hash is the hash of the canonical list of members.
