@@ -50,27 +50,6 @@ func TestRangesAreSaltedBySession(t *testing.T) {
 	}
 }
 
-// Two members who made their keys for it have ids that begin alike. That stops
-// nobody else's sync.
-func TestAuthorsThatFramesNameAlike(t *testing.T) {
-	ana, ben, _ := trio(t)
-	for _, n := range []*node{ana, ben} {
-		for last := range byte(2) {
-			id := messages.AuthorityID{5, 31: last}
-			n.journal.set.chainOf(id).insert(&entry{seq: 3, id: messages.FactID{last}, tenure: &tenure{
-				chain: n.journal.set.chainOf(id), tenureKey: tenureKey{author: id, epoch: 9},
-			}})
-		}
-		n.journal.changed = true
-		n.step(start, messages.Tick{})
-	}
-	ben.note(start, "of a third")
-	w := newNetwork(t, ana, ben)
-	w.link(0, 1)
-	w.run(1000)
-	same(t, ana, ben)
-}
-
 // heldOf draws entries of one author, many with one seq, sorted.
 func heldOf(t *rapid.T) []*entry {
 	var held []*entry
