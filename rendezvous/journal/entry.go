@@ -121,8 +121,9 @@ type chain struct {
 	// head is the last entry that is whole; among branches of equal length the
 	// one with the smallest id.
 	head *entry
-	// named is the last of these facts that one of ours names as parent.
-	named messages.Seq
+	// named is the last of these facts that one of ours names as parent, needed
+	// the last that one of any other author does.
+	named, needed messages.Seq
 	// waiting counts the entries that are not whole.
 	waiting int
 	// forks are the seqs at which two facts are held: proof of equivocation.

@@ -2,17 +2,22 @@ package journal
 
 import "github.com/waymeet/waymeet/messages"
 
-// maxLate bounds, per author who was removed, the facts beyond the last cut: in
-// seqs, and, against forks, in number. They are held and synced, and say nothing;
-// one that comes back finds no bound any more, for its next fact stands on them.
+// maxLate bounds, per author who was removed, how many seqs beyond the last cut
+// are taken in. Such facts are held and synced, and say nothing. Of one that
+// comes back all are wanted again: its next fact stands on them.
 //
-// The bound follows from the timeline and the seq, not from the order of arrival:
-// the members hold the same of an author who did not fork. Who did not know of
-// the removal when it heard more holds them, and shows them to nobody.
+// The bound must hold no two honest members apart, so it follows from the
+// timeline and the seq, never from the order of arrival; and it gives way to what
+// others need: who did not know of the removal may have named a fact beyond the
+// bound as a parent, and all that it has written since stands on that. So
+// whoever holds such a fact shows it with those that lead up to it, and while
+// facts that may count wait for others there is no bound. Whoever heard more and needs no
+// more of them shows no more.
 const maxLate = 1024
 
 // departed are those who were removed and have not come back, with the last of
-// their facts that a cut names.
+// their facts that a cut names: one of an epoch that they were in, for those that
+// come after go on naming what is held.
 func (s *Set) departed() map[messages.AuthorityID]messages.Seq {
 	if s.left != nil {
 		return s.left
@@ -23,9 +28,10 @@ func (s *Set) departed() map[messages.AuthorityID]messages.Seq {
 			s.left[op.Member] = 0
 		}
 	}
-	for _, state := range s.timeline[1:] {
+	for at, state := range s.timeline[1:] {
+		closed := s.timeline[at]
 		for _, cut := range state.change.Cut {
-			if last, removed := s.left[cut.Author]; removed {
+			if last, removed := s.left[cut.Author]; removed && closed.roster.Has(cut.Author) {
 				s.left[cut.Author] = max(last, cut.Seq)
 			}
 		}
@@ -33,22 +39,36 @@ func (s *Set) departed() map[messages.AuthorityID]messages.Seq {
 	return s.left
 }
 
+// isLate reports whether an author with that fact had been removed.
+func (s *Set) isLate(e *entry) bool {
+	cut, removed := s.departed()[e.author()]
+	return removed && e.seq > cut
+}
+
 // isTooLate reports whether a fact with that place is beyond the bound. What is
 // our own is not: it takes our signature.
 func (s *Set) isTooLate(author messages.AuthorityID, seq messages.Seq) bool {
 	cut, removed := s.departed()[author]
-	if !removed || seq <= cut || author == s.ring.identity.Authority() {
-		return false
+	return removed && seq > cut+maxLate && author != s.ring.identity.Authority() && !s.isWaiting()
+}
+
+// isWaiting reports whether facts wait for others that may count: those of
+// members, and those of who was removed up to the cut.
+func (s *Set) isWaiting() bool {
+	for author, c := range s.chains {
+		cut, removed := s.departed()[author]
+		if c.waiting > 0 && (!removed || c.head == nil || c.head.seq < cut) {
+			return true
+		}
 	}
-	c := s.chains[author]
-	return seq > cut+maxLate || c != nil && c.at(cut+maxLate+1)-c.at(cut+1) >= maxLate
+	return false
 }
 
 // lastShown is the greatest seq of the chain of which a sync speaks.
 func (s *Set) lastShown(c *chain) messages.Seq {
 	last := c.entries[len(c.entries)-1].seq
 	if cut, removed := s.departed()[c.author]; removed && !c.own {
-		last = min(last, cut+maxLate)
+		last = min(last, max(cut+maxLate, c.needed))
 	}
 	return last
 }

@@ -159,6 +159,10 @@ func TestLateFactsAreBounded(t *testing.T) {
 	if got := ana.journal.set.Len() - held; got != maxLate {
 		t.Fatalf("%d late facts are held", got)
 	}
+	ana.ask(start.Add(time.Second), rotation) // the next cut names what is held
+	if _, refusal := ana.journal.set.Admit(messages.MillisOf(start.Add(time.Second)), ben.facts()[last]); refusal.Step != StepLate {
+		t.Errorf("in the next epoch: %v", refusal)
+	}
 }
 
 // One who was away itself when their author was removed cannot know that they are
@@ -183,6 +187,61 @@ func TestLateFactsThatCameInGoodFaithStay(t *testing.T) {
 	same(t, ana, cat)
 	if flaw, err := Verify(cat.identity, cat.disk); flaw != nil || err != nil {
 		t.Errorf("%+v, %v", flaw, err)
+	}
+}
+
+// Whoever was removed does not lift the bound by naming what nobody has.
+func TestLateFactsThatWaitLiftNoBound(t *testing.T) {
+	ana, ben, cat := parted(t, maxLate+1)
+	facts := ben.facts()
+	seal := func(who *node, at messages.Chained) [][]byte {
+		fact, err := Seal(who.identity, at, ben.journal.set.ring.payloads[at.KeyID].Payload, []byte("waits"), seeded(3))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return [][]byte{fact.Append(nil)}
+	}
+	orphan := mustParse(facts[len(facts)-2]).Header.Chained
+	orphan.Parents = []messages.FactID{{1}}
+	now := start.Add(time.Second)
+	admits := func(facts ...[]byte) bool {
+		ana.step(now, messages.OfferFacts{Session: 1, Facts: facts})
+		_, refusal := ana.journal.set.Admit(messages.MillisOf(now), ben.facts()[len(ben.facts())-1])
+		return refusal.Admits()
+	}
+	if admits(facts[:len(facts)-1]...) || admits(seal(ben, orphan)...) || ana.journal.set.chainOf(orphan.Author).waiting == 0 {
+		t.Error("an orphan of its own lifts the bound")
+	}
+	orphan.Author, orphan.Seq, orphan.Prev = cat.identity.Authority(), 1, messages.FactID{}
+	if !admits(seal(cat, orphan)...) {
+		t.Error("a member's fact waits, and what it may stand on is refused")
+	}
+}
+
+// What an honest member wrote before it knew of the removal may stand on them,
+// and so does all that it writes later: nobody refuses what that takes.
+func TestLateFactsThatOthersStandOnFindNoBound(t *testing.T) {
+	ana, _, cat := parted(t, maxLate+100)
+	cat.note(start.Add(time.Second), "names the last that it knows of")
+	w := newNetwork(t, ana, cat)
+	w.link(0, 1)
+	w.settle(20)
+	note := cat.note(w.now, "stands on it")
+	w.settle(20)
+	if !ana.journal.set.counts(ana.journal.set.entries[note]) {
+		t.Error("ana does not read what cat has written")
+	}
+	// Nor is it lost with its author. The removal names nothing of it, as if there
+	// were more than 8 other heads to name.
+	ana.journal.set.chainOf(cat.identity.Authority()).named = 99
+	ana.stepSync(w.now, messages.SyncPeerDown{Peer: cat.identity.Authority()})
+	ana.remove(w.now, cat)
+	dan := ana.admit(w.now, 7)
+	w = newNetwork(t, ana, dan)
+	w.link(0, 1)
+	w.settle(20)
+	if !dan.journal.set.counts(dan.journal.set.entries[note]) {
+		t.Error("dan does not read what cat has written")
 	}
 }
 
@@ -225,25 +284,6 @@ func (n *node) takeBack(now time.Time, who *node) {
 	})
 }
 
-// Nor do forks of one seq get around it.
-func TestLateForksAreBounded(t *testing.T) {
-	ana, ben, _ := parted(t, 1)
-	late := mustParse(ben.raw(ben.head()))
-	at := ben.journal.set
-	held := ana.journal.set.Len()
-	for n := range maxLate + 50 {
-		header := late.Header.Chained
-		fact, err := Seal(ben.identity, header, at.ring.payloads[header.KeyID].Payload, []byte{byte(n), byte(n >> 8)}, seeded(uint64(n)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		ana.step(start.Add(time.Second), messages.OfferFacts{Session: 1, Facts: [][]byte{fact.Append(nil)}})
-	}
-	if got := ana.journal.set.Len() - held; got != maxLate+1 { // and the proof of the fork
-		t.Errorf("%d facts more are held", got)
-	}
-}
-
 // Who heard more of them before it knew of the removal holds more, and agrees all
 // the same; and it does not send them over and over.
 func TestLateFactsBeyondTheBoundKeepNobodyApart(t *testing.T) {
@@ -262,6 +302,9 @@ func TestLateFactsBeyondTheBoundKeepNobodyApart(t *testing.T) {
 		if sent := w.bytes - before; sent > 10_000 {
 			t.Errorf("%d bytes for two facts", sent)
 		}
+	}
+	if s := cat.journal.set; s.chainOf(ben.identity.Authority()).needed > 1 {
+		t.Error("what cat has written stands on late facts")
 	}
 	// It comes back, and what it writes stands on all of them.
 	ana.takeBack(w.now, ben)

@@ -240,6 +240,9 @@ func (e *entry) name(parent *entry) {
 	if e.chain().own {
 		parent.chain().named = max(parent.chain().named, parent.seq)
 	}
+	if e.chain() != parent.chain() {
+		parent.chain().needed = max(parent.chain().needed, parent.seq)
+	}
 }
 
 func (s *Set) chainOf(author messages.AuthorityID) *chain {
