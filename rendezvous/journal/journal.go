@@ -16,6 +16,9 @@ const (
 	// next one.
 	maxBatchMessages = 1024
 	maxBatchBytes    = 4 << 20
+	// signAhead is how many facts of a batch that is being formed are signed at
+	// once.
+	signAhead = 8
 	// maxHeld is how many commits wait for the first sync.
 	maxHeld = 256
 )
@@ -43,10 +46,10 @@ type Config struct {
 // Journal is the machine of one context's journal, its only writer. It is not
 // safe for concurrent use.
 //
-// What comes in while a Write is under way waits; then all of it becomes one
-// batch (group commit without timers). Nothing of a batch is acknowledged,
-// published or served before Written. A Write that fails stops the journal for
-// good (SPEC 3.5).
+// What comes in while a Write is under way becomes the next batch (group commit
+// without timers): commits are done on arrival, everything else waits for the
+// Write to end. Nothing of a batch is acknowledged, published or served before
+// its own Written. A Write that fails stops the journal for good (SPEC 3.5).
 //
 // After Load, one Step with a Tick publishes what the disk says.
 type Journal struct {
@@ -60,11 +63,12 @@ type Journal struct {
 	queue []queued
 	// held are commits that wait until our chain may be written.
 	held []messages.JournalMessage
-	// waiting are the operations in the queue and among the held.
+	// waiting are the operations that are not answered yet.
 	waiting map[messages.OperationID]bool
-	// flight is the batch whose Write is under way; nil: none.
-	flight *batch
-	last   messages.Batch
+	// flight is the batch whose Write is under way; nil: none. next is the one
+	// that is formed meanwhile: what it adds is in the set, not on disk.
+	flight, next *batch
+	last         messages.Batch
 	// peers is what peers show of our chain.
 	peers peerClaims
 	// penHeld: our chain may not be written yet, as it was published last;
@@ -89,31 +93,6 @@ type queued struct {
 	candidates []candidate
 }
 
-// batch is one transaction and what follows it.
-type batch struct {
-	records []messages.Record
-	bytes   int
-	// unsigned are our own facts in it.
-	unsigned []unsigned
-	// effects go out after Written.
-	effects []Effect
-	// operations and sessions are told if the write fails.
-	operations []messages.OperationID
-	sessions   []messages.SyncSession
-}
-
-func (b *batch) put(records ...messages.Record) {
-	for _, record := range records {
-		b.bytes += len(record.Key) + len(record.Value)
-	}
-	b.records = append(b.records, records...)
-}
-
-func (b *batch) reply(reply Reply) {
-	b.operations = append(b.operations, reply.Operation)
-	b.effects = append(b.effects, reply)
-}
-
 // Step takes in one event and says what to do.
 func (j *Journal) Step(now time.Time, event messages.JournalMessage) []Effect {
 	var effects []Effect
@@ -131,29 +110,50 @@ func (j *Journal) Step(now time.Time, event messages.JournalMessage) []Effect {
 	case messages.OfferFacts:
 		j.queue = append(j.queue, queued{event: event, candidates: j.arrive(e)})
 	case messages.Tick:
+	case messages.Commit:
+		if j.mayForm() {
+			j.form(now, e)
+		} else {
+			j.enqueue(event)
+		}
 	default:
 		j.enqueue(event)
 	}
 	j.lookAtPen(now)
-	if j.failed != "" {
+	switch {
+	case j.failed != "":
 		return append(effects, j.refuseAll()...)
-	}
-	if j.flight != nil {
+	case j.flight != nil:
 		return effects
+	case j.next != nil:
+		b := j.next
+		j.next = nil
+		effects = append(effects, j.send(now, b)...)
+		if j.flight != nil {
+			return effects
+		}
 	}
 	return append(effects, j.drain(now)...)
 }
 
-// enqueue has an event wait for the next batch. Who asks for an operation asks
-// again until it is answered: what waits already does not wait twice.
+// enqueue has an event wait for the next batch.
 func (j *Journal) enqueue(event messages.JournalMessage) {
-	if operation, asks := operationOf(event); asks {
-		if j.waiting[operation] {
-			return
-		}
+	if j.isNews(event) {
+		j.queue = append(j.queue, queued{event: event})
+	}
+}
+
+// isNews reports whether an event is to be done. Who asks for an operation asks
+// again until it is answered: what waits already does not wait twice.
+func (j *Journal) isNews(event messages.JournalMessage) bool {
+	operation, asks := operationOf(event)
+	if asks && j.waiting[operation] {
+		return false
+	}
+	if asks {
 		j.waiting[operation] = true
 	}
-	j.queue = append(j.queue, queued{event: event})
+	return true
 }
 
 // Deadline is when the Journal wants a Tick: when a fact is no longer too
@@ -184,29 +184,17 @@ func (j *Journal) drain(now time.Time) []Effect {
 		taken++
 	}
 	j.queue = append([]queued(nil), j.queue[taken:]...)
-	j.sign(b)
-	b.put(j.set.ring.takeLearned()...)
-	b.put(j.index.take()...)
-	if len(b.records) == 0 {
-		effects = append(effects, j.finish(now, b)...)
-		if taken > 0 && len(j.queue) > 0 {
-			effects = append(effects, j.drain(now)...)
-		}
-		return effects
+	effects = append(effects, j.send(now, b)...)
+	if j.flight == nil && taken > 0 && len(j.queue) > 0 {
+		effects = append(effects, j.drain(now)...)
 	}
-	j.last++
-	j.flight = b
-	j.changed = true
-	return append(effects, Write{Batch: j.last, Records: b.records})
+	return effects
 }
 
 // take handles one message of the queue.
 func (j *Journal) take(now time.Time, next queued, b *batch) {
-	if operation, asks := operationOf(next.event); asks {
-		if j.hasToWait(now, next.event, operation) {
-			return
-		}
-		delete(j.waiting, operation)
+	if operation, asks := operationOf(next.event); asks && j.hasToWait(now, next.event, operation) {
+		return
 	}
 	switch e := next.event.(type) {
 	case messages.Commit:
@@ -259,46 +247,6 @@ func (j *Journal) unhold(now time.Time) (free []queued) {
 	return free
 }
 
-// written ends the batch that was under way.
-func (j *Journal) written(now time.Time, e messages.Written) []Effect {
-	if j.flight == nil || e.Batch != j.last {
-		return nil
-	}
-	b := j.flight
-	j.flight = nil
-	if e.Failure == "" {
-		return j.finish(now, b)
-	}
-	effects := j.stop("a write failed: " + e.Failure)
-	for _, operation := range b.operations {
-		effects = append(effects, Reply{Operation: operation, Refusal: j.failed})
-	}
-	for _, session := range b.sessions {
-		effects = append(effects, Offered{Result: messages.FactsOffered{Session: session, Failure: j.failed}})
-	}
-	return effects
-}
-
-// stop ends all writing for good.
-func (j *Journal) stop(why string) []Effect {
-	j.failed = "the journal has stopped, " + why
-	return []Effect{Stopped{Reason: j.failed}}
-}
-
-// finish publishes what is durable now, then answers, then looks for what there
-// is to do besides.
-func (j *Journal) finish(now time.Time, b *batch) []Effect {
-	var effects []Effect
-	if j.changed {
-		j.changed = false
-		view := j.view()
-		effects = append(effects, Publish{View: view, State: stateOf(j.set, view)})
-		effects = append(effects, j.tellForks(view.Equivocated)...)
-	}
-	effects = append(effects, b.effects...)
-	return append(effects, j.errands(now)...)
-}
-
 // view is what the facts and the ledger say.
 func (j *Journal) view() *rendezvous.View {
 	view := Reduce(j.set)
@@ -310,6 +258,10 @@ func (j *Journal) view() *rendezvous.View {
 // refuseAll answers everything that waits after the journal has stopped.
 func (j *Journal) refuseAll() []Effect {
 	var effects []Effect
+	if j.next != nil {
+		effects = j.refuse(j.next)
+		j.next = nil
+	}
 	for _, event := range j.held {
 		j.queue = append(j.queue, queued{event: event})
 	}

@@ -1,0 +1,123 @@
+package journal
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// pour commits a note while writes are held back.
+func (n *node) pour(text string) {
+	n.t.Helper()
+	n.step(start, messages.Commit{Operation: n.operation(1), Facts: []messages.RendezvousFact{
+		messages.ApplicationFact{Type: messages.FactApplication, Body: []byte(text)},
+	}})
+}
+
+// land ends the write that is held back.
+func (n *node) land() {
+	n.t.Helper()
+	if len(n.kept) != 1 {
+		n.t.Fatalf("%d writes are under way", len(n.kept))
+	}
+	write := n.kept[0]
+	n.kept = nil
+	n.finish(start, write)
+}
+
+// What comes while a write is under way is done at once, and is neither
+// published nor answered nor read before its own write has ended (SPEC 3.5).
+func TestNextBatchIsFormedWhileOneIsWritten(t *testing.T) {
+	ana := found(t, 1)
+	ana.hold = true
+	count, replies := ana.view.Count, len(ana.replies)
+	expect := func(when string, more int) {
+		t.Helper()
+		if got := ana.view.Count - count; got != uint64(more) || len(ana.replies)-replies != more {
+			t.Errorf("%s: %d more facts count, and %d operations are answered; want %d", when, got, len(ana.replies)-replies, more)
+		}
+		backup := ana.twin(9)
+		if got := backup.view.Count - count; got != uint64(more) {
+			t.Errorf("%s: %d more facts are on disk, want %d", when, got, more)
+		}
+	}
+	ana.pour("one")
+	for range 3 * signAhead {
+		ana.pour("two")
+	}
+	if formed := ana.journal.ownHead(); formed != 2+3*signAhead {
+		t.Fatalf("our chain goes up to %d: the next batch is not formed", formed)
+	}
+	expect("before", 0)
+	ana.land()
+	expect("after the first write", 1)
+	ana.pour("three")
+	ana.land()
+	expect("after the second write", 1+3*signAhead)
+	ana.land()
+	expect("after the third write", 2+3*signAhead)
+	if ana.journal.next != nil || len(ana.kept) != 0 {
+		t.Error("something is left")
+	}
+}
+
+// Reads come between the batches, however many commits there are.
+func TestReadsAreNotOvertakenByCommits(t *testing.T) {
+	ana := found(t, 1)
+	ana.hold = true
+	ana.pour("one")
+	ana.pour("two")
+	ana.step(start, messages.ReadContent{Request: 5, MaxFacts: 9, MaxBytes: 4096})
+	ana.pour("three")
+	for at := range 2 {
+		if len(ana.given) != 0 {
+			t.Fatalf("read after %d writes: what is read may be lost", at)
+		}
+		ana.land()
+	}
+	if len(ana.given) != 1 || len(ana.given[0].Facts) != 2 {
+		t.Fatalf("given %+v", ana.given)
+	}
+	ana.land()
+	ana.hold = false
+	ana.expectContent(0, "one", "two", "three")
+}
+
+// A write that fails refuses what was done behind it, too.
+func TestFailedWriteRefusesWhatWasFormedBehindIt(t *testing.T) {
+	ana := found(t, 1)
+	ana.hold = true
+	ana.pour("one")
+	ana.pour("two")
+	ana.step(start, messages.ReadContent{Request: 5, MaxFacts: 9, MaxBytes: 4096})
+	ana.pour("three")
+	ana.fail = "disk full"
+	ana.land()
+	if len(ana.replies) != 3 || len(ana.kept) != 0 {
+		t.Fatalf("%d replies, %d writes", len(ana.replies), len(ana.kept))
+	}
+	for _, reply := range ana.replies {
+		if !strings.Contains(reply.Refusal, "disk full") {
+			t.Errorf("reply %+v", reply)
+		}
+	}
+	if len(ana.given) != 1 || ana.given[0].Failure == "" {
+		t.Errorf("given %+v", ana.given)
+	}
+}
+
+// What cannot be done is said when the batch is on disk, and leaves no trace.
+func TestRefusalInABatchThatIsFormed(t *testing.T) {
+	ana := found(t, 1)
+	ana.hold = true
+	ana.pour("one")
+	ana.step(start, messages.Commit{Operation: ana.operation(1), Facts: []messages.RendezvousFact{messages.ContextFounded{}}})
+	if len(ana.replies) != 0 {
+		t.Errorf("replies %+v", ana.replies)
+	}
+	ana.land()
+	if len(ana.replies) != 2 || ana.replies[1].Refusal == "" || len(ana.kept) != 0 {
+		t.Errorf("replies %+v, %d writes", ana.replies, len(ana.kept))
+	}
+}
