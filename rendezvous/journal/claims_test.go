@@ -112,14 +112,15 @@ func TestGapInOurChainStopsOurWriting(t *testing.T) {
 	backup := ben.twin(9)
 	lost, last := ben.note(start, "lost"), ben.note(start, "last")
 	backup.step(start, messages.OfferFacts{Session: 1, Facts: [][]byte{ben.raw(last)}})
+	late := start.Add(1000 * time.Hour)
 	for range 2 {
-		backup.step(start.Add(1000*time.Hour), messages.Tick{})
+		backup.step(late, messages.Tick{})
 		if !backup.view.PenHeld || !backup.journal.Deadline().IsZero() {
 			t.Fatalf("held %t, deadline %v", backup.view.PenHeld, backup.journal.Deadline())
 		}
-		backup.restart(start.Add(1000 * time.Hour))
+		backup.restart(late)
 	}
-	backup.step(start, messages.OfferFacts{Session: 1, Facts: [][]byte{ben.raw(lost)}})
+	backup.step(late, messages.OfferFacts{Session: 1, Facts: [][]byte{ben.raw(lost)}})
 	if backup.view.PenHeld {
 		t.Error("it is held without a gap")
 	}

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -105,7 +106,9 @@ func bad(t *rapid.T, w *network) {
 // SPEC 13.3: "any two members that can exchange messages, through any chain of
 // members, reach the same set — under loss, duplication, reorder, restart and
 // forks, and across minor versions". Two members and three in a line, with any
-// sets: gaps, forks, facts of an unknown type, several epochs.
+// sets: gaps, forks, facts of an unknown type, several epochs. They write
+// meanwhile, wait for their peers when they start, and meet over one channel
+// after the other.
 func TestAnySetsEndEqual(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		listeners, base, facts := history(t)
@@ -117,17 +120,116 @@ func TestAnySetsEndEqual(t *testing.T) {
 			w.nodes = append(w.nodes, subset(t, listeners[2], base, facts, "three"))
 			w.link(1, 2)
 		}
+		for _, n := range w.nodes {
+			n.patience = WaitForPeer
+		}
 		bad(t, w)
-		for range rapid.IntRange(0, 4).Draw(t, "kills") {
+		var asked asked
+		for range rapid.IntRange(0, 6).Draw(t, "events") {
 			w.run(rapid.IntRange(1, 12).Draw(t, "before"))
-			victim := rapid.IntRange(0, len(w.nodes)-1).Draw(t, "victim")
-			if rapid.Bool().Draw(t, "sync alone") {
-				w.killSync(victim)
-			} else {
-				w.kill(victim)
+			at := rapid.IntRange(0, len(w.nodes)-1).Draw(t, "whom")
+			switch rapid.SampledFrom([]string{"kill", "kill its sync", "reconnect", "write"}).Draw(t, "event") {
+			case "kill":
+				w.kill(at)
+			case "kill its sync":
+				w.killSync(at)
+			case "reconnect":
+				w.reconnect(max(at-1, 0), max(at, 1))
+			case "write":
+				asked.ask(w.now, w.nodes[at])
 			}
 		}
 		w.settle(300)
+		asked.finish(t, w)
+		w.settle(300)
+	})
+}
+
+// asked are commits that somebody waits for.
+type asked []struct {
+	who    *node
+	commit messages.Commit
+}
+
+// ask has the node append something, now or when it may.
+func (a *asked) ask(now time.Time, who *node) {
+	next := asked{{who, noteOf(who.operation(4))}}
+	*a = append(*a, next...)
+	who.step(now, next[0].commit)
+}
+
+// finish asks for them again until each is answered. No chain may be forked by
+// that.
+func (a asked) finish(t fataler, w *network) {
+	t.Helper()
+	for range 4 { // the minutes in which a session fails, is tried again, and ends
+		w.now = w.now.Add(proveWithin)
+		for _, one := range a {
+			one.who.step(w.now, one.commit)
+		}
+		w.pass()
+		w.run(100_000)
+	}
+	for _, one := range a {
+		answered := slices.ContainsFunc(one.who.replies, func(r Reply) bool { return r.Operation == one.commit.Operation })
+		if forks := one.who.journal.set.Forks(one.who.identity.Authority()); !answered || len(forks) > 0 {
+			t.Fatalf("%s: answered %t, its own chain forks at %v", one.who, answered, forks)
+		}
+	}
+}
+
+// A member whose state was lost, and an older one restored, fetches its own facts
+// before it writes on, through any weather: its chain does not fork.
+func TestRestoredBackupDoesNotForkItsChain(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ana := found(t, 1)
+		ben := ana.admit(start, 2)
+		ben.learn(start, ana)
+		backup := ben.twin(9).disk
+		ben.patience = 1000 * time.Hour // until it has synced once
+		w := newNetwork(t, ana, ben)
+		w.link(0, 1)
+		var asked asked
+		write := func(label string, events []string) {
+			for range rapid.IntRange(0, 8).Draw(t, label) {
+				switch rapid.SampledFrom(events).Draw(t, label+" event") {
+				case "write":
+					asked.ask(w.now, ben)
+				case "ana writes":
+					asked.ask(w.now, ana)
+				case "rotate":
+					ana.step(w.now, messages.AdvanceEpoch{Operation: ana.operation(5)})
+				case "reconnect":
+					w.reconnect(0, 1)
+				case "restart":
+					w.kill(1)
+				case "time":
+					w.pass()
+				}
+				w.run(rapid.IntRange(0, 12).Draw(t, label+" frames"))
+			}
+		}
+		write("before", []string{"write", "write", "ana writes", "rotate"})
+		asked = nil // what the backup knows nothing of
+		ben.disk = backup
+		events := []string{"write", "ana writes", "rotate", "reconnect", "time"}
+		if rapid.Bool().Draw(t, "waits for a sync") {
+			events = append(events, "restart")
+		} else {
+			ben.patience = 0 // what ana shows stops it
+		}
+		w.kill(1)
+		for len(ben.journal.peers.shown) == 0 && !w.run(1) {
+		}
+		write("after", events)
+		w.settle(300)
+		asked.finish(t, w)
+		w.settle(300)
+		for _, n := range w.nodes {
+			if forks := n.journal.set.Forks(ben.identity.Authority()); len(forks) > 0 {
+				t.Fatalf("%s: ben's chain forks at %v", n, forks)
+			}
+		}
 	})
 }
 

@@ -100,6 +100,11 @@ type node struct {
 	// fail is what the next write answers.
 	fail string
 	ops  uint16
+	// patience is how long the node waits for a peer when it starts; 0: it does
+	// not.
+	patience time.Duration
+	// brought are the facts of its own that others have given it.
+	brought map[messages.FactID]bool
 }
 
 // seeded is a reproducible source of bytes.
@@ -129,7 +134,11 @@ func found(t fataler, n byte) *node {
 // restart loads the journal from disk, as after a crash.
 func (n *node) restart(now time.Time) {
 	n.t.Helper()
-	journal, err := Load(Config{Identity: n.identity, Random: n.random}, n.disk)
+	config := Config{Identity: n.identity, Random: n.random}
+	if n.patience > 0 {
+		config.WriteAfter = now.Add(n.patience)
+	}
+	journal, err := Load(config, n.disk)
 	if err != nil {
 		n.t.Fatalf("load: %v", err)
 	}
@@ -147,9 +156,11 @@ func (n *node) newSync() {
 // node.
 func (n *node) step(now time.Time, event messages.JournalMessage) {
 	n.t.Helper()
+	n.noteBrought(event)
 	for _, effect := range n.journal.Step(now, event) {
 		switch e := effect.(type) {
 		case Write:
+			n.checkPen(now, e)
 			if n.hold {
 				n.kept = append(n.kept, e)
 				continue
@@ -173,6 +184,41 @@ func (n *node) step(now time.Time, event messages.JournalMessage) {
 			n.stepSync(now, e.Result)
 		default:
 			n.notices = append(n.notices, effect)
+		}
+	}
+}
+
+// noteBrought notes which facts of the node's own an event brings.
+func (n *node) noteBrought(event messages.JournalMessage) {
+	offer, isOffer := event.(messages.OfferFacts)
+	if !isOffer {
+		return
+	}
+	for _, raw := range offer.Facts {
+		if fact, err := messages.ParseFact(raw); err == nil && fact.Header.Author == n.identity.Authority() {
+			if n.brought == nil {
+				n.brought = map[messages.FactID]bool{}
+			}
+			n.brought[fact.ID()] = true
+		}
+	}
+}
+
+// checkPen fails if a write makes a fact of the node's own while its chain may
+// not be written, unless it removes a member.
+func (n *node) checkPen(now time.Time, write Write) {
+	n.t.Helper()
+	if !n.journal.penHeld || n.journal.mayWrite(now) {
+		return
+	}
+	for _, record := range write.Records {
+		if record.Bucket != messages.BucketFacts {
+			continue
+		}
+		fact := mustParse(record.Value)
+		isOurs := fact.Header.Author == n.identity.Authority() && !n.brought[fact.ID()]
+		if isOurs && fact.Header.Type != messages.FactMemberRemoved {
+			n.t.Fatalf("%s makes fact %d while it must not", n, fact.Header.Seq)
 		}
 	}
 }

@@ -188,6 +188,19 @@ func (w *network) meetAgain(at int) {
 	}
 }
 
+// reconnect replaces the channel of two nodes.
+func (w *network) reconnect(a, b int) {
+	for _, s := range w.streams {
+		if s.ends == [2]int{a, b} || s.ends == [2]int{b, a} {
+			s.gone, s.closing = [2]bool{true, true}, true
+		}
+	}
+	for _, pair := range [][2]int{{a, b}, {b, a}} {
+		w.nodes[pair[0]].stepSync(w.now, messages.SyncPeerDown{Peer: w.nodes[pair[1]].identity.Authority()})
+	}
+	w.link(a, b)
+}
+
 // settle lets time pass, from deadline to deadline, until all nodes agree.
 func (w *network) settle(rounds int) {
 	w.t.Helper()
