@@ -147,7 +147,7 @@ func (w *journalWriter) say(n, size int) {
 // facts are those that are held, from that place on.
 func (w *journalWriter) facts(from messages.Place) (facts [][]byte) {
 	w.t.Helper()
-	for record, err := range w.pen.RecordsFrom(messages.BucketFacts, from.Key()) {
+	for record, err := range w.pen.RecordsFrom(messages.BucketFacts, from.Key(), uint64(from-1)) {
 		if err != nil {
 			w.t.Fatal(err)
 		}

@@ -14,6 +14,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/journal"
 	"github.com/waymeet/waymeet/rendezvous/membership"
 	"github.com/waymeet/waymeet/transport/store"
 )
@@ -37,6 +38,9 @@ type victim struct {
 	write func(database) error
 	// more reads what is not read by bucket; nil: nothing.
 	more func(database) error
+	// restart is a later life of what reads it, over the open file; nil: there is
+	// none.
+	restart func(database) error
 }
 
 // pageSize is that of bbolt's pages.
@@ -71,6 +75,13 @@ func victims(t *testing.T, facts int) (all map[string]*victim) {
 				l.compare(found, &v)
 			}
 			return errors.Join(err, v.why)
+		},
+		restart: func(d database) error {
+			loaded, err := journal.Load(journal.Config{Identity: membership.NewIdentity(seed)}, d.(*store.Store).Writer())
+			if err != nil {
+				return err
+			}
+			return l.compareLoaded(loaded)
 		},
 	}
 	nodes := &victim{

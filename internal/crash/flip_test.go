@@ -42,6 +42,56 @@ func TestBitFlipsNeverGiveWrongBytes(t *testing.T) {
 	}
 }
 
+// SPEC 3.5, for a store that dies and comes back while the file is open: it reads
+// what its index does not cover, and no bit of the pages that lead there makes
+// that less.
+func TestBitFlipsNeverShortenWhatARestartLoads(t *testing.T) {
+	t.Parallel()
+	v := victims(t, pick(manyFacts, fewFacts))["journal"]
+	d, err := v.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcomes := map[string]int{}
+	for _, bit := range leads(v.good, pick(2000, 200)) {
+		harmed := slices.Clone(v.good)
+		harmed[bit/8] ^= 1 << (bit % 8)
+		if err := v.put(harmed); err != nil {
+			t.Fatal(err)
+		}
+		outcomes[v.outcome(t, bit, v.restart(d))]++
+		results.flips.Add(1)
+	}
+	t.Log(outcomes)
+	if outcomes[damaged] == 0 || outcomes[harmless] == 0 {
+		t.Errorf("%v: not every outcome was seen", outcomes)
+	}
+	if err := errors.Join(v.put(v.good), v.restart(d), d.Close()); err != nil {
+		t.Errorf("the file as it was: %v", err)
+	}
+}
+
+// leads are bits by which pages lead to records and to each other: some of the
+// counts of all leaves, and of the heads of all branches.
+func leads(file []byte, n int) (bits []int) {
+	for at := 0; at < len(file); at += pageSize {
+		for bit := range 16 {
+			bits = append(bits, 8*(at+10)+bit) // the count
+		}
+		if isBranch(file[at:]) {
+			for bit := range 16 * 16 {
+				bits = append(bits, 8*(at+16)+bit) // the first entries
+			}
+		}
+	}
+	random := rand.New(rand.NewPCG(uint64(len(file)), 0))
+	random.Shuffle(len(bits), func(a, b int) { bits[a], bits[b] = bits[b], bits[a] })
+	return bits[:min(n, len(bits))]
+}
+
+// isBranch reports whether bbolt's flags say that a page is a branch.
+func isBranch(page []byte) bool { return binary.NativeEndian.Uint16(page[8:]) == 1 }
+
 // With manyFacts a journal has an index.
 const (
 	manyFacts = 1100
@@ -185,7 +235,7 @@ func flips(file []byte, n int) (bits []int) {
 	bits = bits[:min(len(bits), n/4)]
 	var branches []int
 	for at := 0; at < len(file); at += pageSize {
-		if binary.NativeEndian.Uint16(file[at+8:]) == 1 { // bbolt's flag of a branch page
+		if isBranch(file[at:]) {
 			branches = append(branches, at)
 		}
 	}

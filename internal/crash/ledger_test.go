@@ -160,6 +160,21 @@ func (l *ledger) compare(found map[messages.FactID][]byte, v *verdict) {
 	}
 }
 
+// compareLoaded looks for everything that was acknowledged in a journal as it was
+// loaded, whatever the disk says besides.
+func (l *ledger) compareLoaded(loaded *journal.Journal) error {
+	held := map[messages.FactID]bool{}
+	for _, fact := range loaded.Survey() {
+		held[fact.Fact] = fact.Counts
+	}
+	for id, number := range l.facts {
+		if !held[id] {
+			return fmt.Errorf("%w: fact %d was acknowledged and is not loaded", errWrong, number)
+		}
+	}
+	return nil
+}
+
 // readJournal gives the opened bodies of all application facts of a context. It
 // loads the journal as a node does.
 func readJournal(dir string, context messages.ContextID) (map[messages.FactID][]byte, error) {

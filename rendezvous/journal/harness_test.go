@@ -38,7 +38,7 @@ func (d disk) Records(bucket messages.Bucket) iter.Seq2[messages.Record, error] 
 	}
 }
 
-func (d disk) RecordsFrom(bucket messages.Bucket, key []byte) iter.Seq2[messages.Record, error] {
+func (d disk) RecordsFrom(bucket messages.Bucket, key []byte, _ uint64) iter.Seq2[messages.Record, error] {
 	return func(yield func(messages.Record, error) bool) {
 		for record, err := range d.Records(bucket) {
 			if bytes.Compare(record.Key, key) >= 0 && !yield(record, err) {

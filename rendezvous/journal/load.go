@@ -15,8 +15,9 @@ import (
 // ends the sequence.
 type Source interface {
 	Records(bucket messages.Bucket) iter.Seq2[messages.Record, error]
-	// RecordsFrom begins at that key.
-	RecordsFrom(bucket messages.Bucket, key []byte) iter.Seq2[messages.Record, error]
+	// RecordsFrom begins at that key, before which lie so many records: an error
+	// if those and what it gives are not all.
+	RecordsFrom(bucket messages.Bucket, key []byte, before uint64) iter.Seq2[messages.Record, error]
 	// Facts reads the facts at those places, in that order.
 	Facts(places []messages.FactPlace) ([][]byte, error)
 }
@@ -209,18 +210,23 @@ func (j *Journal) loadFacts(source Source) error {
 	if err := j.loadIndex(source); err != nil {
 		return err
 	}
-	for record, err := range source.RecordsFrom(messages.BucketFacts, (j.set.last + 1).Key()) {
-		if err != nil {
+	var wrong error
+	for record, err := range source.RecordsFrom(messages.BucketFacts, (j.set.last + 1).Key(), uint64(j.set.last)) {
+		switch {
+		case err != nil:
 			return err
+		case wrong != nil:
+			continue
 		}
 		fact, err := messages.ParseFact(record.Value)
 		if err != nil || fact.Header.Context != j.set.context || !bytes.Equal(record.Key, (j.set.last+1).Key()) {
-			return fmt.Errorf("%w: fact %x", ErrRecord, record.Key)
+			wrong = fmt.Errorf("%w: fact %x", ErrRecord, record.Key)
+			continue // if one before it is missing, the source says so in the end
 		}
 		g := j.set.gistOf(fact, fact.ID(), len(record.Value), j.set.last+1)
 		j.set.insert(g)
 		j.index.note(g)
 	}
 	j.set.unlock(j.set.last + 1)
-	return nil
+	return wrong
 }

@@ -129,7 +129,7 @@ func (d *database) Records(bucket messages.Bucket) iter.Seq2[messages.Record, er
 }
 
 // RecordsFrom gives the records of a bucket from that key on.
-func (d *database) RecordsFrom(bucket messages.Bucket, from []byte) iter.Seq2[messages.Record, error] {
+func (d *database) RecordsFrom(bucket messages.Bucket, from []byte, _ uint64) iter.Seq2[messages.Record, error] {
 	return func(yield func(messages.Record, error) bool) {
 		for record, err := range d.Records(bucket) {
 			if bytes.Compare(record.Key, from) >= 0 && !yield(record, err) {

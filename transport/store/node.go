@@ -109,7 +109,7 @@ func (n *Node) PutOnce(bucket messages.Bucket, key, value []byte) (there []byte,
 
 // Records gives all records of a bucket, by key.
 func (n *Node) Records(bucket messages.Bucket) iter.Seq2[messages.Record, error] {
-	return n.file.records(bucket, nil)
+	return n.file.records(bucket, nil, 0)
 }
 
 // Completed is the counter {boot, n} of the last handshake that the peer has

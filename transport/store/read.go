@@ -19,17 +19,18 @@ func (f *file) get(bucket messages.Bucket, key []byte) (value []byte, err error)
 		return err
 	})
 	if value == nil && err == nil {
-		err = f.checkWhole(bucket, tally{})
+		err = f.checkWhole(bucket, tally{}, tally{}, true)
 	}
 	return value, err
 }
 
 // records gives the records of a bucket by key, from that one on, from many
 // short transactions: nothing blocks while the caller works. What is written
-// meanwhile may be seen or not; of all records of a bucket no other is left out.
-func (f *file) records(bucket messages.Bucket, from []byte) iter.Seq2[messages.Record, error] {
+// meanwhile may be seen or not; no other is left out, if so many records lie
+// before that key.
+func (f *file) records(bucket messages.Bucket, from []byte, before uint64) iter.Seq2[messages.Record, error] {
 	return func(yield func(messages.Record, error) bool) {
-		var found tally
+		begun, found := f.tallyOf(bucket), tally{count: before}
 		for next := from; ; {
 			some, err := f.some(bucket, next, &found)
 			if err != nil {
@@ -46,10 +47,7 @@ func (f *file) records(bucket messages.Bucket, from []byte) iter.Seq2[messages.R
 			}
 			next = append(some[len(some)-1].Key, 0) // the least key after it
 		}
-		if from != nil {
-			return
-		}
-		if err := f.checkWhole(bucket, found); err != nil {
+		if err := f.checkWhole(bucket, begun, found, from == nil); err != nil {
 			yield(messages.Record{}, err)
 		}
 	}
@@ -67,26 +65,42 @@ func (f *file) some(bucket messages.Bucket, from []byte, found *tally) (records 
 	return records, err
 }
 
+// tallyOf is the tally of a bucket as the last transaction left it.
+func (f *file) tallyOf(bucket messages.Bucket) tally {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	return f.tallies[bucket]
+}
+
 // checkWhole checks that the records that were found in a bucket are all that
-// were written into it. A bit that changes in an open database can hide records;
-// what is not there is believed only of a bucket that is whole.
-func (f *file) checkWhole(bucket messages.Bucket, found tally) error {
+// were written into it, begun being its tally before they were looked for. A bit
+// that changes in an open database can hide records. Where some of them were only
+// counted, the count is compared.
+func (f *file) checkWhole(bucket messages.Bucket, begun, found tally, all bool) error {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	want := f.tallies[bucket]
-	if found == want || f.stopped != nil {
+	switch {
+	case f.stopped != nil:
 		return nil // after a failed write nobody knows what is there
-	}
-	// Records were written meanwhile, or not all of them were asked for.
-	found = tally{}
-	err := f.snapshot(func(r *reader) error {
-		return r.each(bucket, nil, func(_, _ []byte, hash recordSum) bool {
-			found.add(hash)
-			return true
-		})
-	})
-	if err == nil && found != want {
+	case found == want, !all && found.count == want.count:
+		return nil
+	case want == begun:
 		return &Damage{File: f.path, Bucket: bucket, What: missing(found, want)}
+	}
+	// Records were written meanwhile.
+	err := f.checkHead()
+	if err == nil {
+		found = tally{}
+		err = f.snapshot(func(r *reader) error {
+			return r.each(bucket, nil, func(_, _ []byte, hash recordSum) bool {
+				found.add(hash)
+				return true
+			})
+		})
+	}
+	if err == nil && found != want {
+		err = &Damage{File: f.path, Bucket: bucket, What: missing(found, want)}
 	}
 	return err
 }

@@ -61,6 +61,71 @@ func TestHiddenRecordIsMissed(t *testing.T) {
 	wantDamage(t, err, "bucket facts")
 }
 
+// A journal that is loaded anew reads only what its index does not cover. It too
+// learns that a page says that it holds fewer records than it does.
+func TestHiddenRecordIsMissedInThePartThatIsRead(t *testing.T) {
+	s, i := opened(t)
+	branch := i.facts(t)
+	put16(i.at(i.below(branch))[countAt:], 1)
+	i.overwrite(t)
+	for _, from := range []messages.Place{1, 5} {
+		_, err := readFrom(s, from)
+		wantDamage(t, err, "bucket facts")
+	}
+	n, err := readFrom(s, 150)
+	if err != nil || n != 50 {
+		t.Errorf("what is whole: %d records, %v", n, err)
+	}
+}
+
+// What is written while somebody reads is no damage, and hides none.
+func TestReadingGoesOnUnderWrites(t *testing.T) {
+	for name, harm := range map[string]bool{"sound": false, "harmed": true} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := opened(t)
+			var last error
+			for record, err := range s.RecordsFrom(messages.BucketFacts, messages.Place(100).Key(), 100) {
+				if last = err; err != nil || string(record.Key) != string(messages.Place(100).Key()) {
+					continue
+				}
+				more := messages.Record{Bucket: messages.BucketFacts, Key: messages.Place(500).Key(), Value: []byte{1}}
+				if err := s.Write([]messages.Record{more}); err != nil {
+					t.Fatal(err)
+				}
+				if harm {
+					i := imageOf(t, s.file.path)
+					put16(i.at(i.below(i.facts(t)))[countAt:], 1)
+					i.overwrite(t)
+				}
+			}
+			if harm {
+				wantDamage(t, last, "bucket facts")
+			} else if last != nil {
+				t.Error(last)
+			}
+		})
+	}
+}
+
+// readFrom reads the facts of the book from that place on.
+func readFrom(s *Store, place messages.Place) (n int, last error) {
+	for _, err := range s.Writer().RecordsFrom(messages.BucketFacts, place.Key(), uint64(place)) {
+		n, last = n+1, err
+	}
+	return n, last
+}
+
+// A branch under the open database leads to page 0, which is a head: it is not
+// passed over.
+func TestPageZeroIsDamage(t *testing.T) {
+	s, i := opened(t)
+	put64(i.at(i.facts(t))[pageHeader+8:], 0)
+	i.overwrite(t)
+	_, err := s.Facts([]messages.FactPlace{{Place: 1}})
+	wantDamage(t, err, "page 0 ")
+	wantDamage(t, readAll(s, messages.BucketFacts), "page 0 ")
+}
+
 // A page under the open database leads to itself: neither reads nor writes go
 // round.
 func TestCircleIsDamage(t *testing.T) {

@@ -170,7 +170,7 @@ func (r *reader) load(in *home, at step) (n node, what string) {
 	if n, known := r.branches[at.id]; known {
 		return n, ""
 	}
-	if in.lastID == at.id {
+	if in.last.page != nil && in.lastID == at.id {
 		return in.last, ""
 	}
 	if what = n.read(r.pageFile, at.id, at.root, at.within); what != "" {

@@ -93,8 +93,8 @@ func (w *Writer) Records(bucket messages.Bucket) iter.Seq2[messages.Record, erro
 }
 
 // RecordsFrom is that of the Store.
-func (w *Writer) RecordsFrom(bucket messages.Bucket, key []byte) iter.Seq2[messages.Record, error] {
-	return w.store.RecordsFrom(bucket, key)
+func (w *Writer) RecordsFrom(bucket messages.Bucket, key []byte, before uint64) iter.Seq2[messages.Record, error] {
+	return w.store.RecordsFrom(bucket, key, before)
 }
 
 // Facts is that of the Store.
@@ -107,12 +107,14 @@ func (w *Writer) Write(records []messages.Record) error {
 
 // Records gives all records of a bucket, by key.
 func (s *Store) Records(bucket messages.Bucket) iter.Seq2[messages.Record, error] {
-	return s.file.records(bucket, nil)
+	return s.file.records(bucket, nil, 0)
 }
 
-// RecordsFrom gives the records of a bucket from that key on.
-func (s *Store) RecordsFrom(bucket messages.Bucket, key []byte) iter.Seq2[messages.Record, error] {
-	return s.file.records(bucket, key)
+// RecordsFrom gives the records of a bucket from that key on. Whoever does not
+// read those before it says how many they are: if what is read and they are not
+// all that were written, that is an error in the end.
+func (s *Store) RecordsFrom(bucket messages.Bucket, key []byte, before uint64) iter.Seq2[messages.Record, error] {
+	return s.file.records(bucket, key, before)
 }
 
 // Facts reads the facts at those places, in that order. One that is missing, or

@@ -112,7 +112,7 @@ func TestWhatIsWrittenIsThereAfterReopening(t *testing.T) {
 		t.Errorf("facts by place: %v", err)
 	}
 	from := 0
-	for record, err := range s.RecordsFrom(messages.BucketFacts, messages.Place(301).Key()) {
+	for record, err := range s.RecordsFrom(messages.BucketFacts, messages.Place(301).Key(), 300) {
 		if err != nil || string(record.Key) != string(messages.Place(301+from).Key()) {
 			t.Fatalf("record %d from place 301 on has key %x, %v", from, record.Key, err)
 		}
