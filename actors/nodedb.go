@@ -16,8 +16,8 @@ const keyPort = "port"
 
 // keptPort is the port that was chosen at the first start, or 0.
 func (n *Node) keptPort() uint16 {
-	b, err := n.db.Get(store.BucketBoot, []byte(keyPort))
-	if err != nil || len(b) != 2 {
+	b := n.db.Get(store.BucketBoot, []byte(keyPort))
+	if len(b) != 2 {
 		return 0
 	}
 	return binary.BigEndian.Uint16(b)
@@ -48,20 +48,12 @@ func (n *Node) slotKey(url messages.RelayURL, cx messages.ContextID) ([32]byte, 
 // cannot be read is left alone: it invites nobody.
 func (n *Node) storedTickets() messages.RestoreTickets {
 	var restore messages.RestoreTickets
-	for record, err := range n.db.Records(store.BucketTickets) {
-		if err != nil {
-			n.fail(StateProblem(n.config.Dir, err))
-			break
-		}
+	for record := range n.db.Records(store.BucketTickets) {
 		if ticket, err := messages.Decode[messages.StoredTicket](record.Value); err == nil {
 			restore.Tickets = append(restore.Tickets, ticket)
 		}
 	}
-	for record, err := range n.db.Records(store.BucketClaims) {
-		if err != nil {
-			n.fail(StateProblem(n.config.Dir, err))
-			break
-		}
+	for record := range n.db.Records(store.BucketClaims) {
 		if len(record.Key) == len(messages.TicketHash{}) && len(record.Value) == len(messages.PublicKey{}) {
 			restore.Claims = append(restore.Claims, messages.StoredClaim{
 				Ticket: messages.TicketHash(record.Key), Joiner: messages.PublicKey(record.Value),
@@ -116,11 +108,8 @@ func (n *Node) saveCompleted(c *managerContext, e channel.SavePair) {
 }
 
 // loadCompleted fills the saved pairs of a node that has just started.
-func (n *Node) loadCompleted() error {
-	for record, err := range n.db.Records(store.BucketCompleted) {
-		if err != nil {
-			return err
-		}
+func (n *Node) loadCompleted() {
+	for record := range n.db.Records(store.BucketCompleted) {
 		if len(record.Key) != 64 || len(record.Value) != 16 {
 			continue
 		}
@@ -129,5 +118,4 @@ func (n *Node) loadCompleted() error {
 			Boot: messages.Boot(binary.BigEndian.Uint64(record.Value)), N: binary.BigEndian.Uint64(record.Value[8:]),
 		}})
 	}
-	return nil
 }

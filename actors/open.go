@@ -47,9 +47,7 @@ func (n *Node) open() error {
 	if n.db, err = store.OpenNode(dir); err != nil {
 		return StateProblem(dir, err)
 	}
-	if err := n.loadCompleted(); err != nil {
-		return StateProblem(dir, err)
-	}
+	n.loadCompleted()
 	if err := n.databases.open(dir); err != nil {
 		return StateProblem(dir, err)
 	}

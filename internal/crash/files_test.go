@@ -25,6 +25,15 @@ type database interface {
 	Close() error
 }
 
+// nodeDatabase is the node's own, which answers from memory and so never fails.
+type nodeDatabase struct{ *store.Node }
+
+func (n nodeDatabase) Records(bucket messages.Bucket) iter.Seq2[messages.Record, error] {
+	return func(yield func(messages.Record, error) bool) {
+		n.Node.Records(bucket)(func(record messages.Record) bool { return yield(record, nil) })
+	}
+}
+
 // victim is a database whose file is harmed: as it was written, and how it is
 // opened and read.
 type victim struct {
@@ -86,9 +95,12 @@ func victims(t *testing.T, facts int) (all map[string]*victim) {
 	}
 	nodes := &victim{
 		path: filepath.Join(dir, "node.db"),
-		open: func() (database, error) { return opened(store.OpenNode(dir)) },
+		open: func() (database, error) {
+			node, err := store.OpenNode(dir)
+			return opened(nodeDatabase{node}, err)
+		},
 		write: func(d database) error {
-			return d.(*store.Node).Put(extra, records(extra, 1)[0].Key, records(extra, 1)[0].Value)
+			return d.(nodeDatabase).Put(extra, records(extra, 1)[0].Key, records(extra, 1)[0].Value)
 		},
 	}
 	fill(t, ours, func(d database) error {
@@ -96,7 +108,7 @@ func victims(t *testing.T, facts int) (all map[string]*victim) {
 		return errors.Join(s.Write(records(extra, 30)), s.Write(records(messages.BucketCharges, 30)))
 	})
 	fill(t, nodes, func(d database) error {
-		n := d.(*store.Node)
+		n := d.(nodeDatabase)
 		for _, bucket := range []messages.Bucket{store.BucketTickets, store.BucketClaims, store.BucketSlots, store.BucketCompleted, extra} {
 			for _, record := range records(bucket, 30) {
 				if err := n.Put(record.Bucket, record.Key, record.Value); err != nil {

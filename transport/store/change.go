@@ -19,8 +19,8 @@ type change struct {
 	tallies tallies
 }
 
-// run does what is to be done, and keeps count and fingerprint.
-func (c *change) run(tx *bolt.Tx, do func(*change) error) (err error) {
+// run writes the records, and keeps count and fingerprint.
+func (c *change) run(tx *bolt.Tx, records []messages.Record) (err error) {
 	c.tx = tx
 	if c.reader, err = c.file.reader(tx); err != nil {
 		return err
@@ -35,19 +35,12 @@ func (c *change) run(tx *bolt.Tx, do func(*change) error) (err error) {
 	if stored != c.tallies.all() {
 		return &Damage{File: c.path, Bucket: bucketMeta, Key: []byte(keyFingerprint), What: "it is not that of the last transaction"}
 	}
-	if err := do(c); err != nil {
-		return err
-	}
-	return putTally(tx.Bucket([]byte(bucketMeta)), c.tallies.all())
-}
-
-func (c *change) putAll(records []messages.Record) error {
 	for _, record := range records {
 		if err := c.put(record); err != nil {
 			return err
 		}
 	}
-	return nil
+	return putTally(tx.Bucket([]byte(bucketMeta)), c.tallies.all())
 }
 
 // put writes one record, or deletes it if its value is nil.
@@ -73,25 +66,6 @@ func (c *change) put(record messages.Record) error {
 	stored, hash := seal(record.Bucket, record.Key, record.Value)
 	c.tallies.add(record.Bucket, hash)
 	return bucket.Put(record.Key, stored)
-}
-
-// get is one record's value as the transaction sees it, nil if there is none.
-func (c *change) get(name messages.Bucket, key []byte) ([]byte, error) {
-	if err := c.reader.follow(name, key); err != nil {
-		return nil, err
-	}
-	bucket := c.tx.Bucket([]byte(name))
-	if bucket == nil {
-		return nil, nil
-	}
-	stored := bucket.Get(key)
-	if stored == nil {
-		return nil, nil
-	}
-	if _, what := check(name, key, stored); what != "" {
-		return nil, &Damage{File: c.path, Bucket: name, Key: bytes.Clone(key), What: what}
-	}
-	return unseal(stored), nil
 }
 
 // begin writes the meta bucket of an empty database.

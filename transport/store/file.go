@@ -51,7 +51,9 @@ type file struct {
 // SPEC 3.5: "Durable before acknowledged: append returns after fsync; … A
 // write or fsync error stops the journal for good with a clear error".
 func (f *file) write(records []messages.Record) error {
-	return f.update(func(c *change) error { return c.putAll(records) })
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	return f.writeLocked(records)
 }
 
 // writeIn is write, unless a later term has begun.
@@ -61,7 +63,7 @@ func (f *file) writeIn(term uint64, records []messages.Record) error {
 	if term != f.term {
 		return fmt.Errorf("%w: %s", ErrFenced, f.path)
 	}
-	return f.updateLocked(func(c *change) error { return c.putAll(records) })
+	return f.writeLocked(records)
 }
 
 // nextTerm begins a term, after the transaction that is under way.
@@ -72,14 +74,8 @@ func (f *file) nextTerm() uint64 {
 	return f.term
 }
 
-// update runs one write transaction that keeps count and fingerprint.
-func (f *file) update(do func(*change) error) error {
-	f.mutex.Lock()
-	defer f.mutex.Unlock()
-	return f.updateLocked(do)
-}
-
-func (f *file) updateLocked(do func(*change) error) error {
+// writeLocked runs the transaction. Whoever calls holds the mutex.
+func (f *file) writeLocked(records []messages.Record) error {
 	if f.stopped != nil {
 		return &Stopped{File: f.path, Cause: f.stopped}
 	}
@@ -87,7 +83,7 @@ func (f *file) updateLocked(do func(*change) error) error {
 	err := f.checkHead()
 	if err == nil {
 		err = f.guarded(func() error {
-			return f.db.Update(func(tx *bolt.Tx) error { return c.run(tx, do) })
+			return f.db.Update(func(tx *bolt.Tx) error { return c.run(tx, records) })
 		})
 	}
 	if err != nil {

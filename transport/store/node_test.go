@@ -55,26 +55,37 @@ func TestFirstClaimStays(t *testing.T) {
 	}
 	node = openNode(t, state)
 	defer node.Close()
-	if there, err := node.Get(store.BucketClaims, []byte("ticket")); err != nil || string(there) != "ben" {
-		t.Errorf("after reopening: %q, %v", there, err)
+	if there := node.Get(store.BucketClaims, []byte("ticket")); string(there) != "ben" {
+		t.Errorf("after reopening: %q", there)
 	}
 }
 
 func TestCompletedCounterOnlyGrows(t *testing.T) {
-	node := openNode(t, t.TempDir())
-	defer node.Close()
-	peer := messages.AuthorityID{2}
-	if _, _, ok, err := node.Completed(context, peer); ok || err != nil {
-		t.Errorf("before the first: %t, %v", ok, err)
-	}
+	state := t.TempDir()
+	node := openNode(t, state)
 	for _, counter := range [][2]uint64{{5, 1}, {5, 300}, {4, 900}, {5, 2}} {
-		if err := node.Complete(context, peer, messages.Boot(counter[0]), counter[1]); err != nil {
+		if err := node.Complete(context, messages.AuthorityID{2}, messages.Boot(counter[0]), counter[1]); err != nil {
 			t.Fatal(err)
 		}
 	}
-	boot, n, ok, err := node.Completed(context, peer)
-	if boot != 5 || n != 300 || !ok || err != nil {
-		t.Errorf("got %d, %d, %t, %v", boot, n, ok, err)
+	completed := func() string {
+		var all string
+		for record := range node.Records(store.BucketCompleted) {
+			all += fmt.Sprintf("%x: %x\n", record.Key, record.Value)
+		}
+		return all
+	}
+	want := fmt.Sprintf("%x%x: %016x%016x\n", context[:], append([]byte{2}, make([]byte, 31)...), 5, 300)
+	if got := completed(); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if err := node.Close(); err != nil {
+		t.Fatal(err)
+	}
+	node = openNode(t, state)
+	defer node.Close()
+	if got := completed(); got != want {
+		t.Errorf("after reopening: %s, want %s", got, want)
 	}
 }
 
@@ -90,10 +101,7 @@ func TestTicketsAreListedAndDeleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	var names []string
-	for record, err := range node.Records(store.BucketTickets) {
-		if err != nil {
-			t.Fatal(err)
-		}
+	for record := range node.Records(store.BucketTickets) {
 		names = append(names, string(record.Key))
 	}
 	if fmt.Sprint(names) != "[two]" {
@@ -144,6 +152,20 @@ func TestIdentityIsRefusedWhen(t *testing.T) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 		})
+	}
+}
+
+// What could not be written is not there.
+func TestNodeHoldsOnlyWhatIsOnDisk(t *testing.T) {
+	node := openNode(t, t.TempDir())
+	if err := node.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if there, err := node.PutOnce(store.BucketSlots, []byte("relay"), []byte("key")); err == nil || there != nil {
+		t.Errorf("a closed database takes %q, %v", there, err)
+	}
+	if err := node.Put(store.BucketSlots, []byte("relay"), []byte("key")); err == nil || node.Get(store.BucketSlots, []byte("relay")) != nil {
+		t.Errorf("a closed database takes it: %v", err)
 	}
 }
 

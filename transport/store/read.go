@@ -12,18 +12,6 @@ import (
 	"github.com/waymeet/waymeet/messages"
 )
 
-// get is one record's value, nil if there is none.
-func (f *file) get(bucket messages.Bucket, key []byte) (value []byte, err error) {
-	err = f.view(func(r *reader) error {
-		value, err = r.get(bucket, key)
-		return err
-	})
-	if value == nil && err == nil {
-		err = f.checkWhole(bucket, tally{}, tally{}, true)
-	}
-	return value, err
-}
-
 // records gives the records of a bucket by key, from that one on, from many
 // short transactions: nothing blocks while the caller works. What is written
 // meanwhile may be seen or not; no other is left out, if so many records lie
