@@ -2,7 +2,6 @@ package journal
 
 import (
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -39,62 +38,4 @@ func TestSurveySaysHowEveryFactStands(t *testing.T) {
 	if last := cat.journal.Survey(); !last[len(last)-1].Waits {
 		t.Errorf("a fact without those before it stands %+v", last[len(last)-1])
 	}
-}
-
-func TestVerifyFinds(t *testing.T) {
-	tests := map[string]struct {
-		spoil func(n *node)
-		want  string
-	}{
-		"nothing in a sound journal": {func(*node) {}, ""},
-		"a forged signature": {func(n *node) {
-			n.rewrite(n.head(), func(f *messages.Fact) { f.Signature[0]++ })
-		}, "did not sign"},
-		"another body": {func(n *node) {
-			n.rewrite(n.head(), func(f *messages.Fact) { f.Body[40]++ })
-		}, "the body is not"},
-		"a fact that is gone": {func(n *node) {
-			delete(n.disk[messages.BucketFacts], string(messages.Place(5).Key()))
-		}, "no fact is there"},
-		"a fact that is there twice": {func(n *node) {
-			n.disk.write([]messages.Record{factRecord(n.journal.set.last+1, n.raw(n.head()))})
-		}, "held already"},
-		"an index that says something else": {func(n *node) {
-			for key, value := range n.disk[messages.BucketIndex] {
-				s, err := messages.Decode[segment](value)
-				if err != nil {
-					n.t.Fatalf("index: %v", err)
-				}
-				s.Rows[rowSize-1]++ // the size of the first fact
-				n.disk[messages.BucketIndex][key] = messages.Encode(s)
-			}
-		}, "the facts say"},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			ana, _, _ := trio(t)
-			var notes messages.Commit
-			for range segmentSize {
-				notes.Facts = append(notes.Facts, messages.ApplicationFact{Type: messages.FactApplication})
-			}
-			ana.do(start, notes)
-			test.spoil(ana)
-			flaw, err := Verify(ana.identity, ana.disk)
-			switch {
-			case err != nil:
-				t.Fatal(err)
-			case (flaw == nil) != (test.want == ""):
-				t.Errorf("found %+v", flaw)
-			case flaw != nil && !strings.Contains(flaw.What, test.want):
-				t.Errorf("found %q", flaw.What)
-			}
-		})
-	}
-}
-
-// rewrite changes a fact on disk behind the journal's back.
-func (n *node) rewrite(id messages.FactID, change func(*messages.Fact)) {
-	fact := mustParse(slices.Clone(n.raw(id)))
-	change(&fact)
-	n.disk.write([]messages.Record{factRecord(n.journal.set.entries[id].place, fact.Append(nil))})
 }
