@@ -251,7 +251,7 @@ func (c *command) journalExport() *cobra.Command {
 					_, err := journal.Export(c.out)
 					return err
 				}
-				exported, err := exportTo(journal, file)
+				exported, err := journal.ExportFile(file)
 				if err != nil {
 					return err
 				}
@@ -261,26 +261,6 @@ func (c *command) journalExport() *cobra.Command {
 	}
 	verb.Flags().StringVar(&file, "file", "-", "the `file` to write, which must not exist; - is stdout")
 	return verb
-}
-
-func exportTo(journal *waymeet.Journal, path string) (waymeet.Exported, error) {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return waymeet.Exported{}, failed("cannot write "+path, err, "a file that does not exist yet")
-	}
-	exported, err := journal.Export(file)
-	if err != nil {
-		file.Close()
-		return exported, err
-	}
-	if err := file.Sync(); err != nil {
-		file.Close()
-		return exported, failed("cannot write "+path, err, "again, with room to write")
-	}
-	if err := file.Close(); err != nil {
-		return exported, failed("cannot write "+path, err, "again, with room to write")
-	}
-	return exported, nil
 }
 
 func (c *command) journalImport() *cobra.Command {

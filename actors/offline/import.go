@@ -3,7 +3,6 @@ package offline
 import (
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
@@ -12,41 +11,6 @@ import (
 	"github.com/waymeet/waymeet/rendezvous/journal"
 	"github.com/waymeet/waymeet/transport/store"
 )
-
-// Exported says what was written.
-type Exported struct {
-	Context     messages.ContextID `json:"context"`
-	Facts       uint64             `json:"facts"`
-	Fingerprint string             `json:"fingerprint"`
-}
-
-// Export writes all facts that count, sealed as they are: nodes with equal
-// fingerprints write the same bytes.
-func (j *Journal) Export(to io.Writer) (Exported, error) {
-	failed := func(err error) (Exported, error) {
-		return Exported{}, messages.Problem{Code: messages.ExitFailed, What: "the export is not complete", Whose: err.Error(), Hint: "again, with room to write"}
-	}
-	w, err := messages.NewExportWriter(to, j.context)
-	if err != nil {
-		return failed(err)
-	}
-	for held, fact := range j.read(j.machine.Survey()) {
-		if fact.err != nil {
-			return Exported{}, fact.err
-		}
-		if !held.Counts {
-			continue
-		}
-		if err := w.Write(fact.raw); err != nil {
-			return failed(err)
-		}
-	}
-	view := j.machine.View()
-	if err := w.End(view.Count, view.Fingerprint); err != nil {
-		return failed(err)
-	}
-	return Exported{j.context, view.Count, fmt.Sprintf("%x", view.Fingerprint)}, nil
-}
 
 // Imported says what became of the facts of an export.
 type Imported struct {
