@@ -58,10 +58,11 @@ type FactsRead struct {
 type FactsOffered struct {
 	Session SyncSession
 	// Admitted is how many were new and admitted, Waiting how many wait for
-	// their epoch or their hour, Held how many were here before.
+	// their epoch or their hour, Held how many were here before, Refused the rest.
 	Admitted int
 	Waiting  int
 	Held     int
+	Refused  int
 	// Fault is the first fact that no honest member sends; empty: none.
 	Fault string
 	// Failure says why nothing could be kept: the journal has stopped.

@@ -179,8 +179,8 @@ func (h *home) take(file []byte) (imported Imported, err error) {
 	return imported, err
 }
 
-// facts are those of an export, in its order.
-func facts(t *testing.T, file []byte) (all []messages.Fact) {
+// factsOf are those of an export, in its order.
+func factsOf(t *testing.T, file []byte) (all []messages.Fact) {
 	t.Helper()
 	export, err := messages.NewExportReader(bytes.NewReader(file))
 	if err != nil {

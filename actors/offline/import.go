@@ -3,7 +3,10 @@ package offline
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/waymeet/waymeet/actors"
@@ -20,11 +23,18 @@ type Imported struct {
 	Admitted int `json:"admitted"`
 	Held     int `json:"held"`
 	// Waiting is how many were not kept because the epoch that they are of is not
-	// here, or their hour has not come; Refused how many no member may have said.
+	// here, or their hour has not come; Refused how many no member may have said, or
+	// come when too many of their author wait for others.
 	Waiting int `json:"waiting"`
 	Refused int `json:"refused"`
 	// Reasons are the first reasons of those that were refused.
 	Reasons []string `json:"reasons"`
+	// Uncounted is how many of its facts are here and do not count, More how many
+	// count here that it does not hold.
+	Uncounted int `json:"uncounted"`
+	More      int `json:"more"`
+	// Sound: its facts are those that it says it was made of.
+	Sound bool `json:"sound"`
 	// Complete: the journal agrees with the export now.
 	Complete bool `json:"complete"`
 }
@@ -35,6 +45,38 @@ const (
 	// maxReasons bounds the reasons that are told.
 	maxReasons = 8
 )
+
+// Verdict is nil if everything of the export is here now and counts. Else it is a
+// Problem, with ExitWaiting where another import may mend it.
+func (i Imported) Verdict() error {
+	problem := messages.Problem{Code: messages.ExitFailed, What: "the journal does not agree with the export"}
+	switch {
+	case i.Refused > 0:
+		problem.Whose = fmt.Sprintf("%s refused: %s", facts(i.Refused, "was", "were"), i.Reasons[0])
+		problem.Hint = "an export of another member"
+	case !i.Sound:
+		problem.Whose = "the facts in the file are not those that it was made of"
+		problem.Hint = "an export of another member"
+	case i.Waiting > 0:
+		problem.Code = messages.ExitWaiting
+		problem.Whose = facts(i.Waiting, "waits", "wait") + " for an epoch that is not here, or for an hour to come"
+		problem.Hint = "a newer export, or this one again later"
+	case i.Uncounted > 0:
+		problem.Whose = facts(i.Uncounted, "does", "do") + " not count here: their epoch was closed without them, or is void, or what they stand on is missing"
+		problem.Hint = "waymeet journal ls " + i.Context.String()
+	default:
+		return nil
+	}
+	return problem
+}
+
+// facts says of how many facts something is true.
+func facts(n int, one, many string) string {
+	if n == 1 {
+		return "1 of its facts " + one
+	}
+	return fmt.Sprintf("%d of its facts %s", n, many)
+}
 
 // Import admits the facts of an export as if a peer had sent them. Facts that are
 // refused change nothing; a file that is damaged or cut short has been admitted as
@@ -55,18 +97,21 @@ func (j *Journals) Import(from io.Reader) (Imported, error) {
 		return Imported{}, actors.StateProblem(j.dir, err)
 	}
 	defer file.Close()
-	i := &importer{writer: file.Writer()}
+	i := &importer{writer: file.Writer(), read: map[messages.FactID]bool{}}
 	i.result = Imported{Context: export.Context, Reasons: []string{}}
 	i.machine, err = journal.Load(journal.Config{Identity: j.identity, Random: rand.Reader}, i.writer)
 	if err != nil {
 		return Imported{}, actors.StateProblem(j.dir, err)
 	}
-	if err := i.all(export); err != nil {
-		return i.result, err
+	held := len(i.machine.Survey())
+	err = i.all(export)
+	i.compare(held)
+	if err == nil {
+		view := i.machine.View()
+		i.result.Sound = journal.Fingerprint(slices.Collect(maps.Keys(i.read))) == export.Fingerprint
+		i.result.Complete = view.Count == export.Count && view.Fingerprint == export.Fingerprint
 	}
-	view := i.machine.View()
-	i.result.Complete = view.Count == export.Count && view.Fingerprint == export.Fingerprint
-	return i.result, nil
+	return i.result, err
 }
 
 func notImported(err error) error {
@@ -79,6 +124,9 @@ type importer struct {
 	machine *journal.Journal
 	writer  *store.Writer
 	result  Imported
+	// read are the facts that were read, unread counts what is none.
+	read   map[messages.FactID]bool
+	unread int
 	// write is what the machine wants on disk.
 	write *journal.Write
 	// failed says why the machine has stopped.
@@ -101,6 +149,7 @@ func (i *importer) all(export *messages.ExportReader) error {
 				}
 				return notImported(err)
 			}
+			i.note(fact)
 			i.step(messages.OfferFacts{Facts: [][]byte{fact}})
 		}
 		if err := i.flush(); err != nil {
@@ -108,6 +157,16 @@ func (i *importer) all(export *messages.ExportReader) error {
 		}
 	}
 	return nil
+}
+
+// note remembers what was read.
+func (i *importer) note(raw []byte) {
+	fact, err := messages.ParseFact(raw)
+	if err != nil {
+		i.unread++
+		return
+	}
+	i.read[fact.ID()] = true
 }
 
 // flush writes until the machine has nothing more to write.
@@ -140,19 +199,38 @@ func (i *importer) step(event messages.JournalMessage) {
 	}
 }
 
+// count takes in what became of a fact, and of those that had waited for it.
 func (i *importer) count(offered messages.FactsOffered) {
 	i.result.Admitted += offered.Admitted
 	i.result.Held += offered.Held
-	i.result.Waiting += offered.Waiting
-	if offered.Admitted+offered.Held+offered.Waiting > 0 || offered.Failure != "" {
-		return
-	}
-	i.result.Refused++
+	i.result.Refused += offered.Refused
 	reason := offered.Fault
 	if reason == "" {
 		reason = "too many facts of its author wait for others"
 	}
-	if len(i.result.Reasons) < maxReasons {
+	if offered.Refused > 0 && len(i.result.Reasons) < maxReasons {
 		i.result.Reasons = append(i.result.Reasons, reason)
 	}
+}
+
+// compare holds the facts that were read against those that are here now, of which
+// so many were before.
+func (i *importer) compare(before int) {
+	survey, here := i.machine.Survey(), 0
+	for _, held := range survey {
+		read := i.read[held.Fact]
+		switch {
+		case read && held.Counts:
+			here++
+		case read:
+			here++
+			i.result.Uncounted++
+		case held.Counts:
+			i.result.More++
+		}
+	}
+	if i.failed == "" { // else nobody knows what is on disk of the last ones
+		i.result.Admitted = len(survey) - before // the hour of some may have come meanwhile
+	}
+	i.result.Waiting = max(0, len(i.read)-here-(i.result.Refused-i.unread))
 }

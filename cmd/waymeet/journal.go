@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -235,74 +234,4 @@ func (c *command) journalVerify() *cobra.Command {
 			})
 		},
 	}
-}
-
-func (c *command) journalExport() *cobra.Command {
-	var file string
-	verb := &cobra.Command{
-		Use:   "export [CONTEXT]",
-		Short: "Write the facts of a journal, sealed, to stdout or a file",
-		Long: "Write the facts of a journal that count. Nodes that agree on the facts write the same bytes.\n" +
-			"What facts say stays sealed, and no key is in the export.",
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return c.oneJournal(first(args), func(journal *waymeet.Journal) error {
-				if file == "-" {
-					_, err := journal.Export(c.out)
-					return err
-				}
-				exported, err := journal.ExportFile(file)
-				if err != nil {
-					return err
-				}
-				return say(c, exported, "exported %d facts of %s, fingerprint %s", exported.Facts, exported.Context, exported.Fingerprint)
-			})
-		},
-	}
-	verb.Flags().StringVar(&file, "file", "-", "the `file` to write, which must not exist; - is stdout")
-	return verb
-}
-
-func (c *command) journalImport() *cobra.Command {
-	var file string
-	verb := &cobra.Command{
-		Use:   "import",
-		Short: "Read the facts of an export, from stdin or a file",
-		Long: "Read the facts of an export as if another member had sent them: each one is checked, what is new is kept,\n" +
-			"and what no member may have said is refused. This node must be a member of the context.",
-		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			from := c.in
-			if file != "-" {
-				opened, err := os.Open(file)
-				if err != nil {
-					return failed("cannot read "+file, err, "a file that you can read")
-				}
-				defer opened.Close()
-				from = opened
-			}
-			return c.journals(func(journals *waymeet.Journals) error {
-				imported, err := journals.Import(from)
-				if err != nil {
-					return err
-				}
-				return c.printImported(imported)
-			})
-		},
-	}
-	verb.Flags().StringVar(&file, "file", "-", "the `file` to read; - is stdin")
-	return verb
-}
-
-func (c *command) printImported(i waymeet.Imported) error {
-	if !c.json {
-		for _, reason := range i.Reasons {
-			fmt.Fprintln(c.out, waymeet.Printable(reason))
-		}
-	}
-	agrees := "the journal does not agree with the export"
-	if i.Complete {
-		agrees = "the journal agrees with the export"
-	}
-	return say(c, i, "%s: %d admitted, %d held, %d waiting, %d refused; %s", i.Context, i.Admitted, i.Held, i.Waiting, i.Refused, agrees)
 }

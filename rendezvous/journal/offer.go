@@ -74,8 +74,11 @@ func (j *Journal) offerOne(now messages.Millis, c *candidate, result *messages.F
 		}
 	case refusal.Step == StepHeld:
 		result.Held++
-	case refusal.IsFault() && result.Fault == "":
-		result.Fault = refusal.String()
+	default:
+		result.Refused++
+		if refusal.IsFault() && result.Fault == "" {
+			result.Fault = refusal.String()
+		}
 	}
 }
 
