@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -85,7 +86,7 @@ func (c *command) listJournals(journals *waymeet.Journals) error {
 	if !c.json {
 		t.row("CONTEXT", "EPOCH", "MEMBERS", "FACTS", "FINGERPRINT", "HELD", "WAITING", "AUTHORS", "SIZE")
 	}
-	for _, cx := range contexts {
+	err = c.eachJournal(contexts, "cannot be read", func(cx waymeet.ContextID) error {
 		journal, err := journals.Journal(cx)
 		if err != nil {
 			return err
@@ -95,15 +96,34 @@ func (c *command) listJournals(journals *waymeet.Journals) error {
 			return failed("cannot close the journal", err, "check the disk")
 		}
 		if c.json {
-			if err := json.NewEncoder(c.out).Encode(s); err != nil {
-				return err
-			}
-			continue
+			return json.NewEncoder(c.out).Encode(s)
 		}
 		t.row(s.Context.String(), fmt.Sprint(s.Epoch), fmt.Sprint(s.Members), fmt.Sprint(s.Facts), s.Fingerprint[:16],
 			fmt.Sprint(s.Held), fmt.Sprint(s.Waiting), fmt.Sprint(s.Authors), size(uint64(s.Bytes)))
+		return nil
+	})
+	return cmp.Or(t.w.Flush(), err)
+}
+
+// eachJournal looks at one journal after the other. What is wrong with one of
+// several is told at once and keeps nobody from the next; in the end it says how
+// many there were.
+func (c *command) eachJournal(contexts []waymeet.ContextID, wrong string, look func(waymeet.ContextID) error) error {
+	bad := 0
+	for _, cx := range contexts {
+		err := look(cx)
+		if err != nil && len(contexts) == 1 {
+			return err
+		}
+		if err != nil {
+			c.exit(err, nil)
+			bad++
+		}
 	}
-	return t.w.Flush()
+	if bad > 0 {
+		return waymeet.Problem{Code: waymeet.ExitFailed, What: fmt.Sprintf("%d of %d journals %s", bad, len(contexts), wrong), Whose: "each was named", Hint: "what was said of each"}
+	}
+	return nil
 }
 
 func (c *command) listFacts(journal *waymeet.Journal) error {
@@ -208,7 +228,7 @@ func (c *command) journalVerify() *cobra.Command {
 		Short: "Check every byte, every signature and every sum",
 		Long: "Check every checksum of a journal, or of all, then every fact as if it came now: its signature, its body,\n" +
 			"its place in its author's chain; and whether all of it adds up to what the journal says. Damage is named\n" +
-			"with its file, bucket and key, and ends with exit code 1.",
+			"with its file, bucket and key; the other journals are checked all the same. Exit code 1 if there is any.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return c.journals(func(journals *waymeet.Journals) error {
@@ -221,16 +241,13 @@ func (c *command) journalVerify() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				for _, cx := range contexts {
+				return c.eachJournal(contexts, "are not sound", func(cx waymeet.ContextID) error {
 					sound, err := journals.Verify(cx)
-					if err == nil {
-						err = say(c, sound, "%s is sound: %d facts, fingerprint %s", sound.Context, sound.Held, sound.Fingerprint)
-					}
 					if err != nil {
 						return err
 					}
-				}
-				return nil
+					return say(c, sound, "%s is sound: %d facts, fingerprint %s", sound.Context, sound.Held, sound.Fingerprint)
+				})
 			})
 		},
 	}
