@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/waymeet/waymeet/actors"
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/journal"
 	"github.com/waymeet/waymeet/transport/store"
@@ -94,14 +93,14 @@ func (j *Journals) Import(from io.Reader) (Imported, error) {
 		}
 	}
 	if err != nil {
-		return Imported{}, actors.StateProblem(j.dir, err)
+		return Imported{}, j.problem(export.Context, err)
 	}
 	defer file.Close()
 	i := &importer{writer: file.Writer(), read: map[messages.FactID]bool{}}
 	i.result = Imported{Context: export.Context, Reasons: []string{}}
 	i.machine, err = journal.Load(journal.Config{Identity: j.identity, Random: rand.Reader}, i.writer)
 	if err != nil {
-		return Imported{}, actors.StateProblem(j.dir, err)
+		return Imported{}, j.problem(export.Context, err)
 	}
 	held := len(i.machine.Survey())
 	err = i.all(export)

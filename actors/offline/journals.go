@@ -78,13 +78,22 @@ func (j *Journals) Resolve(text string) (messages.ContextID, error) {
 func (j *Journals) Journal(cx messages.ContextID) (*Journal, error) {
 	file, err := store.Open(j.dir, cx)
 	if err != nil {
-		return nil, actors.StateProblem(j.dir, err)
+		return nil, j.problem(cx, err)
 	}
 	machine, err := journal.Load(journal.Config{Identity: j.identity}, file)
 	if err != nil {
-		return nil, actors.StateProblem(j.dir, errors.Join(err, file.Close()))
+		return nil, errors.Join(j.problem(cx, err), file.Close())
 	}
 	return &Journal{journals: j, context: cx, file: file, machine: machine}, nil
+}
+
+// problem says what is wrong with the journal of a context. A record whose bytes
+// are those that were written, and that nobody can read, is damage too.
+func (j *Journals) problem(cx messages.ContextID, err error) error {
+	if errors.Is(err, journal.ErrRecord) {
+		err = &store.Damage{File: store.JournalPath(j.dir, cx), What: err.Error()}
+	}
+	return actors.StateProblem(j.dir, err)
 }
 
 // Journal is one journal, open.
@@ -146,10 +155,12 @@ type Line struct {
 	Time  messages.Millis `json:"time_ms"`
 	Epoch messages.Epoch  `json:"epoch"`
 	Size  int             `json:"size"`
-	// Counts: it is in count and fingerprint. What does not count lies beyond the
-	// cut of its epoch (SPEC 3.4).
+	// Counts: it is in count and fingerprint.
 	Counts bool `json:"counts"`
-	// Waits: facts that it stands on are missing.
+	// Why it does not count. Void: it is of an epoch that is none of the context's,
+	// for a rival op contests the one that opened it. Waits: facts that it stands on
+	// are missing. Else it lies beyond the cut of its epoch (SPEC 3.4).
+	Void  bool `json:"void,omitempty"`
 	Waits bool `json:"waits,omitempty"`
 }
 
@@ -172,7 +183,7 @@ func lineOf(held journal.Held, fact messages.Fact) Line {
 	header := fact.Header
 	return Line{
 		Fact: held.Fact, Type: header.Type, Kind: header.Type.String(), Author: held.Author, Seq: held.Seq, Time: held.HLC.Millis(),
-		Epoch: held.Epoch, Size: held.Size, Counts: held.Counts, Waits: held.Waits,
+		Epoch: held.Epoch, Size: held.Size, Counts: held.Counts, Void: held.Void, Waits: held.Waits,
 	}
 }
 
@@ -196,7 +207,7 @@ func (j *Journal) read(survey []journal.Held) iter.Seq2[journal.Held, readFact] 
 			}
 			facts, err := j.file.Facts(places)
 			if err != nil {
-				yield(journal.Held{}, readFact{err: actors.StateProblem(j.journals.dir, err)})
+				yield(journal.Held{}, readFact{err: j.journals.problem(j.context, err)})
 				return
 			}
 			for at, raw := range facts {
@@ -226,26 +237,27 @@ type Detail struct {
 	BodyHash string          `json:"body_hash"`
 	// Signature is "good" or what is wrong with it.
 	Signature string `json:"signature"`
-	// Opens: this node holds the key; Body is what the fact says then, as it was
-	// encoded.
-	Opens bool   `json:"opens"`
-	Body  []byte `json:"body,omitempty"`
+	// HasKey: this node holds the key; Opens: the body opens under it, or else its
+	// author sealed it wrongly; Body is what the fact says then, as it was encoded.
+	HasKey bool   `json:"has_key"`
+	Opens  bool   `json:"opens"`
+	Body   []byte `json:"body,omitempty"`
 }
 
 // Fact is all about the fact with that id, or a unique prefix of its text. The
 // error is a Problem.
 func (j *Journal) Fact(text string) (Detail, error) {
 	var found []journal.Held
-	for _, held := range j.machine.Survey() {
-		if id := held.Fact.String(); id == text || len(text) >= minPrefix && (strings.HasPrefix(id, text) || strings.HasPrefix(id[3:], text)) {
+	survey := j.machine.Survey()
+	for _, held := range survey {
+		id := held.Fact.String()
+		_, letters, _ := strings.Cut(id, "-")
+		if len(text) >= minPrefix && (strings.HasPrefix(id, text) || strings.HasPrefix(letters, text)) {
 			found = append(found, held)
 		}
 	}
 	if len(found) != 1 {
-		return Detail{}, messages.Problem{
-			Code: messages.ExitUsage, What: fmt.Sprintf("no fact is named %s", messages.Printable(fmt.Sprintf("%q", text))),
-			Whose: fmt.Sprintf("%d facts begin so; at least %d characters are needed", len(found), minPrefix), Hint: "waymeet journal ls " + j.context.String(),
-		}
+		return Detail{}, j.unnamed(text, len(found), len(survey))
 	}
 	for held, fact := range j.read(found) {
 		if fact.err != nil {
@@ -257,6 +269,23 @@ func (j *Journal) Fact(text string) (Detail, error) {
 }
 
 const minPrefix = 4
+
+// unnamed says why a text names no fact, though so many of all begin so.
+func (j *Journal) unnamed(text string, hits, all int) error {
+	quoted := messages.Printable(fmt.Sprintf("%q", text))
+	problem := messages.Problem{Code: messages.ExitUsage, What: "no fact is named " + quoted, Hint: "waymeet journal ls " + j.context.String()}
+	switch {
+	case len(text) < minPrefix:
+		problem.Whose = fmt.Sprintf("a prefix has at least %d characters", minPrefix)
+	case hits > 1:
+		problem.What = quoted + " names more than one fact"
+		problem.Whose = fmt.Sprintf("%d of the %d facts begin so", hits, all)
+		problem.Hint = "more characters of the one that you mean"
+	default:
+		problem.Whose = fmt.Sprintf("none of the %d facts begins so", all)
+	}
+	return problem
+}
 
 func (j *Journal) detail(held journal.Held, fact messages.Fact) Detail {
 	header := fact.Header
@@ -273,6 +302,7 @@ func (j *Journal) detail(held journal.Held, fact messages.Fact) Detail {
 	case !fact.BodyMatches():
 		detail.Signature = "good, and the body is not the one that was signed"
 	}
+	detail.HasKey = j.machine.HoldsKey(fact)
 	if body, err := j.machine.Open(fact); err == nil {
 		detail.Opens, detail.Body = true, body
 	}

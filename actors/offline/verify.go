@@ -1,7 +1,6 @@
 package offline
 
 import (
-	"github.com/waymeet/waymeet/actors"
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/journal"
 	"github.com/waymeet/waymeet/transport/store"
@@ -19,10 +18,14 @@ func (j *Journals) Verify(cx messages.ContextID) (Summary, error) {
 	defer opened.Close()
 	flaw, err := journal.Verify(j.identity, opened.file)
 	if err == nil && flaw != nil {
-		err = &store.Damage{File: store.JournalPath(j.dir, cx), Bucket: flaw.Bucket, Key: flaw.Place.Key(), What: flaw.What}
+		damage := &store.Damage{File: store.JournalPath(j.dir, cx), Bucket: flaw.Bucket, What: flaw.What}
+		if flaw.Place > 0 {
+			damage.Key = flaw.Place.Key()
+		}
+		err = damage
 	}
 	if err != nil {
-		return Summary{}, actors.StateProblem(j.dir, err)
+		return Summary{}, j.problem(cx, err)
 	}
 	return opened.Summary(), nil
 }

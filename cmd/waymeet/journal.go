@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -149,19 +148,17 @@ func (c *command) listFacts(journal *waymeet.Journal) error {
 
 func timeText(line waymeet.JournalLine) string { return line.Time.Time().UTC().Format(time.RFC3339) }
 
-// standing says how a fact counts.
+// standing says whether a fact counts, or why not.
 func standing(line waymeet.JournalLine) string {
-	var words []string
-	if !line.Counts {
-		words = append(words, "beyond the cut")
+	switch {
+	case line.Void:
+		return "of a void epoch"
+	case line.Waits:
+		return "waits for others"
+	case !line.Counts:
+		return "beyond the cut"
 	}
-	if line.Waits {
-		words = append(words, "waits for others")
-	}
-	if words == nil {
-		return "counts"
-	}
-	return strings.Join(words, ", ")
+	return "counts"
 }
 
 func (c *command) journalShow() *cobra.Command {
@@ -179,7 +176,7 @@ func (c *command) journalShow() *cobra.Command {
 				case err != nil:
 					return err
 				case raw && !fact.Opens:
-					return waymeet.Problem{Code: waymeet.ExitFailed, What: "the body does not open", Whose: "this node does not hold the key of its epoch, or its author sealed it wrongly", Hint: "without --raw"}
+					return waymeet.Problem{Code: waymeet.ExitFailed, What: "the body does not open", Whose: unread(fact), Hint: "without --raw"}
 				case raw:
 					_, err = c.out.Write(fact.Body)
 				case c.json:
@@ -217,9 +214,17 @@ func printJournalFact(out io.Writer, fact waymeet.JournalFact) error {
 	if fact.Opens {
 		t.row("says", string(fact.Body))
 	} else {
-		t.row("says", "(sealed: this node does not hold the key)")
+		t.row("says", "("+unread(fact)+")")
 	}
 	return t.w.Flush()
+}
+
+// unread says why nobody can read here what the fact says.
+func unread(fact waymeet.JournalFact) string {
+	if fact.HasKey {
+		return "it does not open: its author sealed it wrongly"
+	}
+	return "sealed: this node does not hold the key of its epoch"
 }
 
 func (c *command) journalVerify() *cobra.Command {

@@ -16,11 +16,12 @@ type Held struct {
 	HLC    messages.HLC
 	Epoch  messages.Epoch
 	Size   int
-	// Counts: it is in count and fingerprint. What does not count lies beyond
-	// the cut of its epoch, or is of an epoch that is void.
+	// Counts: it is in count and fingerprint.
 	Counts bool
-	// Waits: facts that it stands on are missing, so it is not reduced.
-	Waits bool
+	// Why it does not count. Void: it is of an epoch that is none of the context's,
+	// or whose roster its author is not in: ops have turned out rivals. Waits: facts
+	// that it stands on are missing. Else it lies beyond the cut of its epoch.
+	Void, Waits bool
 }
 
 // Survey is every fact that the journal holds, in the order of (HLC, FactID).
@@ -32,7 +33,7 @@ func (s *Set) survey() []Held {
 	for _, e := range s.entries {
 		held = append(held, Held{
 			FactPlace: messages.FactPlace{Place: e.place, Fact: e.id}, Author: e.author(), Seq: e.seq, HLC: e.hlc,
-			Epoch: e.epoch(), Size: int(e.size), Counts: s.counts(e), Waits: !e.isWhole(),
+			Epoch: e.epoch(), Size: int(e.size), Counts: s.counts(e), Void: !s.stands(e.tenure), Waits: !e.isWhole(),
 		})
 	}
 	slices.SortFunc(held, func(a, b Held) int { return cmp.Or(cmp.Compare(a.HLC, b.HLC), a.Fact.Compare(b.Fact)) })
@@ -44,6 +45,13 @@ func (j *Journal) View() *rendezvous.View { return j.view() }
 
 // Open is the plaintext of a fact's body, if this node holds the key.
 func (j *Journal) Open(fact messages.Fact) ([]byte, error) { return j.set.ring.open(fact) }
+
+// HoldsKey reports whether this node holds the key of the fact's epoch. A body that
+// does not open under it was sealed wrongly by its author.
+func (j *Journal) HoldsKey(fact messages.Fact) bool {
+	key, held := j.set.ring.payloads[fact.Header.KeyID]
+	return held && key.Epoch == fact.Header.Epoch
+}
 
 // Signer is the key that must have signed the fact, if its author was a member
 // in the epoch of the fact.

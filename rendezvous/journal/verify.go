@@ -16,7 +16,8 @@ import (
 // that were written.
 type Flaw struct {
 	Bucket messages.Bucket
-	Place  messages.Place
+	// Place is the key of the record; 0: it is no single one.
+	Place messages.Place
 	What   string
 }
 

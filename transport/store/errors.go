@@ -29,17 +29,20 @@ var (
 // wrong bytes and never a silently missing fact."
 type Damage struct {
 	File string
-	// Bucket and Key are where it was seen; empty where it is the file's
-	// structure.
+	// Bucket and Key are where it was seen; empty where it is the file's structure,
+	// Key alone where it is the bucket as a whole.
 	Bucket messages.Bucket
 	Key    []byte
 	What   string
 }
 
-// Error names file, bucket and key.
+// Error names file, bucket and key, as far as it is known.
 func (d *Damage) Error() string {
-	if d.Bucket == "" {
+	switch {
+	case d.Bucket == "":
 		return fmt.Sprintf("%s is damaged: %s", d.File, d.What)
+	case d.Key == nil:
+		return fmt.Sprintf("%s is damaged: bucket %s: %s", d.File, d.Bucket, d.What)
 	}
 	return fmt.Sprintf("%s is damaged: bucket %s, key %x: %s", d.File, d.Bucket, d.Key, d.What)
 }
