@@ -9,7 +9,8 @@ import (
 )
 
 // An export is the facts of one context in a file. It is canonical: nodes that
-// agree on the facts write the same bytes. It holds no key; the bodies are
+// agree on the facts write the same bytes, but for the signature of a fact that
+// its author, against the rules, has signed twice. It holds no key; the bodies are
 // sealed as they were sent. All integers are big-endian:
 //
 //	"waymeet/1 export" 16 ‖ context 32

@@ -18,7 +18,7 @@ type Exported struct {
 }
 
 // Export writes all facts that count, sealed as they are: nodes with equal
-// fingerprints write the same bytes.
+// fingerprints write the same bytes, as far as authors sign each fact once.
 func (j *Journal) Export(to io.Writer) (Exported, error) {
 	w, err := messages.NewExportWriter(to, j.context)
 	if err != nil {

@@ -18,7 +18,7 @@ type Flaw struct {
 	Bucket messages.Bucket
 	// Place is the key of the record; 0: it is no single one.
 	Place messages.Place
-	What   string
+	What  string
 }
 
 // Verify admits all facts of a database again, one after the other as they came:
