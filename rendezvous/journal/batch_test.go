@@ -49,6 +49,7 @@ func TestNextBatchIsFormedWhileOneIsWritten(t *testing.T) {
 	if formed := ana.journal.ownHead(); formed != 2+3*signAhead {
 		t.Fatalf("our chain goes up to %d: the next batch is not formed", formed)
 	}
+	ana.step(start, messages.PeerHolds{Peer: messages.AuthorityID{9}, Own: 1, Last: 1}) // a reason to publish
 	expect("before", 0)
 	ana.land()
 	expect("after the first write", 1)
