@@ -40,7 +40,7 @@ func TestRangesAreSaltedBySession(t *testing.T) {
 		h.add(rangeSalt([16]byte{initiator}, [16]byte{responder}), messages.FactID{9})
 		return h.fingerprint()
 	}
-	if of(1, 2) != of(1, 2) || of(1, 2) == of(2, 1) || of(1, 2) == of(1, 3) || of(1, 2) == of(3, 2) {
+	if of(1, 2) == of(2, 1) || of(1, 2) == of(1, 3) || of(1, 2) == of(3, 2) {
 		t.Error("the salt is not that of the session")
 	}
 	ours := &session{initiator: true, nonce: [16]byte{1}, theirNonce: [16]byte{2}}
