@@ -246,6 +246,7 @@ func payloadKey(database *store.Store) (key [membership.KeySize]byte, err error)
 		Epoch   messages.Epoch    `cbor:"1,keyasint"`
 		EpochID messages.EpochID  `cbor:"2,keyasint"`
 		Secret  membership.Secret `cbor:"3,keyasint"`
+		Since   messages.Place    `cbor:"4,keyasint"`
 	}
 	var founded messages.ContextFounded
 	var secret stored
