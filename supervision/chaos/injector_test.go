@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/waymeet/waymeet/supervision"
@@ -26,6 +27,17 @@ func (r reader) Stop(*supervision.Context[note])        {}
 
 func (r reader) Receive(_ *supervision.Context[note], n note) {
 	*r.read = append(*r.read, fmt.Sprint(r.name, int(n)))
+}
+
+// wakeUp is how long a sleeper takes to start.
+const wakeUp = time.Millisecond
+
+// sleeper is a reader that is not up at once.
+type sleeper struct{ reader }
+
+func (sleeper) Start(*supervision.Context[note]) error {
+	time.Sleep(wakeUp)
+	return nil
 }
 
 // read tells two actors the numbers from 1 to n under a plan, in virtual time,
@@ -129,47 +141,49 @@ func TestSeedAndReplay(t *testing.T) {
 
 // A storm kills everybody but the root, evenly, and all come back.
 func TestStorm(t *testing.T) {
-	var unread []string
-	inner := supervision.SupervisorSpec{Name: "inner", Children: []supervision.Child{supervision.WorkerSpec[note]{
-		Name: "b", New: func() supervision.Actor[note] { return reader{"b", &unread} },
-	}.Child()}}
-	a := supervision.WorkerSpec[note]{Name: "a", New: func() supervision.Actor[note] { return reader{"a", &unread} }}
-	raised := supervision.Intensity{Restarts: 1 << 20, Within: time.Second}
-	inner.Intensity = raised
-	tree, err := supervision.Start(supervision.Config{}, supervision.SupervisorSpec{
-		Intensity: raised, Children: []supervision.Child{a.Child(), inner.Child()},
+	synctest.Test(t, func(t *testing.T) {
+		var unread []string
+		inner := supervision.SupervisorSpec{Name: "inner", Children: []supervision.Child{supervision.WorkerSpec[note]{
+			Name: "b", New: func() supervision.Actor[note] { return sleeper{reader{"b", &unread}} },
+		}.Child()}}
+		a := supervision.WorkerSpec[note]{Name: "a", New: func() supervision.Actor[note] { return sleeper{reader{"a", &unread}} }}
+		raised := supervision.Intensity{Restarts: 1 << 20, Within: time.Second}
+		inner.Intensity = raised
+		tree, err := supervision.Start(supervision.Config{}, supervision.SupervisorSpec{
+			Intensity: raised, Children: []supervision.Child{a.Child(), inner.Child()},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := 0
+		result, err := chaos.Storm{Rate: 300, For: 1500 * time.Millisecond, Progress: func(chaos.Result) { told++ }}.Run(context.Background(), tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if result.Kills < 30 || len(result.ByPath) != 3 || result.ByPath["/"] != 0 || len(result.Lost) != 0 || told == 0 {
+			t.Errorf("result %+v, told %d times", result, told)
+		}
+		for path, n := range result.ByPath {
+			if n < result.Kills/3-2 || n > result.Kills/3+2 {
+				t.Errorf("%s was killed %d times of %d", path, n, result.Kills)
+			}
+		}
+		if len(result.Recovered) != result.Kills || len(result.Back["/a"]) != result.ByPath["/a"] || result.Recovered.Percentile(0) != wakeUp || result.Recovered.Percentile(100) != wakeUp {
+			t.Errorf("%d kills, %d recoveries, p50 %v, p99 %v", result.Kills, len(result.Recovered), result.Recovered.Percentile(50), result.Recovered.Percentile(99))
+		}
+		if _, err := (chaos.Storm{Pattern: "/nobody", Rate: 100, For: 50 * time.Millisecond}).Run(context.Background(), tree); err != chaos.ErrNobody {
+			t.Errorf("nobody: %v", err)
+		}
+		for _, wrong := range []chaos.Storm{{For: time.Second}, {Rate: 1}, {Rate: chaos.MaxRate + 1, For: time.Second}} {
+			if _, err := wrong.Run(context.Background(), tree); err == nil {
+				t.Errorf("%+v was accepted", wrong)
+			}
+		}
+		if err := tree.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if n := len(unread); n != 0 {
+			t.Errorf("somebody read %d notes", n)
+		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	told := 0
-	result, err := chaos.Storm{Rate: 300, For: 1500 * time.Millisecond, Progress: func(chaos.Result) { told++ }}.Run(context.Background(), tree)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if result.Kills < 30 || len(result.ByPath) != 3 || result.ByPath["/"] != 0 || len(result.Lost) != 0 || told == 0 {
-		t.Errorf("result %+v, told %d times", result, told)
-	}
-	for path, n := range result.ByPath {
-		if n < result.Kills/3-2 || n > result.Kills/3+2 {
-			t.Errorf("%s was killed %d times of %d", path, n, result.Kills)
-		}
-	}
-	if len(result.Recovered) != result.Kills || len(result.Back["/a"]) != result.ByPath["/a"] || result.Recovered.Percentile(50) <= 0 || result.Recovered.Percentile(50) > result.Recovered.Percentile(99) {
-		t.Errorf("%d kills, %d recoveries, p50 %v, p99 %v", result.Kills, len(result.Recovered), result.Recovered.Percentile(50), result.Recovered.Percentile(99))
-	}
-	if _, err := (chaos.Storm{Pattern: "/nobody", Rate: 100, For: 50 * time.Millisecond}).Run(context.Background(), tree); err != chaos.ErrNobody {
-		t.Errorf("nobody: %v", err)
-	}
-	for _, wrong := range []chaos.Storm{{For: time.Second}, {Rate: 1}, {Rate: chaos.MaxRate + 1, For: time.Second}} {
-		if _, err := wrong.Run(context.Background(), tree); err == nil {
-			t.Errorf("%+v was accepted", wrong)
-		}
-	}
-	if err := tree.Stop(context.Background()); err != nil {
-		t.Error(err)
-	}
-	if n := len(unread); n != 0 {
-		t.Errorf("somebody read %d notes", n)
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/waymeet/waymeet/supervision"
@@ -64,50 +65,52 @@ func TestKilledBeforeItsStartIsTold(t *testing.T) {
 // A place that has gone and that an actor will give again when it is up is not
 // gone: the storm waits for it.
 func TestCalmWaitsForTheKeeper(t *testing.T) {
-	gate := make(chan struct{}, 1)
-	gate <- struct{}{}
-	var sick atomic.Bool
-	keep := func(c *supervision.Context[bool]) error {
-		<-gate
-		return c.Tree().Spawn("/kept", starterChild("a", func(*supervision.Context[bool]) error {
-			if sick.Load() {
-				return errors.New("it is sick")
-			}
-			return nil
-		}))
-	}
-	raised := supervision.Intensity{Restarts: 1 << 20, Within: time.Second}
-	tree, err := supervision.Start(supervision.Config{}, supervision.SupervisorSpec{
-		Strategy: supervision.RestForOne, Intensity: raised,
-		Children: []supervision.Child{
-			supervision.SupervisorSpec{Name: "kept", Strategy: supervision.Dynamic, Intensity: raised}.Child(),
-			starterChild("keeper", keep),
-		},
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{}, 1)
+		gate <- struct{}{}
+		var sick atomic.Bool
+		keep := func(c *supervision.Context[bool]) error {
+			<-gate
+			return c.Tree().Spawn("/kept", starterChild("a", func(*supervision.Context[bool]) error {
+				if sick.Load() {
+					return errors.New("it is sick")
+				}
+				return nil
+			}))
+		}
+		raised := supervision.Intensity{Restarts: 1 << 20, Within: time.Second}
+		tree, err := supervision.Start(supervision.Config{}, supervision.SupervisorSpec{
+			Strategy: supervision.RestForOne, Intensity: raised,
+			Children: []supervision.Child{
+				supervision.SupervisorSpec{Name: "kept", Strategy: supervision.Dynamic, Intensity: raised}.Child(),
+				starterChild("keeper", keep),
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := newStormRun(tree, "/kept/a")
+		defer tree.Listen(run.back)()
+		await(t, tree, func(states map[string]supervision.State) bool { return states["/kept/a"] == supervision.StateUp })
+		sick.Store(true)
+		run.strike()
+		tree.Kill("/kept")
+		await(t, tree, func(states map[string]supervision.State) bool {
+			_, there := states["/kept/a"]
+			return !there && states["/keeper"] == supervision.StateStarting
+		})
+		if got := run.result(); len(got.Lost) != 0 || !slices.Equal(got.Gone, []string{"/kept/a"}) {
+			t.Fatalf("before the keeper: %+v", got)
+		}
+		sick.Store(false)
+		time.AfterFunc(50*time.Millisecond, func() { gate <- struct{}{} })
+		if got := run.calm(time.Minute); got.Kills != 1 || len(got.Recovered) != 1 || len(got.Lost)+len(got.Gone) != 0 {
+			t.Errorf("after the calm: %+v", got)
+		}
+		if err := tree.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	run := newStormRun(tree, "/kept/a")
-	defer tree.Listen(run.back)()
-	await(t, tree, func(states map[string]supervision.State) bool { return states["/kept/a"] == supervision.StateUp })
-	sick.Store(true)
-	run.strike()
-	tree.Kill("/kept")
-	await(t, tree, func(states map[string]supervision.State) bool {
-		_, there := states["/kept/a"]
-		return !there && states["/keeper"] == supervision.StateStarting
-	})
-	if got := run.result(); len(got.Lost) != 0 || !slices.Equal(got.Gone, []string{"/kept/a"}) {
-		t.Fatalf("before the keeper: %+v", got)
-	}
-	sick.Store(false)
-	time.AfterFunc(50*time.Millisecond, func() { gate <- struct{}{} })
-	if got := run.calm(time.Minute); got.Kills != 1 || len(got.Recovered) != 1 || len(got.Lost)+len(got.Gone) != 0 {
-		t.Errorf("after the calm: %+v", got)
-	}
-	if err := tree.Stop(context.Background()); err != nil {
-		t.Error(err)
-	}
 }
 
 // await waits until the actors are in the states that isSo wants.
