@@ -139,9 +139,10 @@ func (e *noText) Error() string { return e.text }
 // value of a panic nor as that of Start.
 func TestErrorsWhoseTextPanics(t *testing.T) {
 	if how := os.Getenv("WAYMEET_TEST_BAD_ERROR"); how != "" {
-		p := puppet{}
+		p, crashes := puppet{}, uint64(1)
 		if how == "start" {
 			n := 0
+			crashes = 2
 			p.start = func(*supervision.Context[act]) error {
 				if n++; n == 1 {
 					return nil
@@ -155,8 +156,13 @@ func TestErrorsWhoseTextPanics(t *testing.T) {
 		} else {
 			do(t, tree, "/a", func(*supervision.Context[act]) { panic((*noText)(nil)) })
 		}
-		time.Sleep(200 * time.Millisecond)
-		return
+		for range 10_000 {
+			if tree.Report().Totals.Crashes >= crashes {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+		t.Fatal("it does not crash")
 	}
 	for _, how := range []string{"panic", "start"} {
 		cmd := exec.Command(os.Args[0], "-test.run", "^TestErrorsWhoseTextPanics$")
