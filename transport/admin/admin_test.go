@@ -129,7 +129,7 @@ func connect(t *testing.T, dir string) *Client {
 
 func stop(t *testing.T, server *Server) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := server.Stop(ctx); err != nil {
 		t.Errorf("stop: %v", err)

@@ -23,13 +23,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // eventually waits for what real sockets do in their own time.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for range 5000 {
+	for range 30_000 {
 		if done() {
 			return
 		}
 		time.Sleep(time.Millisecond)
 	}
-	t.Fatalf("%s: not within 5 s", what)
+	t.Fatalf("%s: not within 30 s", what)
 }
 
 // listenAt opens a mux on a real address.

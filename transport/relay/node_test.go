@@ -48,14 +48,21 @@ var loopback = netip.MustParseAddrPort("127.0.0.1:0")
 // actor would be.
 type runningRelay struct {
 	*relay.Server
+	conn *net.UDPConn
 	stop func()
 }
 
 func startRelay(t testing.TB, at netip.AddrPort, config rules.ForwarderConfig, tap io.Writer, rate messages.RelayRate) *runningRelay {
 	t.Helper()
+	return startRelayOn(t, listen(t, at), config, tap, rate)
+}
+
+// startRelayOn is startRelay on a socket that is there.
+func startRelayOn(t testing.TB, conn *net.UDPConn, config rules.ForwarderConfig, tap io.Writer, rate messages.RelayRate) *runningRelay {
+	t.Helper()
 	inbox := make(chan messages.RelayForwarderMessage, 256)
 	server, err := relay.NewServer(relay.ServerConfig{
-		Conn: listen(t, at), Key: keyOf(1), Tap: tap, Rate: rate,
+		Conn: conn, Key: keyOf(1), Tap: tap, Rate: rate,
 		Deliver: func(m messages.RelayForwarderMessage) bool {
 			select {
 			case inbox <- m:
@@ -75,7 +82,7 @@ func startRelay(t testing.TB, at netip.AddrPort, config rules.ForwarderConfig, t
 		forward(forwarder, server, inbox, done)
 	}()
 	var once sync.Once
-	r := &runningRelay{Server: server}
+	r := &runningRelay{Server: server, conn: conn}
 	r.stop = func() {
 		once.Do(func() {
 			close(done)

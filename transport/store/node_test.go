@@ -186,10 +186,12 @@ func TestPutOnceWritesOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	tick := func() { time.Sleep(20 * time.Millisecond) } // longer than one of the file system's clock
 	before := written()
+	tick()
 	put()
 	first := written()
-	time.Sleep(20 * time.Millisecond) // longer than a tick of the file system's clock
+	tick()
 	put()
 	if !first.After(before) || !written().Equal(first) {
 		t.Errorf("written at %v, then %v, then %v", before, first, written())
