@@ -45,7 +45,10 @@ func TestTrapWhatWaitsKeepsItsOrder(t *testing.T) {
 		do(t, tree, "/d/a", n.note("1"), n.note("2"), n.note("3"))
 		close(gate)
 		n.expect(t, "0 1 2 3")
-		do(t, tree, "/d/a", boom, boom) // the second restart waits
+		do(t, tree, "/d/a", func(c *sup.Context[act]) {
+			do(t, c.Tree(), c.Path(), boom) // the second restart waits
+			boom(c)
+		})
 		synctest.Wait()
 		do(t, tree, "/d/a", n.note("4"), n.note("5"), n.note("6"))
 		n.expect(t, "0 1 2 3")
