@@ -101,7 +101,9 @@ func TestCrashKeepsTheMailbox(t *testing.T) {
 		tree := mustStart(t, Config{Events: ev.add}, SupervisorSpec{Children: d.plays("a b")})
 		before := info(tree, "/a")
 		d.take()
+		tree.Suspend("/a") // so that all is told before the crash
 		tell(t, tree, "/a", "1", "boom", "2", "3")
+		tree.Resume("/a")
 		d.expect(t, "crash", "a:1, +a, a:2, a:3")
 		after := info(tree, "/a")
 		if !after.Incarnation.After(before.Incarnation) || after.Restarts != 1 || info(tree, "/b").Restarts != 0 {
