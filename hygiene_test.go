@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -35,7 +36,11 @@ func endHost(t *testing.T, program string, s syscall.Signal) {
 	}
 	defer findings.Close()
 	host.ExtraFiles = []*os.File{end}
-	if err := host.Start(); err != nil {
+	// What this process ignores, as one in the background may, a child would too.
+	signal.Notify(make(chan os.Signal, 1), s)
+	err = host.Start()
+	signal.Reset(s)
+	if err != nil {
 		t.Fatal(err)
 	}
 	end.Close()
