@@ -72,6 +72,12 @@ func (v *View) Lacks(peer messages.AuthorityID, epoch messages.Epoch, now messag
 	return ""
 }
 
+// ValidFrom is when the windows of our own descriptor and of the peer's have both
+// begun. It may be yet to come: the clock of who published is ahead of ours.
+func (v *View) ValidFrom(peer messages.AuthorityID) messages.Millis {
+	return max(v.Descriptors[v.Self].Descriptor.Valid.From, v.Descriptors[peer].Descriptor.Valid.From)
+}
+
 // tooOld says why a handshake reaches back too far even to catch up, or "".
 func tooOld(view *View, now messages.Millis, h handshake) string {
 	if !view.Receives(h.epoch) {

@@ -83,6 +83,14 @@ func (m *Manager) caughtUp(view *rendezvous.View) {
 	}
 }
 
+// becomeValid looks again at a channel whose descriptors are valid now.
+func (m *Manager) becomeValid(c *SecureChannel) {
+	c.validFrom = time.Time{}
+	if view := m.view(c.Context); view != nil && c.CatchUp && !c.State.Over() {
+		m.activate(view, c)
+	}
+}
+
 // penHeld reports whether we may write no fact in the context yet.
 func (m *Manager) penHeld(context messages.ContextID) bool {
 	view := m.view(context)
@@ -96,7 +104,12 @@ func (m *Manager) penHeld(context messages.ContextID) bool {
 // each other's current descriptor and epoch (an epoch behind: it rotates), or
 // closes."
 func (m *Manager) activate(view *rendezvous.View, c *SecureChannel) {
-	if view.Lacks(c.Remote, c.Epoch, messages.MillisOf(m.now)) != "" {
+	now := messages.MillisOf(m.now)
+	c.validFrom = time.Time{}
+	if view.Lacks(c.Remote, c.Epoch, now) != "" {
+		if from := view.ValidFrom(c.Remote); from > now { // no newer view will tell
+			c.validFrom = from.Time()
+		}
 		return
 	}
 	c.CatchUp, c.catchUpUntil = false, time.Time{}

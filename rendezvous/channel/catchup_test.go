@@ -126,6 +126,31 @@ func TestCatchUpBecomesActive(t *testing.T) {
 	}
 }
 
+// TestCatchUpWaitsForAWindow: a descriptor of a clock that is ahead becomes valid,
+// and nobody tells. The channel that lacked nothing else becomes Active.
+func TestCatchUpWaitsForAWindow(t *testing.T) {
+	const ahead = 2 * time.Second
+	small, large := newMembers(t)
+	for whose, publishers := range map[string][]*member{"ours": {large}, "the peer's": {small}, "both": {small, large}} {
+		large, small := *large, *small
+		away(&small, &large)
+		d := newDesk(t, &large, &small, configOf(&large, 1))
+		d.step(messages.HandshakeComplete{Attempt: d.call().Terms.Attempt, Result: messages.HandshakeResult{Hash: [32]byte{1}}})
+		catchUp(d.now, &small, &large)
+		for _, m := range publishers {
+			record := large.view.Descriptors[m.id()]
+			record.Descriptor.Valid.From = messages.MillisOf(d.now.Add(ahead))
+			large.view.Descriptors[m.id()] = record
+		}
+		early := d.step(messages.ContextChanged{Context: d.context})
+		early = append(early, d.after(ahead-time.Millisecond)...)
+		if strings.Contains(kinds(early), "Commit") {
+			t.Errorf("%s: too early: %q", whose, kinds(early))
+		}
+		the[channel.Commit](t, d.after(time.Millisecond))
+	}
+}
+
 // TestCatchUpEnds: after 30 s it closes with a reason, the host hears what was
 // missing, and the next call costs nothing more.
 func TestCatchUpEnds(t *testing.T) {

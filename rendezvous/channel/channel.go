@@ -85,6 +85,9 @@ type SecureChannel struct {
 	drainUntil time.Time
 	// catchUpUntil is when a channel that still has to catch up is over.
 	catchUpUntil time.Time
+	// validFrom is when such a channel is looked at again, because a descriptor
+	// is valid then; zero: it waits for none.
+	validFrom time.Time
 }
 
 // ChannelOf is the id of the channel that a handshake gives.

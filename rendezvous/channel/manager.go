@@ -176,6 +176,7 @@ func (m *Manager) Deadline() time.Time {
 	for _, c := range m.registry.channels {
 		sooner(c.drainUntil)
 		sooner(c.catchUpUntil)
+		sooner(c.validFrom)
 		sooner(c.disputedUntil)
 	}
 	return next
@@ -211,6 +212,9 @@ func (m *Manager) expire() {
 		}
 		if !c.disputedUntil.IsZero() && !m.now.Before(c.disputedUntil) {
 			m.openIfUndisputed(c)
+		}
+		if !c.validFrom.IsZero() && !m.now.Before(c.validFrom) {
+			m.becomeValid(c)
 		}
 		if !c.catchUpUntil.IsZero() && !m.now.Before(c.catchUpUntil) {
 			m.giveUpOn(c)
