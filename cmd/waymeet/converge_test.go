@@ -113,7 +113,7 @@ func (s *stormStage) disturb(ctx context.Context, d disturbance) (written append
 
 // killSync kills a JournalSyncActor, as soon as there is one.
 func (s *stormStage) killSync(ctx context.Context, p *player) int {
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		killed, err := p.admin.Kill(ctx, syncActors)
 		if killed > 0 {
 			return killed
@@ -151,7 +151,7 @@ func (s *stormStage) checkExports(d disturbance, written appended) (equal bool) 
 	ended := make(chan error)
 	for _, p := range s.players() {
 		go func() {
-			_, err := p.process.terminate(goodbyeLimit)
+			_, err := p.process.terminate(patience)
 			ended <- err
 		}()
 	}

@@ -130,7 +130,7 @@ func TestAProcessSaysWhenItIsReadyAndEndsCleanly(t *testing.T) {
 	if err := p.alive(); err != nil {
 		t.Error(err)
 	}
-	if _, err := p.terminate(goodbyeLimit); err != nil {
+	if _, err := p.terminate(patience); err != nil {
 		t.Error(err)
 	}
 	if p.alive() == nil {
@@ -146,7 +146,7 @@ func TestAProcessThatEndsBadlyIsNoticed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.terminate(goodbyeLimit); err == nil || !strings.Contains(err.Error(), "exit code 9") {
+	if _, err := p.terminate(patience); err == nil || !strings.Contains(err.Error(), "exit code 9") {
 		t.Errorf("sulks: %v", err)
 	}
 	if p, err = startChild(t, "deaf"); err != nil {
