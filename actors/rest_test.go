@@ -46,7 +46,7 @@ func newNode(t *testing.T, dir string, relays ...messages.RelayURL) *Node {
 
 func stopNode(t *testing.T, n *Node) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := n.Stop(ctx); err != nil {
 		t.Error(err)
@@ -56,13 +56,13 @@ func stopNode(t *testing.T, n *Node) {
 // eventually waits, within bounds, for what another goroutine makes true.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for range 1000 {
+	for range 6000 {
 		if holds() {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatalf("not within 10 s: %s", what)
+	t.Fatalf("not within a minute: %s", what)
 }
 
 func registered(n *Node) bool {
@@ -94,7 +94,7 @@ func TestRestartedFounderRegistersAtItsRelays(t *testing.T) {
 func TestSyncSessionsLeaveNothing(t *testing.T) {
 	_, url := newRelay(t)
 	inviter, joiner := newNode(t, t.TempDir(), url), newNode(t, t.TempDir(), url)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cx, err := inviter.Found(ctx)
 	if err != nil {
@@ -125,7 +125,7 @@ func TestSyncSessionsLeaveNothing(t *testing.T) {
 func TestInviteOutlivesTheInviter(t *testing.T) {
 	_, url := newRelay(t)
 	n := newNode(t, t.TempDir(), url)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cx, err := n.Found(ctx)
 	if err != nil {
@@ -146,7 +146,7 @@ func TestInviteOutlivesTheInviter(t *testing.T) {
 func TestHoldRelayHoldsWhoComesLater(t *testing.T) {
 	_, url := newRelay(t)
 	inviter, joiner := newNode(t, t.TempDir(), url), newNode(t, t.TempDir(), url)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	inviter.HoldRelay(true)
 	joiner.HoldRelay(true)

@@ -21,7 +21,7 @@ func TestSimulatedTreeIsTheRealOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if _, err := n.Found(ctx); err != nil {
 		t.Fatal(err)
