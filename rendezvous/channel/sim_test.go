@@ -23,6 +23,8 @@ type sim struct {
 	random *rand.Rand
 	// delay is how long a datagram takes.
 	delay func() time.Duration
+	// slow is how much longer than soon a channel may take on a slow wire.
+	slow time.Duration
 	// steps counts the places where a kill may come; kills says who dies there.
 	steps int
 	kills map[int]victim
