@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/transport/store"
 )
 
 // Exported says what was written.
@@ -62,7 +63,7 @@ func (j *Journal) ExportFile(path string) (exported Exported, err error) {
 	if err := os.Rename(file.Name(), path); err != nil {
 		return Exported{}, errors.Join(notExported(err), os.Remove(file.Name()))
 	}
-	if err := syncDirectory(filepath.Dir(path)); err != nil {
+	if err := store.SyncDirectory(filepath.Dir(path)); err != nil {
 		return Exported{}, notExported(err)
 	}
 	return exported, nil
@@ -70,13 +71,4 @@ func (j *Journal) ExportFile(path string) (exported Exported, err error) {
 
 func notExported(err error) error {
 	return messages.Problem{Code: messages.ExitFailed, What: "the export is not complete", Whose: err.Error(), Hint: "again, with room to write"}
-}
-
-// syncDirectory makes the names in a directory durable.
-func syncDirectory(path string) error {
-	directory, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(directory.Sync(), directory.Close())
 }

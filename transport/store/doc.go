@@ -12,5 +12,6 @@
 //
 // Start reading at store.go; record.go is the format, change.go writes it,
 // read.go and reader.go read it; verify.go and structure.go look at all of it
-// when a file is opened.
+// when a file is opened. The node's own database, node.go, is read then and never
+// again.
 package store

@@ -42,8 +42,9 @@ type file struct {
 	term uint64
 	// stopped is why nothing is written any more; nil: all is well.
 	stopped error
-	// tallies are of the records as the last transaction left them.
-	tallies tallies
+	// tallies are of the records as the last transaction left them, attempted as a
+	// failed one would have: nobody knows whether it is on disk.
+	tallies, attempted tallies
 }
 
 // write puts all records in one transaction and returns when they are on disk.
@@ -87,7 +88,7 @@ func (f *file) writeLocked(records []messages.Record) error {
 		})
 	}
 	if err != nil {
-		f.stopped = err
+		f.stopped, f.attempted = err, c.tallies
 		return &Stopped{File: f.path, Cause: err}
 	}
 	f.tallies = c.tallies

@@ -103,7 +103,7 @@ func readMeta(r io.ReaderAt, at int64) (meta boltMeta, what string, err error) {
 		transaction: binary.NativeEndian.Uint64(b[transactionAt:]),
 	}
 	if meta.pageSize < minPageSize || meta.pageSize > maxPageSize {
-		return meta, fmt.Sprintf("pages of %d bytes", meta.pageSize), nil
+		return boltMeta{}, fmt.Sprintf("pages of %d bytes", meta.pageSize), nil
 	}
 	return meta, "", nil
 }

@@ -84,5 +84,5 @@ func makeSeed(path string) error {
 	if err := os.Link(handle.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncDirectory(filepath.Dir(path))
+	return SyncDirectory(filepath.Dir(path))
 }

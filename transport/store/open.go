@@ -52,7 +52,7 @@ func createFile(path string, context messages.ContextID, records []messages.Reco
 	if err := os.Rename(fresh, path); err != nil {
 		return err
 	}
-	return syncDirectory(filepath.Dir(path))
+	return SyncDirectory(filepath.Dir(path))
 }
 
 // open opens the file with bbolt, but only after a look at it under its lock:
@@ -118,11 +118,11 @@ func makeDirectory(path string) error {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncDirectory(parent)
+	return SyncDirectory(parent)
 }
 
-// syncDirectory makes the names in a directory durable.
-func syncDirectory(path string) error {
+// SyncDirectory makes the names in a directory durable.
+func SyncDirectory(path string) error {
 	directory, err := os.Open(path)
 	if err != nil {
 		return err

@@ -129,18 +129,18 @@ func (n *node) parse(id uint64, root bool, within span) (what string) {
 	if !n.leaf && kind != branchPage {
 		return fmt.Sprintf("page %d is neither branch nor leaf", id)
 	}
-	if what = n.readElements(id, kind); what == "" {
-		what = checkOrder(id, n.elements, within)
+	if what = n.readElements(id, kind); what != "" {
+		return what
 	}
-	if what == "" && !n.leaf && len(n.elements) == 0 {
-		what = fmt.Sprintf("branch page %d is empty", id)
+	if !n.leaf && len(n.elements) == 0 {
+		return fmt.Sprintf("branch page %d is empty", id)
 	}
 	for _, e := range n.elements {
 		if n.leaf && e.bucket != root {
-			what = fmt.Sprintf("page %d holds a bucket or a record where none can be", id)
+			return fmt.Sprintf("page %d holds a bucket or a record where none can be", id)
 		}
 	}
-	return what
+	return checkOrder(id, n.elements, within)
 }
 
 // below is what the page under an entry of a branch page may hold.

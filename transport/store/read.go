@@ -67,54 +67,49 @@ func (f *file) tallyOf(bucket messages.Bucket) tally {
 func (f *file) checkWhole(bucket messages.Bucket, begun, found tally, all bool) error {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	want := f.tallies[bucket]
-	switch {
-	case f.stopped != nil:
-		return nil // after a failed write nobody knows what is there
-	case found == want, !all && found.count == want.count:
-		return nil
-	case want == begun:
-		return &Damage{File: f.path, Bucket: bucket, What: missing(found, want)}
+	isWhole := func() bool {
+		is := func(want tally) bool { return found == want || !all && found.count == want.count }
+		return is(f.tallies[bucket]) || f.stopped != nil && is(f.attempted[bucket])
 	}
-	// Records were written meanwhile.
-	err := f.checkHead()
-	if err == nil {
-		found = tally{}
-		err = f.snapshot(func(r *reader) error {
+	if isWhole() {
+		return nil
+	}
+	if f.tallies[bucket] != begun { // records were written meanwhile
+		found, all = tally{}, true
+		err := f.still(func(r *reader) error {
 			return r.each(bucket, nil, func(_, _ []byte, hash recordSum) bool {
 				found.add(hash)
 				return true
 			})
 		})
+		if err != nil || isWhole() {
+			return err
+		}
 	}
-	if err == nil && found != want {
-		err = &Damage{File: f.path, Bucket: bucket, What: missing(found, want)}
-	}
-	return err
+	return &Damage{File: f.path, Bucket: bucket, What: missing(found, f.tallies[bucket])}
 }
 
 // view reads from one transaction. Writers wait where they are in the way: what
 // looked torn may have been a transaction under way, and one that overtakes
 // every read would keep it from ever being done.
 func (f *file) view(do func(*reader) error) error {
-	err := f.checkHead()
-	if err != nil {
-		err = f.alone(f.checkHead)
+	if f.checkHead() == nil {
+		if err := f.snapshot(do); !errors.Is(err, errOvertaken) {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	if err = f.snapshot(do); errors.Is(err, errOvertaken) {
-		err = f.alone(func() error { return f.snapshot(do) })
-	}
-	return err
-}
-
-// alone does something while nobody writes.
-func (f *file) alone(do func() error) error {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	return do()
+	return f.still(do)
+}
+
+// still reads from one transaction while nobody writes. Whoever calls holds the
+// mutex.
+func (f *file) still(do func(*reader) error) error {
+	if err := f.checkHead(); err != nil {
+		return err
+	}
+	return f.snapshot(do)
 }
 
 // errOvertaken reports that two transactions were written since this one began,

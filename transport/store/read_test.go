@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	bolt "go.etcd.io/bbolt"
+
 	"github.com/waymeet/waymeet/messages"
 )
 
@@ -108,6 +110,62 @@ func TestReadingGoesOnUnderWrites(t *testing.T) {
 			}
 		})
 	}
+}
+
+// So is a bucket of which nothing is seen any more.
+func TestHiddenBucketIsMissed(t *testing.T) {
+	s, i := opened(t)
+	leaf := i.at(i.head.root)
+	put16(leaf[countAt:], 0)
+	i.overwrite(t)
+	wantDamage(t, readAll(s, messages.BucketFacts), "bucket facts: 0 records are there, 200 were written")
+	wantDamage(t, readAll(s, messages.BucketKeys), "bucket keys: 0 records are there")
+	_, err := readFrom(s, 1)
+	wantDamage(t, err, "bucket facts")
+}
+
+// After a write that failed the records are those of before or those of after it.
+// That is no excuse for others.
+func TestHiddenRecordIsMissedAfterAFailedWrite(t *testing.T) {
+	s, i := opened(t)
+	good := messages.Record{Bucket: messages.BucketFacts, Key: messages.Place(900).Key(), Value: []byte{1}}
+	if err := s.Write([]messages.Record{good, {Bucket: messages.BucketKeys, Key: make([]byte, bolt.MaxKeySize+1), Value: []byte{1}}}); err == nil {
+		t.Fatal("it has not failed")
+	}
+	if err := readAll(s, messages.BucketFacts); err != nil {
+		t.Errorf("as before the write: %v", err)
+	}
+	one := s.file.tallies[messages.BucketFacts]
+	s.file.tallies[messages.BucketFacts] = tally{}
+	s.file.attempted[messages.BucketFacts] = one
+	if err := readAll(s, messages.BucketFacts); err != nil {
+		t.Errorf("as after the write: %v", err)
+	}
+	s.file.tallies[messages.BucketFacts] = one
+	put16(i.at(i.below(i.facts(t)))[countAt:], 1)
+	i.overwrite(t)
+	wantDamage(t, readAll(s, messages.BucketFacts), "bucket facts")
+	_, err := readFrom(s, 1)
+	wantDamage(t, err, "bucket facts")
+}
+
+// A head that is gone is damage, not a writer that overtakes.
+func TestHeadThatIsGoneIsDamageToWhoeverCountsAgain(t *testing.T) {
+	s, i := opened(t)
+	clear(i.bytes[:metaPages*i.head.pageSize])
+	var last error
+	first := true
+	for _, err := range s.Records(messages.BucketFacts) {
+		if last = err; !first {
+			continue
+		}
+		first = false
+		if err := s.Write([]messages.Record{{Bucket: messages.BucketFacts, Key: messages.Place(900).Key(), Value: []byte{1}}}); err != nil {
+			t.Fatal(err)
+		}
+		i.overwrite(t)
+	}
+	wantDamage(t, last, "the head at byte 0 is not intact")
 }
 
 // readFrom reads the facts of the book from that place on.

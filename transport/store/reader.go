@@ -120,7 +120,9 @@ func (r *reader) find(bucket messages.Bucket) (in *home, what string) {
 		in = &home{}
 		in.small, in.root, _, what = found.small(top.lastID)
 	}
-	r.homes[bucket] = in
+	if what == "" {
+		r.homes[bucket] = in
+	}
 	return in, what
 }
 

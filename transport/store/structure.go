@@ -47,7 +47,7 @@ func checkStructure(p pageFile) (tallies, error) {
 
 // take marks pages.
 func (s *structure) take(first, size uint64) error {
-	for id := first; id < first+size; id++ {
+	for id := first; id-first < size; id++ { // a sum could overflow
 		switch {
 		case id >= s.head.highWater:
 			return s.damage(fmt.Sprintf("page %d is beyond the end, %d", id, s.head.highWater))
