@@ -195,10 +195,6 @@ func readFacts(database *store.Store, identity membership.Identity) (map[message
 	if err != nil {
 		return nil, err
 	}
-	payload, err := payloadKey(database)
-	if err != nil {
-		return nil, err
-	}
 	bodies := map[messages.FactID][]byte{}
 	for record, err := range database.Records(messages.BucketFacts) {
 		if err != nil {
@@ -211,7 +207,7 @@ func readFacts(database *store.Store, identity membership.Identity) (map[message
 		if sha256.Sum256(fact.Body) != fact.Header.BodyHash {
 			return nil, fmt.Errorf("fact %s has another body than its header says", fact.ID().Short())
 		}
-		plain, err := journal.Open(fact, payload)
+		plain, err := loaded.Open(fact)
 		if err != nil {
 			return nil, err
 		}
@@ -238,29 +234,4 @@ func sameCount(loaded *journal.Journal, database *store.Store) error {
 		}
 	}
 	return fmt.Errorf("the journal does not count the %d facts that are stored", stored)
-}
-
-// payloadKey is the key of epoch 0, which the founder holds.
-func payloadKey(database *store.Store) (key [membership.KeySize]byte, err error) {
-	type stored struct {
-		Epoch   messages.Epoch    `cbor:"1,keyasint"`
-		EpochID messages.EpochID  `cbor:"2,keyasint"`
-		Secret  membership.Secret `cbor:"3,keyasint"`
-		Since   messages.Place    `cbor:"4,keyasint"`
-	}
-	var founded messages.ContextFounded
-	var secret stored
-	for record, err := range database.Records(messages.BucketKeys) {
-		switch {
-		case err != nil:
-		case string(record.Key) == "founded":
-			founded, err = messages.Decode[messages.ContextFounded](record.Value)
-		case bytes.HasPrefix(record.Key, []byte("secret")):
-			secret, err = messages.Decode[stored](record.Value)
-		}
-		if err != nil {
-			return key, err
-		}
-	}
-	return membership.FoundedKeys(founded, secret.Secret).Payload, nil
 }
