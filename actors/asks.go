@@ -32,17 +32,19 @@ func (a *asks[K, A]) close(key K) {
 	delete(a.waiting, key)
 }
 
-// answer hands the answer to whoever waits under the key. The first answer
-// counts; nobody waiting is fine.
-func (a *asks[K, A]) answer(key K, answer A) {
+// answer hands the answer to whoever waits under the key, and reports whether
+// somebody does. The first answer counts.
+func (a *asks[K, A]) answer(key K, answer A) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if waiting, ok := a.waiting[key]; ok {
+	waiting, ok := a.waiting[key]
+	if ok {
 		select {
 		case waiting <- answer:
 		default:
 		}
 	}
+	return ok
 }
 
 // answerAll hands the same answer to everybody who waits.

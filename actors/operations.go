@@ -66,20 +66,21 @@ func (n *Node) operate(
 	defer done()
 	answer := n.commits.open(operation)
 	defer n.commits.close(operation)
+	again := time.NewTicker(askAgain)
+	defer again.Stop()
 	for {
 		n.tellStore(cx, ask(operation))
-		asked, cancel := context.WithTimeout(ctx, askAgain)
-		reply, err := await(asked, answer)
-		cancel()
-		switch {
-		case err == nil && reply.Refusal != "":
-			return reply, messages.Problem{
-				Code: messages.ExitFailed, What: what, Whose: reply.Refusal, Hint: "see `waymeet status`",
+		select {
+		case reply := <-answer:
+			if reply.Refusal != "" {
+				return reply, messages.Problem{
+					Code: messages.ExitFailed, What: what, Whose: reply.Refusal, Hint: "see `waymeet status`",
+				}
 			}
-		case err == nil:
 			return reply, nil
-		case ctx.Err() != nil:
-			return reply, context.Cause(ctx)
+		case <-again.C:
+		case <-ctx.Done():
+			return journal.Reply{}, context.Cause(ctx)
 		}
 	}
 }

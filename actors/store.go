@@ -124,10 +124,9 @@ func (n *Node) readFacts(c *storeContext, cx messages.ContextID, e journal.ReadF
 // journalReply answers whoever asked: the operation id tells who that was, and
 // everybody else does not know it.
 func (n *Node) journalReply(cx messages.ContextID, e journal.Reply) {
-	if n.memberAdded(cx, e) {
+	if n.commits.answer(e.Operation, e) || n.memberAdded(cx, e) {
 		return
 	}
-	n.commits.answer(e.Operation, e)
 	if e.Refusal != "" {
 		refused := messages.JournalRefused{Operation: e.Operation, Reason: e.Refusal}
 		n.tellManager(refused)

@@ -160,14 +160,35 @@ func ParseFact(b []byte) (Fact, error) {
 	return Fact{Header: header, HeaderBytes: wire.Header, Body: wire.Body, Signature: wire.Signature}, nil
 }
 
-// Append writes the canonical bytes of the fact after b.
+// Append writes the canonical bytes of the fact after b: a CBOR array of three
+// byte strings.
 func (f Fact) Append(b []byte) []byte {
-	return append(b, Encode(wireFact{Header: f.HeaderBytes, Body: f.Body, Signature: f.Signature})...)
+	b = append(slices.Grow(b, f.Size()), 0x83)
+	for _, part := range [][]byte{f.HeaderBytes, f.Body, f.Signature[:]} {
+		b = appendString(b, part)
+	}
+	return b
 }
 
 // Size is how many bytes Append writes.
 func (f Fact) Size() int {
 	return 1 + stringSize(len(f.HeaderBytes)) + stringSize(len(f.Body)) + stringSize(len(f.Signature))
+}
+
+// appendString writes a CBOR byte string of at most 4 GiB (RFC 8949 3.1, major
+// type 2).
+func appendString(b, part []byte) []byte {
+	switch n := len(part); {
+	case n < 24:
+		b = append(b, 0x40|byte(n))
+	case n < 1<<8:
+		b = append(b, 0x58, byte(n))
+	case n < 1<<16:
+		b = binary.BigEndian.AppendUint16(append(b, 0x59), uint16(n))
+	default:
+		b = binary.BigEndian.AppendUint32(append(b, 0x5a), uint32(n))
+	}
+	return append(b, part...)
 }
 
 // stringSize is what a CBOR byte string of n bytes takes.

@@ -45,6 +45,20 @@ func TestFactIDIsOfTheHeaderAlone(t *testing.T) {
 	}
 }
 
+// Append writes what the encoding of the array says, however long the strings.
+func TestAppendIsTheCanonicalArray(t *testing.T) {
+	for _, size := range []int{0, 23, 24, 255, 256, 65535, 65536} {
+		f := messages.Fact{HeaderBytes: []byte{1, 2}, Body: make([]byte, size), Signature: messages.Signature{3}}
+		want := messages.Encode([][]byte{f.HeaderBytes, f.Body, f.Signature[:]})
+		if got := f.Append([]byte("before")); string(got) != "before"+string(want) {
+			t.Errorf("a body of %d bytes is written in another way", size)
+		}
+		if f.Size() != len(want) {
+			t.Errorf("a body of %d bytes: size %d, want %d", size, f.Size(), len(want))
+		}
+	}
+}
+
 // The header is what the seal covers and one pair more, byte by byte.
 func TestHeaderIsWhatIsSealedAndTheHash(t *testing.T) {
 	for _, chained := range []messages.Chained{

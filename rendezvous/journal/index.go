@@ -3,7 +3,6 @@ package journal
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"github.com/waymeet/waymeet/messages"
 )
@@ -40,7 +39,7 @@ func (x *index) take() []messages.Record {
 			Bucket: messages.BucketIndex, Key: rest[0].place.Key(), Value: messages.Encode(newSegment(rest[:x.size])),
 		})
 	}
-	x.open = slices.Clone(rest)
+	x.open = append(make([]gist, 0, x.size), rest...)
 	return records
 }
 
