@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -225,7 +224,6 @@ func (s *Set) read(fact messages.Fact) saying {
 	}
 	plaintext, err := s.ring.open(fact)
 	if err != nil {
-		said.sealed = errors.Is(err, errNoKey)
 		return said
 	}
 	if body, err := messages.DecodeFact(fact.Header.Type, fact.Header.Schema, plaintext); err == nil {

@@ -66,6 +66,22 @@ func (j *Journal) advance(now messages.Millis, operation messages.OperationID, w
 	return facts, ""
 }
 
+// giveKeys takes in the keys that a welcome has brought to a member which was
+// removed and has come back (SPEC 2.3: "so that later members can read the whole
+// history"). What has come of those epochs waits for them; the rest comes with
+// the next sync.
+func (j *Journal) giveKeys(now messages.Millis, e messages.GiveKeys, b *batch) {
+	var given storedKeys
+	for _, record := range e.Records {
+		if err := given.read(record); err != nil {
+			panic("journal: keys of a welcome: " + err.Error())
+		}
+	}
+	b.put(given.into(j.set.ring)...)
+	j.offer(now, j.pending(), b)
+	b.reply(Reply{Operation: e.Operation})
+}
+
 // welcome answers an AddMember with what the member needs to come in.
 func (j *Journal) welcome(e messages.AddMember, facts []messages.FactID, b *batch) {
 	open := j.set.open()

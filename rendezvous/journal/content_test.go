@@ -130,28 +130,17 @@ func TestContentBeyondACutIsReadAsItIsSaidAgain(t *testing.T) {
 }
 
 // What comes before its key is read when the key is here: who has read on
-// meanwhile does not miss it, and a restart changes no place.
+// meanwhile does not miss it.
 func TestFactThatComesBeforeItsKeyIsReadLate(t *testing.T) {
 	ana, ben, cat := trio(t)
-	open := cat.note(start, "open")
-	ana.learn(start, cat)
-	ana.journal.set.chainOf(cat.identity.Authority()).named = 99 // so that ana's facts do not wait for cat's
 	ana.remove(start, ben)
 	ana.note(start, "locked")
-	for _, raw := range ana.facts() {
-		if fact := mustParse(raw); fact.ID() != open {
-			ben.step(start, messages.OfferFacts{Facts: [][]byte{raw}})
-		}
-	}
+	ben.learn(start, ana)
 	cursor := ben.expectContent(0)
-	ben.step(start, messages.OfferFacts{Facts: [][]byte{cat.raw(open)}})
-	cursor = ben.expectContent(cursor, "open")
-	ben.ask(start, func(operation messages.OperationID) messages.JournalMessage {
-		return messages.GiveKeys{Operation: operation, Records: []messages.Record{storedPayload{Key: ana.view.Keys[3].Payloads()}.record()}}
-	})
+	ben.learn(start, cat)
+	ben.giveKey(ana)
 	for range 2 {
 		ben.expectContent(cursor, "locked")
-		ben.expectContent(0, "open", "locked")
 		ben.restart(start)
 	}
 }

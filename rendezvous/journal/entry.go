@@ -31,11 +31,9 @@ type saying struct {
 	body messages.RendezvousFact
 	// again is the fact that this one repeats (SPEC 3.4).
 	again messages.Again
-	// sealed: the body is Waymeet's own, and no key that is held opens it.
-	sealed bool
 }
 
-func (s saying) isNothing() bool { return s.body == nil && s.again.IsZero() && !s.sealed }
+func (s saying) isNothing() bool { return s.body == nil && s.again.IsZero() }
 
 // entry is one admitted fact in memory. A journal holds one of them for every
 // fact, so it is kept to 96 bytes; what only some facts have is behind said.

@@ -9,20 +9,21 @@ import (
 // errandFacts bounds how many facts an errand reads at once.
 const errandFacts = 128
 
-// errands has facts read that this journal holds and has to look at again: to
-// open what it could not open before, to say again what a cut has left out, to
-// prove a fork. There is one errand at a time, the most urgent first. What makes
-// facts of ours waits until our chain may be written, as commits do: the Step in
-// which it may again looks for errands, too.
+// errands has facts read that this journal holds and has to look at again: to say
+// again what a cut has left out, to prove a fork. There is one errand at a time,
+// the most urgent first. It makes facts of ours, and so waits until our chain may
+// be written, as commits do: the Step in which it may again looks for errands,
+// too.
 func (j *Journal) errands(now time.Time) []Effect {
 	if j.reading || j.flight != nil || j.failed != "" {
 		return nil
 	}
-	facts := j.set.openable()
-	if _, reason := j.ownKeys(); len(facts) == 0 && reason == "" && j.mayWrite(now) {
-		if facts = j.set.leftOut(); len(facts) == 0 {
-			facts = j.set.unproven()
-		}
+	if _, reason := j.ownKeys(); reason != "" || !j.mayWrite(now) {
+		return nil
+	}
+	facts := j.set.leftOut()
+	if len(facts) == 0 {
+		facts = j.set.unproven()
 	}
 	if len(facts) == 0 {
 		return nil
@@ -44,7 +45,6 @@ func (j *Journal) errand(now time.Time, read messages.FactsRead, b *batch) {
 		facts[fact.ID()] = fact
 	}
 	millis := messages.MillisOf(now)
-	j.openAgain(millis, facts, b)
 	if j.mayWrite(now) {
 		j.appendAgain(millis, facts, b)
 		j.accuse(millis, facts, b)

@@ -72,12 +72,11 @@ type storedTenure struct {
 // storedSaying is what one row says. Body is the plaintext of a body that
 // Waymeet understands, of type Type; empty: none.
 type storedSaying struct {
-	_      struct{} `cbor:",toarray"`
-	Row    uint16
-	Again  messages.Again
-	Sealed bool
-	Type   messages.FactType
-	Body   []byte
+	_     struct{} `cbor:",toarray"`
+	Row   uint16
+	Again messages.Again
+	Type  messages.FactType
+	Body  []byte
 }
 
 func newSegment(facts []gist) segment {
@@ -107,7 +106,7 @@ func newSegment(facts []gist) segment {
 }
 
 func newStoredSaying(row uint16, said saying) storedSaying {
-	stored := storedSaying{Row: row, Again: said.again, Sealed: said.sealed}
+	stored := storedSaying{Row: row, Again: said.again}
 	if said.body != nil {
 		stored.Type, stored.Body = said.body.FactType(), messages.EncodeFact(said.body)
 	}
@@ -150,7 +149,7 @@ func (s segment) readSayings(facts []gist) error {
 		if int(stored.Row) >= len(facts) {
 			return fmt.Errorf("%w: index without row %d", ErrRecord, stored.Row)
 		}
-		said := saying{again: stored.Again, sealed: stored.Sealed}
+		said := saying{again: stored.Again}
 		if len(stored.Body) > 0 {
 			body, err := messages.DecodeFact(stored.Type, stored.Type.Schema(), stored.Body)
 			if err != nil {
@@ -179,36 +178,12 @@ func (j *Journal) loadIndex(source Source) error {
 			return nil // the facts say the rest
 		}
 		facts, err := s.gists(first)
-		if err == nil {
-			err = j.unseal(facts, source)
-		}
 		if err != nil {
 			return err
 		}
 		for _, g := range facts {
 			j.set.insert(g)
 		}
-	}
-	return nil
-}
-
-// unseal reads again the bodies for which the key was missing when the segment
-// was written, and is held now.
-func (j *Journal) unseal(facts []gist, source Source) error {
-	for at := range facts {
-		g := &facts[at]
-		if _, held := j.set.ring.payloads[g.keyID]; !g.sealed || !held {
-			continue
-		}
-		raw, err := source.Facts([]messages.FactPlace{{Place: g.place, Fact: g.id}})
-		if err != nil {
-			return err
-		}
-		fact, err := messages.ParseFact(raw[0])
-		if err != nil {
-			return fmt.Errorf("%w: fact %s: %w", ErrRecord, g.id.Short(), err)
-		}
-		g.saying = j.set.read(fact)
 	}
 	return nil
 }

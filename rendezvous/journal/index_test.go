@@ -121,30 +121,6 @@ func sub(all, of map[string][]byte) map[string][]byte {
 	return part
 }
 
-// A body that no key opened when the index was written is read again once its
-// key is there.
-func TestBodyIsReadAgainWhenItsKeyIsThere(t *testing.T) {
-	ana := found(t, 1)
-	ben := ana.admit(start, 2)
-	ben.learn(start, ana)
-	ben.journal.index.size = 2
-	ana.say(start, ana.descriptor(start, 1, 1))
-	ana.note(start, "fills the segment")
-	payloads := maps.Clone(ben.journal.set.ring.payloads)
-	clear(ben.journal.set.ring.payloads)
-	ben.learn(start, ana)
-	if len(ben.disk[messages.BucketIndex]) != 2 || len(ben.view.Descriptors) != 0 {
-		t.Fatalf("%d segments, %d descriptors without a key", len(ben.disk[messages.BucketIndex]), len(ben.view.Descriptors))
-	}
-	if len(payloads) == 0 {
-		t.Fatal("there was no key")
-	}
-	ben.restart(start) // with the keys that are on disk
-	if len(ben.view.Descriptors) != 1 {
-		t.Error("the body was not read again")
-	}
-}
-
 func TestBadIndexIsRefused(t *testing.T) {
 	n, _ := indexed(t)
 	key := string(messages.Place(1).Key())

@@ -214,7 +214,7 @@ func (j *Journal) take(now time.Time, next queued, b *batch) {
 	case messages.FactsRead:
 		j.errand(now, e, b)
 	case messages.GiveKeys:
-		j.giveKeys(e, b)
+		j.giveKeys(messages.MillisOf(now), e, b)
 	case messages.ReadRanges, messages.CompareRanges, messages.ReadContent, messages.PeerHolds, messages.Written, messages.Tick:
 		// Handled before: reads in front of the batch, the others on arrival.
 	}

@@ -18,8 +18,6 @@ type Source interface {
 	// RecordsFrom begins at that key, before which lie so many records: an error
 	// if those and what it gives are not all.
 	RecordsFrom(bucket messages.Bucket, key []byte, before uint64) iter.Seq2[messages.Record, error]
-	// Facts reads the facts at those places, in that order.
-	Facts(places []messages.FactPlace) ([][]byte, error)
 }
 
 // Found founds a context at now: the records with which its database begins,
@@ -46,7 +44,7 @@ func Found(identity membership.Identity, random io.Reader, now messages.Millis) 
 	}
 	return keys.Context, []messages.Record{
 		foundedRecord(op),
-		storedSecret{EpochID: keys.EpochID, Secret: secret}.record(),
+		secretRecord(0, keys.EpochID, secret),
 		factRecord(1, fact.Append(nil)),
 	}, nil
 }
@@ -56,10 +54,10 @@ func Found(identity membership.Identity, random io.Reader, now messages.Millis) 
 func Join(welcome membership.Welcome, secret membership.Secret) []messages.Record {
 	records := []messages.Record{
 		foundedRecord(welcome.Founded),
-		storedSecret{Epoch: welcome.Epoch, EpochID: welcome.EpochID, Secret: secret}.record(),
+		secretRecord(welcome.Epoch, welcome.EpochID, secret),
 	}
 	for _, key := range welcome.Earlier {
-		records = append(records, storedPayload{Key: key}.record())
+		records = append(records, payloadRecord(key))
 	}
 	return records
 }
@@ -117,7 +115,7 @@ func loadKeys(identity membership.Identity, source Source) (*ring, messages.Cont
 type storedKeys struct {
 	founded  messages.ContextFounded
 	secrets  []storedSecret
-	payloads []storedPayload
+	payloads []membership.EpochKey
 }
 
 func (k *storedKeys) read(record messages.Record) (err error) {
@@ -129,8 +127,8 @@ func (k *storedKeys) read(record messages.Record) (err error) {
 		secret, err = messages.Decode[storedSecret](record.Value)
 		k.secrets = append(k.secrets, secret)
 	case bytes.HasPrefix(key, []byte(prefixPayload)):
-		var payload storedPayload
-		payload, err = messages.Decode[storedPayload](record.Value)
+		var payload membership.EpochKey
+		payload, err = messages.Decode[membership.EpochKey](record.Value)
 		k.payloads = append(k.payloads, payload)
 	default:
 		err = fmt.Errorf("%w: key record of another kind", ErrRecord)
@@ -142,33 +140,18 @@ func (k *storedKeys) read(record messages.Record) (err error) {
 // theirs.
 func (k storedKeys) into(keys *ring) (records []messages.Record) {
 	for _, payload := range k.payloads {
-		if _, held := keys.names[payload.Key.EpochID]; !held {
-			keys.addPayload(payload.Key)
-			keys.since[payload.Key.KeyID] = payload.Since
-			records = append(records, payload.record())
+		if _, held := keys.names[payload.EpochID]; !held {
+			keys.addPayload(payload)
+			records = append(records, payloadRecord(payload))
 		}
 	}
 	for _, secret := range k.secrets {
 		if _, held := keys.keys[secret.EpochID]; !held {
-			_, readable := keys.names[secret.EpochID]
-			added := keys.addSecret(secret.Epoch, secret.EpochID, secret.Secret)
-			if !readable {
-				keys.since[added.KeyID] = secret.Since
-			}
-			records = append(records, secret.record())
+			keys.addSecret(secret.Epoch, secret.EpochID, secret.Secret)
+			records = append(records, secretRecord(secret.Epoch, secret.EpochID, secret.Secret))
 		}
 	}
 	return records
-}
-
-// since notes that the keys come when the fact at that place is the last.
-func (k storedKeys) since(last messages.Place) {
-	for at := range k.payloads {
-		k.payloads[at].Since = last
-	}
-	for at := range k.secrets {
-		k.secrets[at].Since = last
-	}
 }
 
 func (o *operations) load(source Source) error {
@@ -227,6 +210,5 @@ func (j *Journal) loadFacts(source Source) error {
 		j.set.insert(g)
 		j.index.note(g)
 	}
-	j.set.unlock(j.set.last + 1)
 	return wrong
 }

@@ -53,6 +53,11 @@ func (j *Journal) released(epochs int, b *batch) []candidate {
 		return nil
 	}
 	j.warnSecrets(epochs, b)
+	return j.pending()
+}
+
+// pending is what waits for an epoch or its key, to be offered again.
+func (j *Journal) pending() []candidate {
 	facts := j.aside.takePending()
 	j.examine(facts)
 	return facts

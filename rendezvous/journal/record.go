@@ -13,7 +13,7 @@ import (
 //
 //	keys        "founded"                          ContextFounded
 //	            "secret"  ‖ epoch 8 ‖ EpochID 32   storedSecret
-//	            "payload" ‖ epoch 8 ‖ EpochID 32   storedPayload
+//	            "payload" ‖ epoch 8 ‖ EpochID 32   membership.EpochKey
 //	facts       Place 8                            the fact
 //	index       Place 8 of the first               segment
 //	charges     "f" ‖ peer 32 ‖ epoch 8 ‖ day 4    FlowCost
@@ -34,19 +34,10 @@ const (
 // another version of itself.
 var ErrRecord = errors.New("unreadable journal record")
 
-// storedSecret is what all keys of an epoch follow from, storedPayload what
-// reads it alone. Since is the place of the last fact that was here before the
-// key; 0: it was here before all facts that it opens.
 type storedSecret struct {
 	Epoch   messages.Epoch    `cbor:"1,keyasint"`
 	EpochID messages.EpochID  `cbor:"2,keyasint"`
 	Secret  membership.Secret `cbor:"3,keyasint"`
-	Since   messages.Place    `cbor:"4,keyasint"`
-}
-
-type storedPayload struct {
-	Key   membership.EpochKey `cbor:"1,keyasint"`
-	Since messages.Place      `cbor:"2,keyasint"`
 }
 
 // storedOperation is what an operation led to, so that asking again gives the
@@ -60,15 +51,19 @@ func foundedRecord(op messages.ContextFounded) messages.Record {
 	return messages.Record{Bucket: messages.BucketKeys, Key: []byte(keyFounded), Value: messages.Encode(op)}
 }
 
-func (s storedSecret) record() messages.Record {
+func secretRecord(epoch messages.Epoch, id messages.EpochID, secret membership.Secret) messages.Record {
 	return messages.Record{
-		Bucket: messages.BucketKeys, Key: epochRecordKey(prefixSecret, s.Epoch, s.EpochID), Value: messages.Encode(s),
+		Bucket: messages.BucketKeys,
+		Key:    epochRecordKey(prefixSecret, epoch, id),
+		Value:  messages.Encode(storedSecret{Epoch: epoch, EpochID: id, Secret: secret}),
 	}
 }
 
-func (p storedPayload) record() messages.Record {
+func payloadRecord(key membership.EpochKey) messages.Record {
 	return messages.Record{
-		Bucket: messages.BucketKeys, Key: epochRecordKey(prefixPayload, p.Key.Epoch, p.Key.EpochID), Value: messages.Encode(p),
+		Bucket: messages.BucketKeys,
+		Key:    epochRecordKey(prefixPayload, key.Epoch, key.EpochID),
+		Value:  messages.Encode(key),
 	}
 }
 

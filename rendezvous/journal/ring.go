@@ -15,9 +15,6 @@ type ring struct {
 	payloads map[messages.EpochKeyID]membership.EpochKey
 	names    map[messages.EpochID]messages.EpochKeyID
 	keys     map[messages.EpochID]membership.Keys
-	// since are, of the keys that were given when facts were here already, the
-	// places of the last of those.
-	since map[messages.EpochKeyID]messages.Place
 	// refused are the epochs whose secret did not open, and why.
 	refused map[messages.EpochID]error
 	// learned are the records of keys that are not on disk yet.
@@ -31,7 +28,6 @@ func newRing(identity membership.Identity, context messages.ContextID) *ring {
 		payloads: map[messages.EpochKeyID]membership.EpochKey{},
 		names:    map[messages.EpochID]messages.EpochKeyID{},
 		keys:     map[messages.EpochID]membership.Keys{},
-		since:    map[messages.EpochKeyID]messages.Place{},
 		refused:  map[messages.EpochID]error{},
 	}
 }
@@ -62,13 +58,7 @@ func (r *ring) learn(change messages.EpochChange, id messages.EpochID) {
 		return
 	}
 	r.addSecret(change.Epoch, id, secret)
-	r.learned = append(r.learned, storedSecret{Epoch: change.Epoch, EpochID: id, Secret: secret}.record())
-}
-
-// holdsAt reports whether the key was here before the fact at that place.
-func (r *ring) holdsAt(key messages.EpochKeyID, place messages.Place) bool {
-	_, held := r.payloads[key]
-	return held && r.since[key] < place
+	r.learned = append(r.learned, secretRecord(change.Epoch, id, secret))
 }
 
 // open is the plaintext of a fact, if the ring holds its key.

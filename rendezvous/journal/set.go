@@ -26,13 +26,9 @@ type Set struct {
 	tenures map[tenureKey]*tenure
 	// ops are those of who may change epochs, by the epoch that they open.
 	ops map[messages.Epoch][]*entry
-	// ready are the entries that are whole and whose key is held, in the order
-	// in which they came to that; the order of arrival decides it, and stays.
+	// ready are the entries that are whole, in the order in which they came to
+	// that; the order of arrival decides it, and stays.
 	ready []*entry
-	// locked are the entries that are whole, by the key that is not held.
-	locked map[messages.EpochKeyID][]*entry
-	// sealed are the entries whose body we could not open, by the key that does.
-	sealed map[messages.EpochKeyID][]*entry
 	// again are the facts that say a fact again, by that fact.
 	again map[messages.FactID][]*entry
 	// missParent and missPrev are the entries that wait, by the id of the fact
@@ -74,8 +70,6 @@ func newSet(founded messages.ContextFounded, keys *ring) *Set {
 		chains:     map[messages.AuthorityID]*chain{},
 		tenures:    map[tenureKey]*tenure{},
 		ops:        map[messages.Epoch][]*entry{},
-		locked:     map[messages.EpochKeyID][]*entry{},
-		sealed:     map[messages.EpochKeyID][]*entry{},
 		again:      map[messages.FactID][]*entry{},
 		missParent: map[messages.FactID][]*entry{},
 		missPrev:   map[messages.FactID][]*entry{},
@@ -124,7 +118,6 @@ func (s *Set) insert(g gist) {
 
 // enter makes the entry.
 func (s *Set) enter(g gist) *entry {
-	s.unlock(g.place)
 	key := tenureKey{g.author, g.epoch, g.keyID}
 	t := s.tenures[key]
 	if t == nil {
@@ -146,9 +139,6 @@ func (s *Set) enter(g gist) *entry {
 
 // hear takes note of what is not in every fact.
 func (s *Set) hear(e *entry) {
-	if key := e.tenure.keyID; e.said.sealed {
-		s.sealed[key] = append(s.sealed[key], e)
-	}
 	switch body := e.said.body.(type) {
 	case messages.EpochOp:
 		if membership.RefuseEpochOp(s.founded.Finality, s.founder, e.author()) == "" {
@@ -219,11 +209,7 @@ func (s *Set) complete(e *entry) {
 // SPEC 3.4: "Missing parents: stored, not reduced until they arrive".
 func (s *Set) take(e *entry) {
 	e.chain().complete(e)
-	if key := e.tenure.keyID; s.ring.holdsAt(key, s.last) {
-		s.ready = append(s.ready, e)
-	} else {
-		s.locked[key] = append(s.locked[key], e)
-	}
+	s.ready = append(s.ready, e)
 	s.reconsider(e)
 	s.stale = s.stale || s.again[e.id] != nil // what repeats it may be in the fold
 	if !s.stale {
@@ -262,15 +248,15 @@ func (s *Set) head(author messages.AuthorityID) *entry {
 	return nil
 }
 
-// rosterOf is the roster of an epoch, if the epoch is known and the fact's key
-// id is the epoch's (SPEC 3.4: "author in the roster of that epoch").
+// rosterOf is the roster of an epoch, if the epoch is known, and its key is held
+// and is the one that the fact names (SPEC 3.4: "author in the roster of that
+// epoch"). Who is in no epoch whose key it lacks cannot tell whether a fact names
+// the right one: it takes none in, for what counts here must count everywhere.
 func (s *Set) rosterOf(epoch messages.Epoch, keyID messages.EpochKeyID) (membership.Roster, bool) {
 	if uint64(epoch) >= uint64(len(s.timeline)) {
 		return membership.Roster{}, false
 	}
 	state := s.timeline[epoch]
-	if name, held := s.ring.names[state.id]; held && name != keyID {
-		return membership.Roster{}, false
-	}
-	return state.roster, true
+	name, held := s.ring.names[state.id]
+	return state.roster, held && name == keyID
 }

@@ -64,21 +64,13 @@ func (s *Set) admitAll(source Source) (facts []gist, flaw *Flaw, err error) {
 		facts = append(facts, s.gistOf(fact, fact.ID(), len(record.Value), s.last+1))
 		s.insert(facts[len(facts)-1])
 	}
-	s.unlock(s.last + 1)
 	return facts, nil, nil
 }
 
-// admitAgain admits a fact that was admitted before. One that names another key
-// than its epoch has came before the right one was known; it does not count. One
-// that is too late came before its author's removal was known.
+// admitAgain admits a fact that was admitted before. One that is too late came
+// before its author's removal was known.
 func (s *Set) admitAgain(raw []byte) (messages.Fact, Refusal) {
 	fact, refusal := s.Admit(endOfTime, raw)
-	if epoch := fact.Header.Epoch; refusal.Step == StepEpoch && uint64(epoch) < uint64(len(s.timeline)) {
-		c := candidate{fact: fact, id: fact.ID()}
-		author, _ := s.timeline[epoch].roster.Member(fact.Header.Author)
-		c.authenticate(author.PublicKey)
-		return fact, c.forged
-	}
 	if refusal.Step == StepLate {
 		return fact, Refusal{}
 	}
@@ -117,7 +109,7 @@ func verifyIndex(facts []gist, source Source) (*Flaw, error) {
 }
 
 // differs says in what the gist of a fact that the index holds is not that which
-// the fact has. A body that was sealed to us then is read again by Load.
+// the fact has.
 func (g gist) differs(fact gist) string {
 	for _, aspect := range []struct {
 		name string
@@ -132,7 +124,7 @@ func (g gist) differs(fact gist) string {
 		{"epoch", g.epoch == fact.epoch},
 		{"key", g.keyID == fact.keyID},
 		{"size", g.size == fact.size},
-		{"content", g.sealed && !fact.sealed || bytes.Equal(g.saying.encoded(), fact.saying.encoded())},
+		{"content", bytes.Equal(g.saying.encoded(), fact.saying.encoded())},
 	} {
 		if !aspect.same {
 			return aspect.name

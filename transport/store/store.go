@@ -97,9 +97,6 @@ func (w *Writer) RecordsFrom(bucket messages.Bucket, key []byte, before uint64) 
 	return w.store.RecordsFrom(bucket, key, before)
 }
 
-// Facts is that of the Store.
-func (w *Writer) Facts(places []messages.FactPlace) ([][]byte, error) { return w.store.Facts(places) }
-
 // Write is that of the Store. The error is ErrFenced if another life has begun.
 func (w *Writer) Write(records []messages.Record) error {
 	return w.store.file.writeIn(w.term, records)
