@@ -56,8 +56,8 @@ const (
 // Connect finds the node or relay that runs in a state directory.
 func Connect(stateDir string) (*Client, error) { return admin.Connect(stateDir) }
 
-// Identity is who the node of a state directory is; the first time it makes
-// one. The node need not run.
+// Identity is who the node of a state directory is. The node need not run, but has
+// been there: nothing is made.
 func Identity(stateDir string) (AuthorityID, error) { return actors.Identity(stateDir) }
 
 // backend is a node as its admin socket asks it.

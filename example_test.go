@@ -58,13 +58,15 @@ func Example() {
 	check(err)
 	ticket, err := meeting.Invite(ctx, 0) // a secret, good for one other node
 	check(err)
-	ben := filepath.Join(dir, "ben")
+	events := anna.Events(ctx)
 	greeted := make(chan error, 1)
-	go func() { greeted <- greet(ctx, ben, relay.URL(), ticket) }()
+	go func() { greeted <- greet(ctx, filepath.Join(dir, "ben"), relay.URL(), ticket) }()
 
-	id, err := waymeet.Identity(ben)
-	check(err)
-	protocol, stream, err := meeting.Peer(id).AcceptStream(ctx)
+	up := <-events
+	for up.Kind != waymeet.EventChannelUp {
+		up = <-events
+	}
+	protocol, stream, err := meeting.Peer(up.Peer).AcceptStream(ctx)
 	check(err)
 	line, err := bufio.NewReader(stream).ReadString('\n')
 	check(err)

@@ -28,7 +28,7 @@ type pen struct {
 // takePen reads where the node's chain stands.
 func takePen(t *testing.T, dir string, cx waymeet.ContextID) *pen {
 	t.Helper()
-	seed, err := store.LoadIdentity(dir)
+	seed, err := store.LoadIdentity(dir, store.KindNode)
 	if err != nil {
 		t.Fatal(err)
 	}

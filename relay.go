@@ -93,11 +93,11 @@ func checkRelay(config RelayConfig) error {
 func (r *Relay) start(config RelayConfig) error {
 	var err error
 	if r.lock, err = store.LockDirectory(config.StateDir); err != nil {
-		return relayState(config, err)
+		return actors.StateProblem(config.StateDir, err)
 	}
-	seed, err := store.LoadIdentity(config.StateDir)
+	seed, err := store.Claim(config.StateDir, store.KindRelay)
 	if err != nil {
-		return relayState(config, err)
+		return actors.StateProblem(config.StateDir, err)
 	}
 	if config.Tap != "" {
 		if r.tap, err = os.OpenFile(config.Tap, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
@@ -163,13 +163,6 @@ func (r *Relay) Done() <-chan struct{} { return r.relay.Done() }
 
 // Err is why the relay stopped by itself.
 func (r *Relay) Err() error { return r.relay.Err() }
-
-func relayState(config RelayConfig, err error) error {
-	if errors.Is(err, store.ErrInUse) {
-		return Problem{Code: ExitNoNode, What: "cannot use the state directory " + config.StateDir, Whose: "another process is using it", Hint: "stop it, or choose another --state"}
-	}
-	return Problem{Code: ExitFailed, What: "cannot use the state directory " + config.StateDir, Whose: err.Error(), Hint: "check the directory, or choose another --state"}
-}
 
 func relayListen(config RelayConfig, err error) error {
 	whose := err.Error()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -37,7 +36,7 @@ func (n *Node) open() error {
 	if n.lock, err = store.LockDirectory(dir); err != nil {
 		return StateProblem(dir, err)
 	}
-	seed, err := store.LoadIdentity(dir)
+	seed, err := store.Claim(dir, store.KindNode)
 	if err != nil {
 		return StateProblem(dir, err)
 	}
@@ -61,13 +60,10 @@ func (n *Node) open() error {
 	return n.listen()
 }
 
-// Identity is who the node of a state directory is; the first time it makes
-// one. The node need not run.
+// Identity is who the node of a state directory is. The node need not run, but has
+// been there: nothing is made.
 func Identity(dir string) (messages.AuthorityID, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return messages.AuthorityID{}, StateProblem(dir, err)
-	}
-	seed, err := store.LoadIdentity(dir)
+	seed, err := store.LoadIdentity(dir, store.KindNode)
 	if err != nil {
 		return messages.AuthorityID{}, StateProblem(dir, err)
 	}
@@ -163,26 +159,6 @@ func (n *Node) closeAll() {
 		_ = n.lock.Release()
 	}
 	n.hub.close()
-}
-
-// StateProblem says what is wrong with a state directory.
-func StateProblem(dir string, err error) error {
-	problem := messages.Problem{
-		Code: messages.ExitFailed, What: "cannot use the state directory " + dir, Whose: err.Error(),
-		Hint: "check the directory, or choose another --state",
-	}
-	var damage *store.Damage
-	var schema *store.UnknownSchema
-	switch {
-	case errors.Is(err, store.ErrInUse):
-		problem.Code, problem.Whose = messages.ExitNoNode, "another process is using it"
-		problem.Hint = "stop the node that runs there, or choose another --state"
-	case errors.As(err, &damage):
-		problem.Hint = "restore the file from a backup, or move it away and join the context again"
-	case errors.As(err, &schema):
-		problem.Hint = "use the release that wrote it, or a newer one"
-	}
-	return problem
 }
 
 // databases are the open journals. They outlive the stores that write them.

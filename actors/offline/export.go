@@ -70,5 +70,8 @@ func (j *Journal) ExportFile(path string) (exported Exported, err error) {
 }
 
 func notExported(err error) error {
+	if problem := (messages.Problem{}); errors.As(err, &problem) {
+		return problem // the writer knows better
+	}
 	return messages.Problem{Code: messages.ExitFailed, What: "the export is not complete", Whose: err.Error(), Hint: "again, with room to write"}
 }

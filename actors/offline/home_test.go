@@ -34,7 +34,7 @@ type home struct {
 func newHome(t *testing.T) *home {
 	t.Helper()
 	h := &home{t: t, dir: t.TempDir()}
-	seed, err := store.LoadIdentity(h.dir)
+	seed, err := store.Claim(h.dir, store.KindNode)
 	if err != nil {
 		t.Fatal(err)
 	}

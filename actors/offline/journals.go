@@ -3,9 +3,7 @@ package offline
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"iter"
-	"os"
 	"slices"
 	"strings"
 
@@ -28,18 +26,13 @@ type Journals struct {
 // Open takes the state directory. Errors: a Problem, ExitNoNode while a node runs
 // there.
 func Open(dir string) (*Journals, error) {
-	if info, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
-		return nil, messages.Problem{
-			Code: messages.ExitUsage, What: "there are no journals in " + dir, Whose: "no node has run there", Hint: "the --state of a node",
-		}
+	seed, err := store.LoadIdentity(dir, store.KindNode) // before the lock: who only looks makes nothing
+	if err != nil {
+		return nil, actors.StateProblem(dir, err)
 	}
 	lock, err := store.LockDirectory(dir)
 	if err != nil {
 		return nil, actors.StateProblem(dir, err)
-	}
-	seed, err := store.LoadIdentity(dir)
-	if err != nil {
-		return nil, actors.StateProblem(dir, errors.Join(err, lock.Release()))
 	}
 	return &Journals{dir: dir, lock: lock, identity: membership.NewIdentity(seed)}, nil
 }

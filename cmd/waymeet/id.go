@@ -8,7 +8,7 @@ import (
 func (c *command) id() *cobra.Command {
 	return &cobra.Command{
 		Use:   "id",
-		Short: "Print this node's authority id; it need not run",
+		Short: "Print the authority id of a node that has run here; it need not run now",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			dir, err := c.state()

@@ -69,7 +69,7 @@ func victims(t *testing.T, facts int) (all map[string]*victim) {
 	if err := p.gone(); err != nil {
 		t.Fatal(err)
 	}
-	seed, err := store.LoadIdentity(dir)
+	seed, err := store.LoadIdentity(dir, store.KindNode)
 	if err != nil {
 		t.Fatal(err)
 	}

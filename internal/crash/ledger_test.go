@@ -137,7 +137,7 @@ func (l *ledger) checkNode(dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, "identity.key")); errors.Is(err, fs.ErrNotExist) && l.context.IsZero() {
 		return nil
 	}
-	_, err := store.LoadIdentity(dir)
+	_, err := store.LoadIdentity(dir, store.KindNode)
 	return err
 }
 
@@ -178,7 +178,7 @@ func (l *ledger) compareLoaded(loaded *journal.Journal) error {
 // readJournal gives the opened bodies of all application facts of a context. It
 // loads the journal as a node does.
 func readJournal(dir string, context messages.ContextID) (map[messages.FactID][]byte, error) {
-	seed, err := store.LoadIdentity(dir)
+	seed, err := store.LoadIdentity(dir, store.KindNode)
 	if err != nil {
 		return nil, err
 	}

@@ -59,6 +59,43 @@ func (u *UnknownSchema) Error() string {
 	return fmt.Sprintf("%s has schema %d, this program knows %d", u.File, u.Schema, schema)
 }
 
+// Lost reports a file that the state directory had and has no more. Nothing was
+// made in its place.
+type Lost struct {
+	File string
+	// Owner is whose the directory is, where the file is the key that says so and
+	// the manifest tells it.
+	Owner string
+}
+
+// Error says which file it is.
+func (l *Lost) Error() string {
+	if l.Owner != "" {
+		return fmt.Sprintf("%s is gone, and all else there belongs to %s", l.File, l.Owner)
+	}
+	return l.File + " is gone"
+}
+
+// Foreign reports an identity key that is not the one that the state directory
+// belongs to.
+type Foreign struct{ File, Owner, Other string }
+
+// Error says whose is there.
+func (f *Foreign) Error() string {
+	return fmt.Sprintf("%s is the key of %s, and all else there belongs to %s", f.File, f.Other, f.Owner)
+}
+
+// WrongKind reports a state directory in which something else runs.
+type WrongKind struct {
+	State string
+	Is    Kind
+}
+
+// Error says what the directory is.
+func (w *WrongKind) Error() string {
+	return fmt.Sprintf("%s is the state directory of a %s", w.State, w.Is)
+}
+
 // Stopped reports a database that takes no more writes because one failed
 // (SPEC 3.5).
 type Stopped struct {

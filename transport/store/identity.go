@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	identityFile = "identity.key"
+	IdentityFile = "identity.key"
 	seedSize     = 32
 	redacted     = "[secret]"
 )
@@ -27,21 +27,6 @@ func (Seed) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // MarshalText writes "[secret]".
 func (Seed) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
-// LoadIdentity reads the seed of the identity from the state directory; the
-// first time it makes one. A file that others may read, or that holds anything
-// but 32 bytes, is refused: it is never overwritten.
-func LoadIdentity(state string) (Seed, error) {
-	path := filepath.Join(state, identityFile)
-	seed, err := readSeed(path)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return seed, err
-	}
-	if err := makeSeed(path); err != nil {
-		return Seed{}, err
-	}
-	return readSeed(path)
-}
 
 func readSeed(path string) (Seed, error) {
 	info, err := os.Lstat(path)
@@ -68,7 +53,7 @@ func readSeed(path string) (Seed, error) {
 
 // makeSeed writes a new seed: whole, on disk, and never over another.
 func makeSeed(path string) error {
-	handle, err := os.CreateTemp(filepath.Dir(path), identityFile+".*")
+	handle, err := os.CreateTemp(filepath.Dir(path), IdentityFile+".*")
 	if err != nil {
 		return err
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/waymeet/waymeet/messages"
 )
 
-// nodeFile is the node's own database inside the state directory.
-const nodeFile = "node.db"
+// NodeFile is the node's own database inside the state directory.
+const NodeFile = "node.db"
 
 // Buckets of the node's database.
 const (
@@ -48,14 +48,20 @@ type Node struct {
 	records map[messages.Bucket]map[string][]byte
 }
 
-// OpenNode opens and verifies the node's database; the first time it makes it.
+// OpenNode opens and verifies the node's database; the first time it makes it. One
+// that is gone is not made again: the error is *Lost.
 func OpenNode(state string) (*Node, error) {
-	path := filepath.Join(state, nodeFile)
-	err := createFile(path, messages.ContextID{}, nil)
-	if err != nil && !errors.Is(err, ErrExists) {
-		return nil, err
-	}
+	path := filepath.Join(state, NodeFile)
 	f, err := openFile(path, messages.ContextID{})
+	if err = lost(state, NodeFile, err); errors.Is(err, ErrAbsent) {
+		if err := createFile(path, messages.ContextID{}, nil); err != nil {
+			return nil, err
+		}
+		if err := remember(state, NodeFile); err != nil {
+			return nil, err
+		}
+		f, err = openFile(path, messages.ContextID{})
+	}
 	if err != nil {
 		return nil, err
 	}

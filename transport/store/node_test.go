@@ -111,11 +111,11 @@ func TestTicketsAreListedAndDeleted(t *testing.T) {
 
 func TestIdentityIsMadeOnceAndKept(t *testing.T) {
 	state := t.TempDir()
-	first, err := store.LoadIdentity(state)
+	first, err := store.Claim(state, store.KindNode)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := store.LoadIdentity(state)
+	second, err := store.LoadIdentity(state, store.KindNode)
 	if err != nil || first != second || first == (store.Seed{}) {
 		t.Errorf("the second time: %v, same %t", err, first == second)
 	}
@@ -123,8 +123,8 @@ func TestIdentityIsMadeOnceAndKept(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
-	if entries, _ := os.ReadDir(state); len(entries) != 1 {
-		t.Errorf("%d files are left", len(entries))
+	if entries, _ := os.ReadDir(state); len(entries) != 2 {
+		t.Errorf("%d files are there, want the key and the manifest", len(entries))
 	}
 	if text := fmt.Sprintf("%v %+v %#v %x", first, first, first, first); strings.Trim(strings.ReplaceAll(text, "[secret]", ""), " ") != "" {
 		t.Errorf("it prints as %s", text)
@@ -148,7 +148,7 @@ func TestIdentityIsRefusedWhen(t *testing.T) {
 			if err := test.make(filepath.Join(state, "identity.key")); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := store.LoadIdentity(state); err == nil || !strings.Contains(err.Error(), test.want) {
+			if _, err := store.Claim(state, store.KindNode); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 		})

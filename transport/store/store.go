@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/waymeet/waymeet/messages"
@@ -21,12 +22,36 @@ const (
 // JournalPath is where the database of a context lies inside the state
 // directory.
 func JournalPath(state string, context messages.ContextID) string {
-	return filepath.Join(state, journalFolder, context.String()+journalSuffix)
+	return filepath.Join(state, journalFile(context))
 }
 
-// Contexts are the contexts that have a database in the state directory. A
-// file with another name is not one.
+// journalFile is its name in the manifest.
+func journalFile(context messages.ContextID) string {
+	return journalFolder + "/" + context.String() + journalSuffix
+}
+
+// Contexts are the contexts that have a database in the state directory, and those
+// whose database is gone: to open one of these is *Lost. A file with another name
+// is not one.
 func Contexts(state string) ([]messages.ContextID, error) {
+	contexts, err := onDisk(state)
+	if err != nil {
+		return nil, err
+	}
+	m, err := readManifest(state)
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range m.files {
+		name := strings.TrimSuffix(strings.TrimPrefix(file, journalFolder+"/"), journalSuffix)
+		if context, err := messages.ParseContextID(name); err == nil && !slices.Contains(contexts, context) {
+			contexts = append(contexts, context)
+		}
+	}
+	return contexts, nil
+}
+
+func onDisk(state string) ([]messages.ContextID, error) {
 	entries, err := os.ReadDir(filepath.Join(state, journalFolder))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -55,15 +80,18 @@ func Create(state string, context messages.ContextID, records []messages.Record)
 	if err := makeDirectory(filepath.Dir(path)); err != nil {
 		return err
 	}
-	return createFile(path, context, records)
+	if err := createFile(path, context, records); err != nil {
+		return err
+	}
+	return remember(state, journalFile(context))
 }
 
 // Open opens and verifies the database of a context. The error is ErrAbsent,
-// ErrInUse, *Damage, *UnknownSchema, or the operating system's.
+// ErrInUse, *Lost, *Damage, *UnknownSchema, or the operating system's.
 func Open(state string, context messages.ContextID) (*Store, error) {
 	f, err := openFile(JournalPath(state, context), context)
 	if err != nil {
-		return nil, err
+		return nil, lost(state, journalFile(context), err)
 	}
 	return &Store{file: f}, nil
 }

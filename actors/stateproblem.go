@@ -1,0 +1,61 @@
+package actors
+
+import (
+	"errors"
+	"path/filepath"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/transport/store"
+)
+
+// StateProblem says what is wrong with a state directory, and what a person can do.
+func StateProblem(dir string, err error) error {
+	problem := messages.Problem{
+		Code: messages.ExitFailed, What: "cannot use the state directory " + dir, Whose: err.Error(),
+		Hint: "check the directory, or choose another --state",
+	}
+	var (
+		damage  *store.Damage
+		schema  *store.UnknownSchema
+		lost    *store.Lost
+		foreign *store.Foreign
+		kind    *store.WrongKind
+	)
+	switch {
+	case errors.Is(err, store.ErrInUse):
+		problem.Code, problem.Whose = messages.ExitNoNode, "another process is using it"
+		problem.Hint = "stop the node or relay that runs there, or choose another --state"
+	case errors.Is(err, store.ErrAbsent):
+		problem.Code, problem.Whose, problem.Hint = messages.ExitUsage, "no node has run there", "the --state of a node"
+	case errors.As(err, &kind):
+		problem.Code, problem.Hint = messages.ExitUsage, "a --state of its own for each node and each relay"
+	case errors.As(err, &lost):
+		problem.Hint = giveUp(dir, lost.File)
+	case errors.As(err, &foreign):
+		problem.Hint = "put the right key back, or move all else in the directory away, to go on as " + foreign.Other
+	case errors.As(err, &damage):
+		problem.Hint = giveUp(dir, damage.File)
+	case errors.As(err, &schema):
+		problem.Hint = "use the release that wrote it, or a newer one"
+	}
+	return problem
+}
+
+// giveUp is how one goes on where a file of the state directory is damaged or gone.
+func giveUp(dir, file string) string {
+	const restore = "restore the file from a backup, or "
+	name, err := filepath.Rel(dir, file)
+	if err != nil {
+		name = file
+	}
+	switch name {
+	case store.IdentityFile:
+		return restore + "move all else in the directory away, to start as somebody new"
+	case store.ManifestFile:
+		return restore + "move it away: it is made again from what is there"
+	case store.NodeFile:
+		return restore + "give it up: move it away if it is there, and take its line out of " + filepath.Join(dir, store.ManifestFile)
+	}
+	return restore + "give it up: move it away if it is there, take its line out of " + filepath.Join(dir, store.ManifestFile) +
+		", and have the founder of the context invite this node again; what only the founder had is lost with it"
+}
