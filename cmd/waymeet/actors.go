@@ -25,7 +25,7 @@ func (c *command) actors() *cobra.Command {
 		Short: "Show the supervision tree of the running node or relay",
 		Long: "Show every actor of the running node or relay, each below its supervisor. Long ids are cut, with a *:\n" +
 			"what stands there may be pasted into a pattern of the debug verbs. --json has the whole paths.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			return c.ask(func(ctx context.Context, client *waymeet.Client) error {
 				if watch {

@@ -33,7 +33,7 @@ func (c *command) chaos() *cobra.Command {
 			"A supervisor gives up after 3 restarts in a minute, and so does the node in the end: start it with\n" +
 			"--unsafe-intensity as high as what it is to live through. Exit code 1 if somebody did not come back, or\n" +
 			"the node ended meanwhile.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if plan != "" {
 				if !cmd.Flags().Changed("rate") {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -17,21 +18,29 @@ import (
 // where they print.
 type command struct {
 	stateDir string
-	json     bool
-	verbose  int
+	// stateGiven: the command line names a state directory, even an empty one.
+	stateGiven func() bool
+	json       bool
+	verbose    int
 
-	in       io.Reader
-	out, err io.Writer
+	in  io.Reader
+	out output
+	err io.Writer
 }
 
 // run is main without the process: it returns the exit code.
 func run(args []string, in io.Reader, out, err io.Writer) int {
-	c := &command{in: in, out: out, err: err}
+	c := &command{in: in, out: output{out}, err: err}
 	root := c.root()
 	root.SetArgs(args)
-	root.SetOut(out)
+	var help bytes.Buffer // cobra says nothing when it cannot print it
+	root.SetOut(&help)
 	root.SetErr(err)
-	return c.exit(root.Execute(), args)
+	failure := root.Execute()
+	if help.Len() > 0 && failure == nil {
+		_, failure = c.out.Write(help.Bytes())
+	}
+	return c.exit(failure, args)
 }
 
 func (c *command) root() *cobra.Command {
@@ -44,12 +53,15 @@ func (c *command) root() *cobra.Command {
 			"4 no running node, or one that is running already, 5 it ran and gave up.",
 		Args:          noVerb,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version:       versionLine(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	flags := root.PersistentFlags()
 	flags.StringVar(&c.stateDir, "state", "", "state `directory` (default $XDG_STATE_HOME/waymeet, or ~/.local/state/waymeet)")
+	c.stateGiven = func() bool { return flags.Changed("state") }
 	flags.BoolVar(&c.json, "json", false, "print JSON, errors too")
 	flags.CountVarP(&c.verbose, "verbose", "v", "log more (-v: what happens, -vv: all)")
 	root.AddCommand(c.up(), c.relay(), c.id(), c.invite(), c.join(), c.remove(), c.rotate(), c.append(), c.facts(), c.journal(), c.status(), c.actors(), c.send(), c.debug(), c.chaos(), c.demo(), c.version())
@@ -67,6 +79,9 @@ func noVerb(_ *cobra.Command, args []string) error {
 func (c *command) state() (string, error) {
 	if c.stateDir != "" {
 		return filepath.Abs(c.stateDir)
+	}
+	if c.stateGiven() {
+		return "", usage("--state is empty", "it names no directory; is a variable not set?", "--state DIR, or no --state for the default")
 	}
 	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "waymeet"), nil

@@ -24,7 +24,7 @@ func (c *command) debugNetworkChange() *cobra.Command {
 	verb := &cobra.Command{
 		Use:   "network-change",
 		Short: "Announce a new network generation",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			return c.ask(func(ctx context.Context, client *waymeet.Client) error {
 				if err := client.NetworkChange(ctx, waymeet.NetworkGeneration(generation)); err != nil {

@@ -75,7 +75,7 @@ func (c *command) debugReport() *cobra.Command {
 	return &cobra.Command{
 		Use:   "report",
 		Short: "Print all that the supervision tree tells of itself, as JSON",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			return c.ask(func(ctx context.Context, client *waymeet.Client) error {
 				report, err := client.Report(ctx)
@@ -97,7 +97,7 @@ func (c *command) debugSchedule() *cobra.Command {
 			"Only a plan kills at work. chaos without one and debug kill hit actors between two messages: there is no step\n" +
 			"at which they could be met again. Steps are an actor's own, counted since the node was started: follow the\n" +
 			"schedule in a node that was started anew, and let it do the same work.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			return c.ask(func(ctx context.Context, client *waymeet.Client) error {
 				plan, err := client.Schedule(ctx)

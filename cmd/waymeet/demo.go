@@ -31,7 +31,7 @@ func (c *command) demo() *cobra.Command {
 		Short: "Play the whole story: a relay and two nodes, in real processes, on loopback",
 		Long: "Start a relay and two nodes on loopback, let them meet, send a file both ways again and again,\n" +
 			"and hurt them meanwhile. Exit code 0 only if every invariant held.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			ctx, stop := interruptible()
 			defer stop()

@@ -20,7 +20,7 @@ func (c *command) facts() *cobra.Command {
 		Long: "Read the facts that programs have appended to a context, in the order in which this node came to know\n" +
 			"them. The number in front is the cursor: --after goes on behind it, also after a restart, and misses\n" +
 			"no fact that comes late. What a fact says is escaped; --json prints one object a line, its body in base64.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			return c.ask(func(ctx context.Context, client *waymeet.Client) error {
 				for fact, err := range client.Facts(ctx, request) {
@@ -41,9 +41,9 @@ func (c *command) facts() *cobra.Command {
 	flags := verb.Flags()
 	contextFlag(verb, &request.Context)
 	flags.StringVar(&request.Author, "author", "", "only the facts of one `member`: an id, a unique prefix, or a unique nickname")
-	flags.Uint64Var((*uint64)(&request.Query.After), "after", 0, "go on behind this `cursor`")
-	flags.Uint16Var((*uint16)(&request.Query.From), "from", 0, "only facts of this `type` or above")
-	flags.Uint16Var((*uint16)(&request.Query.To), "to", 0, "only facts of this `type` or below")
+	flags.Var(number[waymeet.FactCursor]{&request.Query.After}, "after", "go on behind this `cursor`")
+	flags.Var(number[waymeet.FactType]{&request.Query.From}, "from", "only facts of this `type` or above")
+	flags.Var(number[waymeet.FactType]{&request.Query.To}, "to", "only facts of this `type` or below")
 	flags.BoolVarP(&request.Query.Follow, "follow", "f", false, "wait for more")
 	return verb
 }
@@ -65,7 +65,7 @@ func (c *command) append() *cobra.Command {
 		Short: "Append a fact; done when it is on disk",
 		Long: "Append a fact to a context; what it says is read from stdin, or from a file. It is done when it is on\n" +
 			"disk here; the other members get it as they can be reached.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			body, err := c.readAll(file)
 			if err != nil {
@@ -81,7 +81,8 @@ func (c *command) append() *cobra.Command {
 		},
 	}
 	contextFlag(verb, &request.Context)
-	verb.Flags().Uint16Var((*uint16)(&request.Type), "type", uint16(waymeet.FactApplication), "the `type` of the fact, the program's own number")
+	request.Type = waymeet.FactApplication
+	verb.Flags().Var(number[waymeet.FactType]{&request.Type}, "type", "the `type` of the fact, the program's own number")
 	verb.Flags().StringVar(&file, "file", "-", "the `file` to read; - is stdin")
 	return verb
 }

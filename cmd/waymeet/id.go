@@ -9,7 +9,7 @@ func (c *command) id() *cobra.Command {
 	return &cobra.Command{
 		Use:   "id",
 		Short: "Print the authority id of a node that has run here; it need not run now",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			dir, err := c.state()
 			if err != nil {

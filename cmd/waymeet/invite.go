@@ -15,7 +15,7 @@ func (c *command) invite() *cobra.Command {
 		Short: "Print a ticket that lets one other node join",
 		Long: "Print a single-use ticket. Whoever holds it can join, so hand it over as you would a password.\n" +
 			"Whoever joins can read the whole history of the context.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if request.Lifetime <= 0 {
 				return usage("--expires "+request.Lifetime.String(), "a ticket must live for some time", "--expires 10m")

@@ -37,7 +37,7 @@ func (c *command) join() *cobra.Command {
 			})
 		},
 	}
-	verb.Flags().DurationVar(&timeout, "timeout", time.Minute, "give up after this long; 0 waits for as long as the node does")
+	timeoutFlag(verb, &timeout, time.Minute)
 	return verb
 }
 
@@ -59,7 +59,7 @@ func (c *command) ticket(argument string) (string, error) {
 
 // limited ends after the timeout, if there is one.
 func limited(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
-	if timeout <= 0 {
+	if timeout == 0 {
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeout(ctx, timeout)

@@ -43,7 +43,7 @@ func (c *command) journalImport() *cobra.Command {
 		Long: "Read the facts of an export as if another member had sent them: each one is checked, what is new is kept,\n" +
 			"and what no member may have said is refused. This node must be a member of the context. Exit code 0: all of\n" +
 			"the export is here and counts; 1: some was refused or does not count, or could not be read; 3: some waits.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			from := c.in
 			if file != "-" {

@@ -28,7 +28,7 @@ func TestExit(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var said strings.Builder
-			code := (&command{out: io.Discard, err: &said}).exit(c.err, c.args)
+			code := (&command{out: output{io.Discard}, err: &said}).exit(c.err, c.args)
 			if code != c.code || said.String() != c.said {
 				t.Errorf("code %d and %q, want %d and %q", code, said.String(), c.code, c.said)
 			}
@@ -40,7 +40,7 @@ func TestExit(t *testing.T) {
 // terminal or break the line.
 func TestHostileWordsStayOnTheLine(t *testing.T) {
 	var said strings.Builder
-	c := &command{out: io.Discard, err: &said}
+	c := &command{out: output{io.Discard}, err: &said}
 	c.exit(waymeet.Problem{Code: 1, What: "the peer refused", Whose: "it said \x1b[2Jok\nwaymeet: all is well\u202e"}, nil)
 	if got, want := said.String(), `waymeet: the peer refused: it said \x1b[2Jok\nwaymeet: all is well\u202e`+"\n"; got != want {
 		t.Errorf("got %q", got)

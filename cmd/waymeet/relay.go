@@ -19,7 +19,7 @@ func (c *command) relay() *cobra.Command {
 		Short: "Run a relay",
 		Long: "Run a relay until it is told to stop (SIGINT, SIGTERM). Prints one line, \"relay URL\", when it\n" +
 			"is ready. A relay needs a state directory of its own: do not share it with a node.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) (err error) {
 			if config.StateDir, err = c.state(); err != nil {
 				return err

@@ -37,7 +37,7 @@ func (c *command) rotate() *cobra.Command {
 		Use:   "rotate",
 		Short: "Give all members of a context new keys",
 		Long:  "Give all members of a context new keys. Only its founder may.",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			return c.ask(func(ctx context.Context, client *waymeet.Client) error {
 				rotated, err := client.Rotate(ctx, request)

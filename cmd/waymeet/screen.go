@@ -17,8 +17,8 @@ type screen struct {
 	terminal int
 }
 
-func screenOf(out io.Writer) screen {
-	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+func screenOf(out output) screen {
+	if file, ok := out.to.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		return screen{out, int(file.Fd())}
 	}
 	return screen{out, -1}

@@ -34,7 +34,7 @@ func TestScreenOfAFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, page := range []string{"a\nb\n", "c\n"} {
-		if err := screenOf(write).show([]byte(page)); err != nil {
+		if err := screenOf(output{write}).show([]byte(page)); err != nil {
 			t.Fatal(err)
 		}
 	}

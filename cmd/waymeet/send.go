@@ -38,7 +38,7 @@ func (c *command) send() *cobra.Command {
 		},
 	}
 	verb.Flags().StringVar(&to, "to", "", "the `peer` that gets it")
-	verb.Flags().DurationVar(&timeout, "timeout", 0, "give up after this long; 0 waits for as long as the node does")
+	timeoutFlag(verb, &timeout, 0)
 	if err := verb.MarkFlagRequired("to"); err != nil {
 		panic(err)
 	}

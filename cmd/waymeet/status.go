@@ -17,7 +17,7 @@ func (c *command) status() *cobra.Command {
 	verb := &cobra.Command{
 		Use:   "status",
 		Short: "Show how things stand at the running node or relay",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			return c.ask(func(ctx context.Context, client *waymeet.Client) error {
 				if client.Role() == waymeet.RoleRelay {

@@ -17,7 +17,7 @@ func (c *command) up() *cobra.Command {
 		Short: "Run a node",
 		Long: "Run a node until it is told to stop (SIGINT, SIGTERM). Prints a line that starts with \"up \"\n" +
 			"when it is ready; logs JSON lines on stderr.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) (err error) {
 			if config.StateDir, err = c.state(); err != nil {
 				return err

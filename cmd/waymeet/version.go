@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"runtime"
 
 	"github.com/spf13/cobra"
@@ -11,14 +12,18 @@ func (c *command) version() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			return say(c, struct {
 				Version string `json:"version"`
 				Go      string `json:"go"`
 				System  string `json:"system"`
 			}{waymeet.Version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH},
-				"waymeet %s (%s %s/%s)", waymeet.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+				"%s", versionLine())
 		},
 	}
+}
+
+func versionLine() string {
+	return fmt.Sprintf("waymeet %s (%s %s/%s)", waymeet.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

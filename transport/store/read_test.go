@@ -206,7 +206,7 @@ func TestHiddenRecordsOfANodeAreStillThere(t *testing.T) {
 	if err := node.Complete(here, peer, 5, 1); err != nil {
 		t.Fatal(err)
 	}
-	i := imageOf(t, filepath.Join(state, nodeFile))
+	i := imageOf(t, filepath.Join(state, NodeFile))
 	for id := uint64(metaPages); id < i.head.highWater; id++ {
 		if binary.NativeEndian.Uint16(i.at(id)[flagsAt:]) == leafPage && id != i.head.root {
 			put16(i.at(id)[countAt:], 1)
