@@ -50,6 +50,15 @@ func (n *Node) Rotate(ctx context.Context, cx messages.ContextID) error {
 // askAgain is how long the store may take before it is asked again.
 const askAgain = time.Second
 
+// refused is what the host is told of an operation that was not done.
+func (n *Node) refused(what, why string) messages.Problem {
+	problem := messages.Problem{Code: messages.ExitFailed, What: what, Whose: why, Hint: "see `waymeet status`"}
+	if n.Err() != nil { // the journal said so before it refused
+		problem.Hint = mendDisk
+	}
+	return problem
+}
+
 // operate has the store do something once, however often it is asked for, and
 // returns what came of it. What says what failed, if it does.
 func (n *Node) operate(
@@ -73,9 +82,7 @@ func (n *Node) operate(
 		select {
 		case reply := <-answer:
 			if reply.Refusal != "" {
-				return reply, messages.Problem{
-					Code: messages.ExitFailed, What: what, Whose: reply.Refusal, Hint: "see `waymeet status`",
-				}
+				return reply, n.refused(what, reply.Refusal)
 			}
 			return reply, nil
 		case <-again.C:

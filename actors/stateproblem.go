@@ -20,6 +20,7 @@ func StateProblem(dir string, err error) error {
 		lost    *store.Lost
 		foreign *store.Foreign
 		kind    *store.WrongKind
+		stopped *store.Stopped
 	)
 	switch {
 	case errors.Is(err, store.ErrInUse):
@@ -35,10 +36,22 @@ func StateProblem(dir string, err error) error {
 		problem.Hint = "put the right key back, or move all else in the directory away, to go on as " + foreign.Other
 	case errors.As(err, &damage):
 		problem.Hint = giveUp(dir, damage.File)
+	case errors.As(err, &stopped):
+		problem.Whose, problem.Hint = "a write failed: "+stopped.Cause.Error(), mendDisk
 	case errors.As(err, &schema):
 		problem.Hint = "use the release that wrote it, or a newer one"
 	}
 	return problem
+}
+
+// mendDisk is what is left to do after a write that failed.
+const mendDisk = "make room on the disk, or mend it, and start the node again: nothing that was acknowledged is lost"
+
+// journalProblem says that a journal has stopped, and with it the node.
+func journalProblem(cx messages.ContextID, reason string) error {
+	return messages.Problem{
+		Code: messages.ExitGaveUp, What: "the journal of " + cx.Short() + " has stopped", Whose: reason, Hint: mendDisk,
+	}
 }
 
 // giveUp is how one goes on where a file of the state directory is damaged or gone.

@@ -80,7 +80,7 @@ func (n *Node) performJournal(c *storeContext, cx messages.ContextID, effect jou
 	case journal.SecretRefused:
 		n.log.Error("the secret of an epoch does not open", "epoch", uint64(e.Epoch), "reason", e.Reason)
 	case journal.Stopped:
-		n.fail(fmt.Errorf("the journal of %s has stopped: %s", cx.Short(), e.Reason))
+		n.fail(journalProblem(cx, e.Reason))
 	}
 }
 
@@ -93,7 +93,11 @@ func (n *Node) writeJournal(c *storeContext, writer *store.Writer, e journal.Wri
 		if errors.Is(err, store.ErrFenced) {
 			return // a newer life has the pen: nobody waits for this batch
 		}
-		if err != nil {
+		var stopped *store.Stopped
+		switch {
+		case errors.As(err, &stopped):
+			written.Failure = stopped.Cause.Error() // it says which file
+		case err != nil:
 			written.Failure = err.Error()
 		}
 		emit(written)

@@ -103,7 +103,7 @@ func gaveUp(cause error) error {
 	}
 	var known waymeet.Problem
 	if errors.As(cause, &known) {
-		problem.Hint = known.Hint
+		problem.Whose, problem.Hint = known.What+": "+known.Whose, known.Hint
 	}
 	return problem
 }

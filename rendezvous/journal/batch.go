@@ -96,7 +96,7 @@ func (j *Journal) refuse(b *batch) (effects []Effect) {
 // stop ends all writing for good.
 func (j *Journal) stop(why string) []Effect {
 	j.failed = "the journal has stopped, " + why
-	return []Effect{Stopped{Reason: j.failed}}
+	return []Effect{Stopped{Reason: why}}
 }
 
 // finish publishes what is durable now, then answers, then looks for what there
