@@ -108,7 +108,7 @@ func (b backend) Remove(ctx context.Context, request admin.MemberRequest) (admin
 	if err != nil {
 		return admin.ContextChange{}, err
 	}
-	member, err := admin.ResolvePeer(request.Member, from.peers())
+	member, err := from.whom(request.Member)
 	if err != nil {
 		return admin.ContextChange{}, err
 	}
@@ -143,22 +143,27 @@ func (b backend) Facts(ctx context.Context, request admin.FactsRequest) (iter.Se
 		return nil, err
 	}
 	query := request.Query
-	if query.Author, err = of.author(request.Author); err != nil {
-		return nil, err
+	if request.Author != "" {
+		if query.Author, err = of.whom(request.Author); err != nil {
+			return nil, err
+		}
 	}
 	return of.Facts(ctx, query), nil
 }
 
-// author is whom a text means: a member, this node, or anybody by a whole id,
-// for who was removed has said something, too. Empty means nobody.
-func (c Context) author(text string) (AuthorityID, error) {
-	if text == "" {
-		return AuthorityID{}, nil
-	}
+// whom is who a text means: a whole id is whoever it is; else a member, this node,
+// or somebody who was removed and has said something.
+func (c Context) whom(text string) (AuthorityID, error) {
 	if id, err := messages.ParseAuthorityID(text); err == nil {
 		return id, nil
 	}
-	return admin.ResolvePeer(text, append(c.peers(), PeerStatus{Peer: c.node.Authority()}))
+	known := c.peers()
+	for _, author := range append(c.node.node.Authors(c.id), c.node.Authority()) {
+		if !slices.ContainsFunc(known, func(p PeerStatus) bool { return p.Peer == author }) {
+			known = append(known, PeerStatus{Peer: author})
+		}
+	}
+	return admin.ResolvePeer(text, known)
 }
 
 // peers are the other members of the context as they stand.

@@ -168,7 +168,8 @@ type Context struct {
 // ID is the context's id.
 func (c Context) ID() ContextID { return c.id }
 
-// Invite makes a single-use ticket; lifetime zero is 10 minutes. The text is a
+// Invite makes a single-use ticket; lifetime zero is 10 minutes,
+// and MaxTicketLifetime the most. The text is a
 // secret until it is used.
 func (c Context) Invite(ctx context.Context, lifetime time.Duration) (ticket string, err error) {
 	return c.node.node.Invite(ctx, c.id, lifetime)

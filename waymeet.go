@@ -84,6 +84,9 @@ const FactApplication = messages.FactApplication
 // MaxFactBody is the greatest body of a fact, in bytes.
 const MaxFactBody = messages.MaxPlaintext
 
+// MaxTicketLifetime is the longest that a ticket may be used.
+const MaxTicketLifetime = messages.MaxTicketLifetime
+
 // The kinds of path.
 const (
 	PathRelay  = messages.PathRelay

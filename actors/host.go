@@ -6,6 +6,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/waymeet/waymeet/actors/tree"
@@ -170,6 +172,15 @@ func (n *Node) Join(ctx context.Context, text string) (messages.ContextID, messa
 
 // Contexts are those that the node is a member of, sorted.
 func (n *Node) Contexts() []messages.ContextID { return n.views.contexts() }
+
+// Authors are those who have said something in a context, members or not.
+func (n *Node) Authors(cx messages.ContextID) []messages.AuthorityID {
+	view := n.views.View(cx)
+	if view == nil {
+		return nil
+	}
+	return slices.SortedFunc(maps.Keys(view.Frontier), messages.AuthorityID.Compare)
+}
 
 // HoldRelay keeps every channel on its relay, those to come too, or lets it go;
 // for debugging.

@@ -20,6 +20,12 @@ func (n *Node) Append(ctx context.Context, cx messages.ContextID, fact messages.
 			Hint:  fmt.Sprintf("a type from %d up", uint16(messages.FactApplication)),
 		}
 	}
+	if len(fact.Body) > messages.MaxPlaintext {
+		return messages.FactID{}, messages.Problem{
+			Code: messages.ExitUsage, What: "cannot append the fact", Whose: fmt.Sprintf("its body has %d bytes, and %d are the most", len(fact.Body), messages.MaxPlaintext),
+			Hint: "several facts, or a file that is sent",
+		}
+	}
 	reply, err := n.operate(ctx, cx, "cannot append the fact", func(operation messages.OperationID) messages.JournalMessage {
 		return messages.Commit{Operation: operation, Facts: []messages.RendezvousFact{fact}}
 	})

@@ -64,7 +64,13 @@ func (j *Journals) Resolve(text string) (messages.ContextID, error) {
 	for _, cx := range contexts {
 		known = append(known, messages.ContextStatus{Context: cx})
 	}
-	return admin.ResolveContext(text, known)
+	cx, err := admin.ResolveContext(text, known)
+	var problem messages.Problem
+	if text == "" && errors.As(err, &problem) && len(known) > 0 {
+		problem.Hint = "one of these, behind the verb"
+		err = problem
+	}
+	return cx, err
 }
 
 // Journal opens one of them. Its file is verified by that.
@@ -235,6 +241,8 @@ type Detail struct {
 	HasKey bool   `json:"has_key"`
 	Opens  bool   `json:"opens"`
 	Body   []byte `json:"body,omitempty"`
+	// Says is that in words, where the fact is of Waymeet's own.
+	Says string `json:"says,omitempty"`
 }
 
 // Fact is all about the fact with that id, or a unique prefix of its text. The
@@ -297,7 +305,7 @@ func (j *Journal) detail(held journal.Held, fact messages.Fact) Detail {
 	}
 	detail.HasKey = j.machine.HoldsKey(fact)
 	if body, err := j.machine.Open(fact); err == nil {
-		detail.Opens, detail.Body = true, body
+		detail.Opens, detail.Body, detail.Says = true, body, says(header, body)
 	}
 	return detail
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,7 +20,7 @@ func (c *command) facts() *cobra.Command {
 		Short: "Read the facts that programs have appended",
 		Long: "Read the facts that programs have appended to a context, in the order in which this node came to know\n" +
 			"them. The number in front is the cursor: --after goes on behind it, also after a restart, and misses\n" +
-			"no fact that comes late. What a fact says is escaped; --json prints one object a line, its body in base64.",
+			"no fact that comes late. What a fact says is escaped, a backslash too; --json prints one object a line, its body in base64.",
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			return c.ask(func(ctx context.Context, client *waymeet.Client) error {
@@ -53,8 +54,14 @@ func (c *command) printFact(fact waymeet.Fact) error {
 		return json.NewEncoder(c.out).Encode(fact)
 	}
 	_, err := fmt.Fprintf(c.out, "%d  %s  %s  %d  %s\n", fact.Cursor, fact.Time.Time().UTC().Format(time.RFC3339),
-		fact.Author.Short(), fact.Type, waymeet.Printable(string(fact.Body)))
+		fact.Author.Short(), fact.Type, escaped(fact.Body))
 	return err
+}
+
+// escaped is a body on one line that is safe for a terminal. A backslash is written
+// twice, so that the body can be told from the line.
+func escaped(body []byte) string {
+	return waymeet.Printable(strings.ReplaceAll(string(body), `\`, `\\`))
 }
 
 func (c *command) append() *cobra.Command {

@@ -17,8 +17,8 @@ func (c *command) invite() *cobra.Command {
 			"Whoever joins can read the whole history of the context.",
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			if request.Lifetime <= 0 {
-				return usage("--expires "+request.Lifetime.String(), "a ticket must live for some time", "--expires 10m")
+			if request.Lifetime <= 0 || request.Lifetime > waymeet.MaxTicketLifetime {
+				return usage("--expires "+request.Lifetime.String(), "a ticket must live for some time, and a week at most", "--expires 10m")
 			}
 			return c.ask(func(ctx context.Context, client *waymeet.Client) error {
 				ticket, err := client.Invite(ctx, request)
@@ -33,6 +33,6 @@ func (c *command) invite() *cobra.Command {
 	}
 	flags := verb.Flags()
 	flags.StringVar(&request.Context, "context", "", "the context to invite into: an `ID`, a unique prefix, or new for a new one\n(default: the only one, or a new one if there is none)")
-	flags.DurationVar(&request.Lifetime, "expires", 10*time.Minute, "how long the ticket may be used")
+	flags.DurationVar(&request.Lifetime, "expires", 10*time.Minute, "how long the ticket may be used, up to 168h")
 	return verb
 }

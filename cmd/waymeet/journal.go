@@ -198,7 +198,9 @@ func printJournalFact(out io.Writer, fact waymeet.JournalFact) error {
 	t.row("type", fmt.Sprintf("%s, tag %d, schema %d", fact.Kind, fact.Type, fact.Schema))
 	t.row("author", fact.Author.String())
 	t.row("seq", fmt.Sprint(fact.Seq))
-	t.row("prev", fact.Prev.String())
+	if !fact.Prev.IsZero() {
+		t.row("prev", fact.Prev.String())
+	}
 	for _, parent := range fact.Parents {
 		t.row("parent", parent.String())
 	}
@@ -211,9 +213,12 @@ func printJournalFact(out io.Writer, fact waymeet.JournalFact) error {
 	t.row("body hash", fact.BodyHash)
 	t.row("signature", fact.Signature)
 	t.row("standing", standing(fact.Line))
-	if fact.Opens {
-		t.row("says", string(fact.Body))
-	} else {
+	switch {
+	case fact.Says != "":
+		t.row("says", fact.Says)
+	case fact.Opens:
+		t.row("says", escaped(fact.Body))
+	default:
 		t.row("says", "("+unread(fact)+")")
 	}
 	return t.w.Flush()

@@ -34,7 +34,7 @@ var failures = map[messages.InvitationReason]messages.Problem{
 	messages.Unreachable: {Code: messages.ExitFailed, What: "cannot make a ticket that reaches this node",
 		Whose: "its relay did not answer in time", Hint: "check that the relay given with --relay runs"},
 	messages.InvitationMalformed: {Code: messages.ExitUsage, What: "cannot make such a ticket",
-		Whose: "what was asked for", Hint: "check lifetime, role and addresses"},
+		Whose: "what was asked for", Hint: "ask for another"},
 }
 
 // failure is the failure for that reason; whose replaces the general text if

@@ -44,7 +44,13 @@ func ResolveContext(text string, contexts []messages.ContextStatus) (messages.Co
 		byText[c.Context.String()] = c.Context
 		known = append(known, match{id: c.Context.String()})
 	}
-	if text == "" && len(known) > 0 {
+	switch {
+	case len(known) == 0:
+		return messages.ContextID{}, messages.Problem{
+			Code: messages.ExitUsage, What: "there is no context", Whose: "this node has founded none, and joined none",
+			Hint: "waymeet invite, which founds one, or waymeet join",
+		}
+	case text == "":
 		return messages.ContextID{}, messages.Problem{
 			Code: messages.ExitUsage, What: "which context?", Whose: "there is " + list(known), Hint: "--context with one of these",
 		}
@@ -85,7 +91,7 @@ func unresolved(noun, text string, hits, known []match) error {
 		problem.Hint = "more characters of one of them"
 	case len(known) == 0:
 		problem.Whose = fmt.Sprintf("there is no %s yet", noun)
-		problem.Hint = "waymeet status, to see when one has joined"
+		problem.Hint = "waymeet invite, to have one join"
 	case len(text) < minPrefix:
 		problem.Whose = fmt.Sprintf("a prefix has at least %d characters", minPrefix)
 		problem.Hint = list(known)

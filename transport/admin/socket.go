@@ -108,8 +108,8 @@ func dial(ctx context.Context, path string) (net.Conn, error) {
 		}
 	case errors.Is(err, fs.ErrPermission):
 		return nil, messages.Problem{
-			Code: messages.ExitFailed, What: "cannot talk to the node in " + filepath.Dir(path), Whose: "its socket belongs to another user",
-			Hint: "the account that started it",
+			Code: messages.ExitFailed, What: "cannot talk to a node in " + filepath.Dir(path), Whose: "the directory, or the socket in it, is another user's",
+			Hint: "the account that runs the node",
 		}
 	}
 	return nil, err
