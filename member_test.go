@@ -79,6 +79,7 @@ func TestRemovedMemberIsShutOut(t *testing.T) {
 			break
 		}
 	}
+	eventually(t, "that ben knows", func() bool { return contextStatus(t, c.ben).Removed })
 	for _, node := range []*waymeet.Node{c.anna, c.cora} {
 		eventually(t, "one channel between those who stay", func() bool { return channels(node) == 1 && len(node.Status().Peers) == 1 })
 	}
@@ -169,6 +170,9 @@ func TestRemovedMemberComesBack(t *testing.T) {
 		return slices.Equal(texts, []string{"first", "back"})
 	})
 	eventually(t, "a channel", func() bool { return channels(m.anna) == 1 && channels(m.ben) == 1 })
+	if contextStatus(t, m.ben).Removed {
+		t.Error("ben still believes that it was removed")
+	}
 }
 
 // SPEC 2.2: only the founder may, under finality founder.

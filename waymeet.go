@@ -84,6 +84,9 @@ const FactApplication = messages.FactApplication
 // MaxFactBody is the greatest body of a fact, in bytes.
 const MaxFactBody = messages.MaxPlaintext
 
+// RelayStateRegistered is RelayUse.State where peers reach the node.
+const RelayStateRegistered = messages.RelayStateRegistered
+
 // MaxTicketLifetime is the longest that a ticket may be used.
 const MaxTicketLifetime = messages.MaxTicketLifetime
 

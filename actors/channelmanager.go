@@ -216,6 +216,9 @@ func (n *Node) channelUp(e channel.ChannelUp) {
 
 func (n *Node) channelDown(e channel.ChannelDown) {
 	n.noChannel.Save(e.Pair, 0, "the channel is over: "+e.Reason.String())
+	if view := n.views.View(e.Pair.Context); view != nil && e.Reason == messages.ReasonRemovedByPeer {
+		n.removedBy.Save(e.Pair, 0, view.Epoch)
+	}
 	n.tellPair(e.Pair, messages.ChannelDown{Channel: e.Channel, Reason: e.Reason.String()})
 	n.stopSync(e.Pair, e.Channel)
 	n.publish(messages.Event{

@@ -84,6 +84,9 @@ type Node struct {
 	completed vault.Cells[channel.Pair, channel.Counter]
 	// noChannel says why a pair has none, for people.
 	noChannel vault.Cells[channel.Pair, string]
+	// removedBy are the pairs whose peer has closed because we were removed, with
+	// the epoch in which we heard of it.
+	removedBy vault.Cells[channel.Pair, messages.Epoch]
 	stunAsked vault.Cells[stun.TransactionID, stunQuestion]
 
 	// Who waits for what.

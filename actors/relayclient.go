@@ -30,7 +30,9 @@ func (n *Node) performRelay(use *relayUse, effect relay.ClientEffect) {
 	case relay.Ready:
 		use.setState("connected")
 	case relay.Unreachable:
-		use.setState("no answer")
+		if use.setState("no answer") {
+			n.log.Warn("a relay does not answer", "relay", use.key.url.Address)
+		}
 		n.slotsDown(use, "no answer from "+use.key.url.Address)
 	case relay.Lost:
 		use.setState("lost")
@@ -38,7 +40,7 @@ func (n *Node) performRelay(use *relayUse, effect relay.ClientEffect) {
 	case relay.LameDuck:
 		use.setState("about to stop")
 	case relay.SlotRegistered:
-		use.setState("registered")
+		use.setState(messages.RelayStateRegistered)
 		if told, ok := use.setSlot(e.Slot, true); ok {
 			told.slotUp(use.endpoint(e.Slot))
 		}

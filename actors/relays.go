@@ -29,7 +29,8 @@ type relayKey struct {
 
 // name is of the serial-th use: one that has just ended may still be stopping.
 func (k relayKey) name(serial uint64) string {
-	return fmt.Sprintf("rk-%x.%s.%x.%d", k.url.Key[:4], k.url.Address, k.scope[:4], serial)
+	key, scope := k.url.KeyText(), messages.ContextID(k.scope).Short()
+	return fmt.Sprintf("%s.%s.%s.%d", key[:len(scope)], k.url.Address, scope[len("cx-"):], serial)
 }
 
 // relayUse is what of a relay's use outlives its actor: the control keys, what
@@ -217,10 +218,12 @@ func (u *relayUse) address() netip.AddrPort {
 	return u.addr
 }
 
-func (u *relayUse) setState(state string) {
+// setState reports whether the state is another now.
+func (u *relayUse) setState(state string) (changed bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.state = state
+	changed, u.state = u.state != state, state
+	return changed
 }
 
 // endpoint is the slot as a descriptor names it.

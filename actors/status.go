@@ -1,8 +1,10 @@
 package actors
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"github.com/waymeet/waymeet/actors/tree"
@@ -24,19 +26,49 @@ func (n *Node) Status() messages.Status {
 		}
 	}
 	for _, cx := range n.views.contexts() {
-		view := n.views.View(cx)
-		status.Contexts = append(status.Contexts, messages.ContextStatus{
-			Context: cx, Epoch: view.Epoch, Members: view.Roster.Len(), Facts: view.Count,
-			Fingerprint: hex.EncodeToString(view.Fingerprint[:]),
-		})
+		status.Contexts = append(status.Contexts, n.contextStatus(cx))
 	}
 	for _, pair := range n.pairs() {
 		status.Peers = append(status.Peers, n.peerStatus(pair))
 	}
-	for _, use := range n.relays.all() {
-		status.Relays = append(status.Relays, use.status())
+	status.Relays = n.relayUses()
+	return status
+}
+
+func (n *Node) contextStatus(cx messages.ContextID) messages.ContextStatus {
+	view := n.views.View(cx)
+	status := messages.ContextStatus{
+		Context: cx, Epoch: view.Epoch, Members: view.Roster.Len(), Facts: view.Count, Waiting: view.Waiting,
+		Fingerprint: hex.EncodeToString(view.Fingerprint[:]), Removed: !view.Roster.Has(n.identity.Authority()),
+	}
+	for pair, epoch := range n.removedBy.All() { // who came back knows of a later epoch
+		status.Removed = status.Removed || pair.Context == cx && epoch == view.Epoch
 	}
 	return status
+}
+
+// relayUses are the uses of relays, and those relays that were given and are not
+// used yet.
+func (n *Node) relayUses() []messages.RelayUse {
+	var uses []messages.RelayUse
+	for _, use := range n.relays.all() {
+		status := use.status()
+		for _, cx := range n.views.contexts() {
+			if use.key.scope == relayScope(cx) {
+				status.Context = cx
+			}
+		}
+		uses = append(uses, status)
+	}
+	for _, url := range n.config.Relays {
+		if !slices.ContainsFunc(uses, func(use messages.RelayUse) bool { return use.URL == url.String() }) {
+			uses = append(uses, messages.RelayUse{URL: url.String(), State: "not asked yet"})
+		}
+	}
+	slices.SortFunc(uses, func(a, b messages.RelayUse) int {
+		return cmp.Or(cmp.Compare(a.URL, b.URL), a.Context.Compare(b.Context), cmp.Compare(a.State, b.State))
+	})
+	return uses
 }
 
 // Actors is every actor as it stands, supervisors too, sorted by path, with the

@@ -45,6 +45,8 @@ func channelReason(err error) messages.ChannelReason {
 		return messages.ReasonSilent
 	case !errors.As(err, &closed):
 		return messages.ReasonBroken
+	case closed.Remote && closed.Reason == quicx.CloseRemoved:
+		return messages.ReasonRemovedByPeer
 	case closed.Remote:
 		return messages.ReasonClosedByPeer
 	}

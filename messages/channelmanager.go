@@ -79,6 +79,9 @@ const (
 	ReasonDrained
 	// ReasonRemoved: the peer is no longer a member, or the node has left.
 	ReasonRemoved
+	// ReasonRemovedByPeer: the peer closed it because the node is no longer a
+	// member, as it says.
+	ReasonRemovedByPeer
 	// ReasonRefused: the rules or a budget refused it at completion.
 	ReasonRefused
 	// ReasonJournalSilent: the store did not answer.
@@ -94,7 +97,7 @@ const (
 
 var channelReasonNames = map[ChannelReason]string{
 	ReasonClosedHere: "closed here", ReasonClosedByPeer: "closed by the peer", ReasonSuperseded: "superseded",
-	ReasonDrained: "drained", ReasonRemoved: "no longer a member", ReasonRefused: "refused",
+	ReasonDrained: "drained", ReasonRemoved: "no longer a member", ReasonRemovedByPeer: "the peer says that this node was removed", ReasonRefused: "refused",
 	ReasonJournalSilent: "the journal did not answer", ReasonSilent: "silent", ReasonBroken: "the transport failed",
 	ReasonNotCaughtUp: "not caught up in time",
 }

@@ -34,9 +34,15 @@ type ContextStatus struct {
 	Members int       `json:"members"`
 	// Facts is how many facts the journal has admitted.
 	Facts uint64 `json:"facts"`
+	// Waiting is how many are held beside these because facts that they stand on
+	// are missing.
+	Waiting int `json:"waiting"`
 	// Fingerprint is the hex form of the fact set's fingerprint: equal at two
 	// members that hold the same facts (SPEC 13.1).
 	Fingerprint string `json:"fingerprint"`
+	// Removed is set if the node is no member any more, as far as it knows: its
+	// journal says so, or a peer did when it closed its channel, in this life.
+	Removed bool `json:"removed,omitzero"`
 }
 
 // PeerStatus is one other member of one context. A peer that is a member of
@@ -100,11 +106,16 @@ type FlowStatus struct {
 type RelayUse struct {
 	// URL names the relay and its public key.
 	URL string `json:"url"`
-	// State is for people: "registered", "no answer".
+	// Context is where the relay is used; zero: for a ticket, or not yet.
+	Context ContextID `json:"context,omitzero"`
+	// State is for people: "registered", "no answer", "not asked yet".
 	State string `json:"state"`
 	// Observed is the node's own address as the relay sees it, if told.
 	Observed string `json:"observed,omitempty"`
 }
+
+// RelayStateRegistered is the State of a relay at which peers reach the node.
+const RelayStateRegistered = "registered"
 
 // NearbyStatus is a bootstrap candidate (SPEC 14.1).
 type NearbyStatus struct {

@@ -68,6 +68,8 @@ type View struct {
 	// Count and Fingerprint describe the set of admitted facts (SPEC 3.4).
 	Count       uint64
 	Fingerprint [32]byte
+	// Waiting counts the facts that are held and wait for others.
+	Waiting int
 	// Ready is how far the facts can be read.
 	Ready messages.FactCursor
 	// Established holds, per peer of Self, the channel that both ends' facts

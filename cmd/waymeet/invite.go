@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,6 +27,9 @@ func (c *command) invite() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if err := c.warnOfRelays(ctx, client); err != nil {
+					return err
+				}
 				return say(c, struct {
 					Ticket string `json:"ticket"`
 				}{ticket}, "%s", ticket)
@@ -35,4 +40,17 @@ func (c *command) invite() *cobra.Command {
 	flags.StringVar(&request.Context, "context", "", "the context to invite into: an `ID`, a unique prefix, or new for a new one\n(default: the only one, or a new one if there is none)")
 	flags.DurationVar(&request.Lifetime, "expires", 10*time.Minute, "how long the ticket may be used, up to 168h")
 	return verb
+}
+
+// warnOfRelays says beside a ticket that none of the relays answers: it is good
+// only where the node is reached without one.
+func (c *command) warnOfRelays(ctx context.Context, client *waymeet.Client) error {
+	status, err := client.Status(ctx)
+	isRegistered := func(use waymeet.RelayUse) bool { return use.State == waymeet.RelayStateRegistered }
+	if err != nil || len(status.Relays) == 0 || slices.ContainsFunc(status.Relays, isRegistered) {
+		return err
+	}
+	fmt.Fprintf(c.err, "waymeet: no relay answers (%s: %s), so the ticket is good only for who reaches this node directly\n",
+		waymeet.Printable(status.Relays[0].URL), waymeet.Printable(status.Relays[0].State))
+	return nil
 }

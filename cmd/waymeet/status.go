@@ -55,8 +55,34 @@ func printStatus(out io.Writer, s waymeet.Status, actors bool, now time.Time) er
 	t.relays(s.Relays)
 	t.contexts(s.Contexts)
 	t.peers(s.Peers, now)
+	t.warnings(s)
 	t.actors(s.Actors, actors)
 	return t.w.Flush()
+}
+
+// warnings are what somebody should do something about.
+func (t *table) warnings(s waymeet.Status) {
+	var warnings []string
+	for _, c := range s.Contexts {
+		if c.Removed {
+			warnings = append(warnings, c.Context.Short()+": this node was removed: nobody gets what it appends, and it gets no more. A new ticket lets it come back")
+		}
+		if c.Waiting > 0 {
+			warnings = append(warnings, fmt.Sprintf("%s: %d facts wait for others that are not here yet", c.Context.Short(), c.Waiting))
+		}
+	}
+	for _, p := range s.Peers {
+		if p.Forked {
+			warnings = append(warnings, p.Context.Short()+": "+p.Peer.Short()+" has signed two facts with one number: it runs twice, or it lies")
+		}
+	}
+	if len(warnings) == 0 {
+		return
+	}
+	t.title("WARNING")
+	for _, warning := range warnings {
+		t.row(warning)
+	}
 }
 
 // table lays out rows of cells.
@@ -81,9 +107,13 @@ func (t *table) relays(relays []waymeet.RelayUse) {
 	if len(relays) == 0 {
 		return
 	}
-	t.title("RELAY", "STATE", "SEES US AS")
+	t.title("RELAY", "CONTEXT", "STATE", "SEES US AS")
 	for _, r := range relays {
-		t.row(r.URL, r.State, r.Observed)
+		context := "-"
+		if !r.Context.IsZero() {
+			context = r.Context.Short()
+		}
+		t.row(r.URL, context, r.State, r.Observed)
 	}
 }
 

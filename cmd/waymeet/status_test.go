@@ -14,12 +14,12 @@ func TestPrintStatus(t *testing.T) {
 	status := waymeet.Status{
 		Authority: waymeet.AuthorityID{1}, NetworkGeneration: 2, Listen: "127.0.0.1:9",
 		Actors:   []waymeet.ActorStatus{{Path: "/channels/manager", Incarnation: 3, Restarts: 2}},
-		Relays:   []waymeet.RelayUse{{URL: "waymeet-relay://rk-x@127.0.0.1:7342", State: "registered"}},
-		Contexts: []waymeet.ContextStatus{{Context: waymeet.ContextID{2}, Epoch: 1, Members: 2, Facts: 7, Fingerprint: "0123456789abcdef0123"}},
+		Relays:   []waymeet.RelayUse{{URL: "waymeet-relay://rk-x@127.0.0.1:7342", State: "registered"}, {URL: "waymeet-relay://rk-y@127.0.0.1:7343", Context: waymeet.ContextID{2}, State: "no answer"}},
+		Contexts: []waymeet.ContextStatus{{Context: waymeet.ContextID{2}, Epoch: 1, Members: 2, Facts: 7, Waiting: 2, Removed: true, Fingerprint: "0123456789abcdef0123"}},
 		Peers: []waymeet.PeerStatus{
 			{Context: waymeet.ContextID{2}, Peer: waymeet.AuthorityID{3}, Nickname: "eve\x1b[31m\tbob", RTTMillis: 0.25, BytesSent: 1500, BytesReceived: 12,
 				Path: waymeet.PathStatus{Kind: waymeet.PathDirect, Since: 30_000, Reason: "validated 127.0.0.1:7, 1 ms"}, Agreement: 1, Attempts: waymeet.AttemptStatus{Used: 1, Max: 5}},
-			{Context: waymeet.ContextID{2}, Peer: waymeet.AuthorityID{4}},
+			{Context: waymeet.ContextID{2}, Peer: waymeet.AuthorityID{4}, Forked: true},
 		},
 	}
 	var out strings.Builder
@@ -29,8 +29,9 @@ func TestPrintStatus(t *testing.T) {
 	want := `authority au-aeaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 listening on 127.0.0.1:9, network generation 2
 
-RELAY                                STATE       SEES US AS
-waymeet-relay://rk-x@127.0.0.1:7342  registered  
+RELAY                                CONTEXT      STATE       SEES US AS
+waymeet-relay://rk-x@127.0.0.1:7342  -            registered  
+waymeet-relay://rk-y@127.0.0.1:7343  cx-aiaaaaaa  no answer   
 
 CONTEXT      EPOCH  MEMBERS  FACTS  FINGERPRINT
 cx-aiaaaaaa  1      2        7      0123456789abcdef
@@ -38,6 +39,11 @@ cx-aiaaaaaa  1      2        7      0123456789abcdef
 PEER                            CONTEXT      PATH    FOR  RTT     SENT    RECEIVED  AGREED  ATTEMPTS  WHY
 au-amaaaaaa (eve\x1b[31m\tbob)  cx-aiaaaaaa  direct  30s  0.2 ms  1.5 kB  12 B      A1      1/5       validated 127.0.0.1:7, 1 ms
 au-aqaaaaaa                     cx-aiaaaaaa  -       -    -       0 B     0 B       -       0/0       
+
+WARNING
+cx-aiaaaaaa: this node was removed: nobody gets what it appends, and it gets no more. A new ticket lets it come back
+cx-aiaaaaaa: 2 facts wait for others that are not here yet
+cx-aiaaaaaa: au-aqaaaaaa has signed two facts with one number: it runs twice, or it lies
 
 1 actors, 2 restarts
 `

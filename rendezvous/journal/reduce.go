@@ -44,6 +44,7 @@ func Reduce(s *Set) *rendezvous.View {
 		Covered:     maps.Clone(s.fold.covered),
 		Frontier:    map[messages.AuthorityID]messages.CutEntry{},
 		Count:       s.fold.facts.count,
+		Waiting:     s.waiting(),
 		Fingerprint: s.fold.facts.fingerprint(),
 		Established: picked.established,
 		Equivocated: s.equivocations(),

@@ -40,6 +40,15 @@ func (s *Set) survey() []Held {
 	return held
 }
 
+// waiting is how many of them wait.
+func (s *Set) waiting() int {
+	waiting := len(s.entries) - len(s.ready)
+	for _, whole := range s.locked {
+		waiting -= len(whole)
+	}
+	return waiting
+}
+
 // View is what the journal says; who drives it gets the same from Publish.
 func (j *Journal) View() *rendezvous.View { return j.view() }
 

@@ -38,4 +38,16 @@ func TestSurveySaysHowEveryFactStands(t *testing.T) {
 	if last := cat.journal.Survey(); !last[len(last)-1].Waits {
 		t.Errorf("a fact without those before it stands %+v", last[len(last)-1])
 	}
+	cat.step(start, messages.OfferFacts{Facts: [][]byte{ben.raw(late)}})
+	for _, n := range []*node{ana, ben, cat} {
+		waiting := 0
+		for _, held := range n.journal.Survey() {
+			if held.Waits {
+				waiting++
+			}
+		}
+		if n.view.Waiting != waiting || n == cat && waiting != 2 {
+			t.Errorf("the view says that %d facts wait, the survey %d", n.view.Waiting, waiting)
+		}
+	}
 }
