@@ -29,7 +29,13 @@ func (b backend) Suspend(_ context.Context, pattern string) (int, error) {
 
 // Resume implements admin.Debugger.
 func (b backend) Resume(_ context.Context, pattern string) (int, error) {
-	resumed := b.n.node.Tree().Resume(pattern)
+	resumed := 0 // those that were suspended, not all that the pattern means
+	for _, actor := range b.n.node.Tree().Inspect() {
+		if actor.Suspended && supervision.Match(pattern, actor.Path) {
+			resumed++
+		}
+	}
+	b.n.node.Tree().Resume(pattern)
 	return resumed, b.n.hit(resumed, "resumed", pattern)
 }
 
@@ -50,6 +56,8 @@ func (n *Node) spared(done, pattern string) string {
 	for _, actor := range n.node.Tree().Inspect() {
 		switch {
 		case !supervision.Match(pattern, actor.Path):
+		case done == "resumed" && !actor.Supervisor:
+			return actor.Path + " was not suspended"
 		case done != "killed":
 			return "supervisors are not " + done + ", but what is below them: " + strings.TrimSuffix(actor.Path, "/") + "/*"
 		case actor.Path == "/":
@@ -62,10 +70,28 @@ func (n *Node) spared(done, pattern string) string {
 }
 
 // NetworkChange implements admin.Debugger.
-func (b backend) NetworkChange(_ context.Context, announced messages.NetworkGeneration) error {
+func (b backend) NetworkChange(ctx context.Context, announced messages.NetworkGeneration) error {
+	ctx, cancel := context.WithTimeout(ctx, networkPatience)
+	defer cancel()
+	events := b.n.Events(ctx)
+	now := b.n.Status().NetworkGeneration
 	b.n.node.AnnounceNetwork(announced)
-	return nil
+	if announced != 0 && !announced.After(now) {
+		return nil // an old one changes nothing
+	}
+	for event := range events {
+		if event.Kind == EventNetworkChanged && event.NetworkGeneration.After(now) {
+			return nil
+		}
+	}
+	return messages.Problem{
+		Code: messages.ExitWaiting, What: "the network generation does not change", Whose: "the network actor did not say so within " + networkPatience.String(),
+		Hint: "waymeet actors",
+	}
 }
+
+// networkPatience bounds how long an announced change may take.
+const networkPatience = 10 * time.Second
 
 // HoldRelay implements admin.Debugger.
 func (b backend) HoldRelay(_ context.Context, on bool) error {

@@ -159,10 +159,19 @@ func (n *Node) Contexts() []Context {
 	return all
 }
 
-// Context is one context as a member sees it: a value that may be copied.
+// Context is one context as a member sees it: a value that may be copied. The zero
+// Context is none, and says so.
 type Context struct {
 	node *Node
 	id   ContextID
+}
+
+// host is the running node; the zero Context and the zero Peer have none.
+func (n *Node) host() (*actors.Node, error) {
+	if n == nil {
+		return nil, Problem{Code: ExitUsage, What: "no context", Whose: "the zero Context is of no node", Hint: "one that Found, Join or Contexts gave"}
+	}
+	return n.node, nil
 }
 
 // ID is the context's id.
@@ -172,13 +181,21 @@ func (c Context) ID() ContextID { return c.id }
 // and MaxTicketLifetime the most. The text is a
 // secret until it is used.
 func (c Context) Invite(ctx context.Context, lifetime time.Duration) (ticket string, err error) {
-	return c.node.node.Invite(ctx, c.id, lifetime)
+	host, err := c.node.host()
+	if err != nil {
+		return "", err
+	}
+	return host.Invite(ctx, c.id, lifetime)
 }
 
 // Append appends a fact to the journal and returns when it is on disk; sync
 // brings it to the other members. The type is FactApplication or above.
 func (c Context) Append(ctx context.Context, kind FactType, body []byte) (FactID, error) {
-	return c.node.node.Append(ctx, c.id, messages.ApplicationFact{Type: kind, Body: body})
+	host, err := c.node.host()
+	if err != nil {
+		return FactID{}, err
+	}
+	return host.Append(ctx, c.id, messages.ApplicationFact{Type: kind, Body: body})
 }
 
 // Facts reads the facts of the host's own kind that the members have appended:
@@ -191,7 +208,11 @@ func (c Context) Append(ctx context.Context, kind FactType, body []byte) (FactID
 // A member reads the whole history of its context, what was said before it
 // joined included.
 func (c Context) Facts(ctx context.Context, query FactQuery) iter.Seq2[Fact, error] {
-	return c.node.node.Facts(ctx, c.id, query)
+	host, err := c.node.host()
+	if err != nil {
+		return func(yield func(Fact, error) bool) { yield(Fact{}, err) }
+	}
+	return host.Facts(ctx, c.id, query)
 }
 
 // Remove takes a member away and returns when that is on disk: those who stay get
@@ -199,17 +220,30 @@ func (c Context) Facts(ctx context.Context, query FactQuery) iter.Seq2[Fact, err
 // channels close. What it has read before, it keeps. Only the founder may
 // remove, and nobody the founder.
 func (c Context) Remove(ctx context.Context, member AuthorityID) error {
-	return c.node.node.Remove(ctx, c.id, member)
+	host, err := c.node.host()
+	if err != nil {
+		return err
+	}
+	return host.Remove(ctx, c.id, member)
 }
 
 // Rotate gives all members new keys and returns when that is on disk. Only the
 // founder may.
-func (c Context) Rotate(ctx context.Context) error { return c.node.node.Rotate(ctx, c.id) }
+func (c Context) Rotate(ctx context.Context) error {
+	host, err := c.node.host()
+	if err != nil {
+		return err
+	}
+	return host.Rotate(ctx, c.id)
+}
 
 // Peers are the other members, sorted by id, whether they can be reached or
 // not.
 func (c Context) Peers() []Peer {
 	var peers []Peer
+	if c.node == nil {
+		return nil
+	}
 	for _, p := range c.peers() {
 		peers = append(peers, c.Peer(p.Peer))
 	}
@@ -237,20 +271,32 @@ func (p Peer) ID() AuthorityID { return p.pair.Peer }
 // OpenStream opens a stream of the host's protocol, 1 to 255 bytes. It waits
 // for a channel to the peer.
 func (p Peer) OpenStream(ctx context.Context, protocol string) (*Stream, error) {
-	return p.node.node.OpenStream(ctx, p.pair, protocol)
+	host, err := p.node.host()
+	if err != nil {
+		return nil, err
+	}
+	return host.OpenStream(ctx, p.pair, protocol)
 }
 
 // AcceptStream waits for the next stream that the peer opens, and tells its
 // protocol.
 func (p Peer) AcceptStream(ctx context.Context) (protocol string, s *Stream, err error) {
-	accepted, err := p.node.node.AcceptStream(ctx, p.pair)
+	host, err := p.node.host()
+	if err != nil {
+		return "", nil, err
+	}
+	accepted, err := host.AcceptStream(ctx, p.pair)
 	return accepted.Protocol, accepted.Stream, err
 }
 
 // SendFile streams a file to the peer's folder for received files, and returns
 // when it is stored there, durable and with an equal hash.
 func (p Peer) SendFile(ctx context.Context, name string, size uint64, content io.Reader) (SentFile, error) {
-	return p.node.node.SendFile(ctx, p.pair, name, size, content)
+	host, err := p.node.host()
+	if err != nil {
+		return SentFile{}, err
+	}
+	return host.SendFile(ctx, p.pair, name, size, content)
 }
 
 // SentFile is what a peer acknowledged.

@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 
 	"github.com/waymeet/waymeet/messages"
@@ -29,6 +30,13 @@ func (n *Node) Facts(ctx context.Context, cx messages.ContextID, query messages.
 	return func(yield func(messages.FactContent, error) bool) {
 		ctx, done := n.living(ctx)
 		defer done()
+		if view := n.views.View(cx); view != nil && query.After > view.Ready {
+			yield(messages.FactContent{}, messages.Problem{
+				Code: messages.ExitUsage, What: fmt.Sprintf("no fact has had the cursor %d here", query.After), Whose: fmt.Sprintf("the last one is %d: it is of another node, or from after the backup that was restored", view.Ready),
+				Hint: "a cursor of this node, or 0 for all",
+			})
+			return
+		}
 		for after := query.After; ; {
 			page, err := n.readContent(ctx, cx, after, query)
 			if err != nil {

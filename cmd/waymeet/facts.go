@@ -23,6 +23,9 @@ func (c *command) facts() *cobra.Command {
 			"no fact that comes late. What a fact says is escaped, a backslash too; --json prints one object a line, its body in base64.",
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
+			if from, to := request.Query.From, request.Query.To; to != 0 && to < from {
+				return usage(fmt.Sprintf("--from %d --to %d", from, to), "no type is in that range", "the lower one as --from")
+			}
 			return c.ask(func(ctx context.Context, client *waymeet.Client) error {
 				for fact, err := range client.Facts(ctx, request) {
 					if err == nil {
@@ -67,6 +70,7 @@ func escaped(body []byte) string {
 func (c *command) append() *cobra.Command {
 	var request waymeet.AppendRequest
 	var file string
+	var timeout time.Duration
 	verb := &cobra.Command{
 		Use:   "append",
 		Short: "Append a fact; done when it is on disk",
@@ -79,6 +83,8 @@ func (c *command) append() *cobra.Command {
 				return err
 			}
 			return c.ask(func(ctx context.Context, client *waymeet.Client) error {
+				ctx, cancel := limited(ctx, timeout)
+				defer cancel()
 				appended, err := client.Append(ctx, request, body)
 				if err != nil {
 					return err
@@ -88,6 +94,7 @@ func (c *command) append() *cobra.Command {
 		},
 	}
 	contextFlag(verb, &request.Context)
+	timeoutFlag(verb, &timeout, 0)
 	request.Type = waymeet.FactApplication
 	verb.Flags().Var(number[waymeet.FactType]{&request.Type}, "type", "the `type` of the fact, the program's own number")
 	verb.Flags().StringVar(&file, "file", "-", "the `file` to read; - is stdin")

@@ -170,6 +170,9 @@ func (c *command) journalShow() *cobra.Command {
 			"FACT is an id or a unique prefix of at least 4 characters.",
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if raw && c.json {
+				return usage("--raw and --json", "they are two forms of the same", "one of them")
+			}
 			return c.oneJournal(first(args[:len(args)-1]), func(journal *waymeet.Journal) error {
 				fact, err := journal.Fact(args[len(args)-1])
 				switch {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 	"github.com/waymeet/waymeet"
@@ -34,8 +33,9 @@ func (c *command) relay() *cobra.Command {
 			return serve(
 				func(ctx context.Context) (*waymeet.Relay, error) { return waymeet.StartRelay(ctx, config) },
 				func(r *waymeet.Relay) error {
-					_, err := fmt.Fprintf(c.out, "relay %s\n", r.URL())
-					return err
+					return say(c, struct {
+						Relay string `json:"relay"`
+					}{r.URL()}, "relay %s", r.URL())
 				})
 		},
 	}

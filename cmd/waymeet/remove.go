@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/waymeet/waymeet"
@@ -9,6 +10,7 @@ import (
 
 func (c *command) remove() *cobra.Command {
 	var request waymeet.MemberRequest
+	var timeout time.Duration
 	verb := &cobra.Command{
 		Use:   "remove MEMBER",
 		Short: "Take a member away; the others get new keys",
@@ -19,6 +21,8 @@ func (c *command) remove() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			request.Member = args[0]
 			return c.ask(func(ctx context.Context, client *waymeet.Client) error {
+				ctx, cancel := limited(ctx, timeout)
+				defer cancel()
 				removed, err := client.Remove(ctx, request)
 				if err != nil {
 					return err
@@ -28,11 +32,13 @@ func (c *command) remove() *cobra.Command {
 		},
 	}
 	contextFlag(verb, &request.Context)
+	timeoutFlag(verb, &timeout, 0)
 	return verb
 }
 
 func (c *command) rotate() *cobra.Command {
 	var request waymeet.MemberRequest
+	var timeout time.Duration
 	verb := &cobra.Command{
 		Use:   "rotate",
 		Short: "Give all members of a context new keys",
@@ -40,6 +46,8 @@ func (c *command) rotate() *cobra.Command {
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			return c.ask(func(ctx context.Context, client *waymeet.Client) error {
+				ctx, cancel := limited(ctx, timeout)
+				defer cancel()
 				rotated, err := client.Rotate(ctx, request)
 				if err != nil {
 					return err
@@ -49,6 +57,7 @@ func (c *command) rotate() *cobra.Command {
 		},
 	}
 	contextFlag(verb, &request.Context)
+	timeoutFlag(verb, &timeout, 0)
 	return verb
 }
 

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"net/netip"
 
 	"github.com/spf13/cobra"
 	"github.com/waymeet/waymeet"
@@ -16,7 +16,7 @@ func (c *command) up() *cobra.Command {
 		Use:   "up",
 		Short: "Run a node",
 		Long: "Run a node until it is told to stop (SIGINT, SIGTERM). Prints a line that starts with \"up \"\n" +
-			"when it is ready; logs JSON lines on stderr.",
+			"when it is ready (with --json an object); logs JSON lines on stderr.",
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) (err error) {
 			if config.StateDir, err = c.state(); err != nil {
@@ -29,8 +29,10 @@ func (c *command) up() *cobra.Command {
 			return serve(
 				func(ctx context.Context) (*waymeet.Node, error) { return waymeet.Start(ctx, config) },
 				func(n *waymeet.Node) error {
-					_, err := fmt.Fprintf(c.out, "up %s on %s\n", n.Authority(), n.Addr())
-					return err
+					return say(c, struct {
+						Authority waymeet.AuthorityID `json:"authority"`
+						Listen    netip.AddrPort      `json:"listen"`
+					}{n.Authority(), n.Addr()}, "up %s on %s", n.Authority(), n.Addr())
 				})
 		},
 	}
