@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/waymeet/waymeet/actors"
 	"github.com/waymeet/waymeet/messages"
@@ -30,7 +31,8 @@ type Config struct {
 	// STUN are HOST:PORT of STUN servers beside the relays. None is used that
 	// is not given.
 	STUN []string
-	// Nickname is what the node suggests to be called; empty: nothing.
+	// Nickname is what the node suggests to be called, UTF-8 of at most 64 bytes;
+	// empty: nothing.
 	Nickname string
 	// NoAdmin leaves the admin socket closed: the command line cannot ask this
 	// node.
@@ -62,6 +64,12 @@ func Start(ctx context.Context, config Config) (*Node, error) {
 	}
 	if config.UnsafeIntensity < 0 || config.UnsafeIntensity != 0 && !config.UnsafeDebug {
 		return nil, Problem{Code: ExitUsage, What: fmt.Sprintf("an intensity of %d restarts", config.UnsafeIntensity), Whose: "it is for tests alone, and not below 0", Hint: "--unsafe-debug beside --unsafe-intensity N"}
+	}
+	if len(config.Nickname) > messages.MaxNickname || !utf8.ValidString(config.Nickname) {
+		return nil, Problem{
+			Code: ExitUsage, What: "cannot be called " + Printable(config.Nickname), Whose: fmt.Sprintf("a nickname is UTF-8 of at most %d bytes", messages.MaxNickname),
+			Hint: "a shorter --nickname",
+		}
 	}
 	relays := make([]messages.RelayURL, 0, len(config.Relays))
 	for _, text := range config.Relays {

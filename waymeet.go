@@ -39,9 +39,13 @@ type (
 	// FactType is the host's own number of a kind of fact, FactApplication or
 	// above.
 	FactType = messages.FactType
-	// Fact is a fact of the host's own, as it is read.
+	// Fact is a fact of the host's own, as it is read: ID, Author, Seq, Type, Time,
+	// Epoch, Body, the Cursor that goes on after it, and the fact that it says
+	// Again. `go doc messages.FactContent` has its fields.
 	Fact = messages.FactContent
-	// FactQuery says which facts to read.
+	// FactQuery says which facts to read: those After a cursor, of one Author, of
+	// the types From to To; and whether to Follow. The zero query reads all.
+	// `go doc messages.FactQuery` has its fields.
 	FactQuery = messages.FactQuery
 	// FactCursor is how far the facts of a context were read on this node.
 	FactCursor = messages.FactCursor
@@ -53,7 +57,9 @@ type (
 	PathKind = messages.PathKind
 	// Problem is an error for people: what failed, whose fault, what to do.
 	Problem = messages.Problem
-	// Event is something that happened to a node.
+	// Event is something that happened to a node: its Kind, Time and Reason, and
+	// what the Kind is about, such as Context, Peer, Channel or Path. `go doc
+	// messages.Event` has its fields.
 	Event = messages.Event
 	// EventKind says what happened.
 	EventKind = messages.EventKind

@@ -40,8 +40,9 @@ func (c *command) up() *cobra.Command {
 	flags.StringVar(&listen, "listen", "", "`IP:PORT` of the UDP socket (default: all addresses, a port chosen at the first start and kept)")
 	flags.StringArrayVar(&config.Relays, "relay", nil, "`URL` of a relay to register at; may be repeated")
 	flags.StringArrayVar(&config.STUN, "stun", nil, "`HOST:PORT` of a STUN server beside the relays; may be repeated")
-	flags.BoolVar(&noLAN, "no-lan", false, "do not look for nodes in the local network")
-	flags.BoolVar(&noPortmap, "no-portmap", false, "do not ask the router for a port")
+	flags.StringVar(&config.Nickname, "nickname", "", "the `name` that others may call this node by")
+	flags.BoolVar(&noLAN, "no-lan", false, "do not look for nodes in the local network; none does yet")
+	flags.BoolVar(&noPortmap, "no-portmap", false, "do not ask the router for a port; none does yet")
 	flags.BoolVar(&config.UnsafeDebug, "unsafe-debug", false, "allow the debug verbs: tests only")
 	flags.IntVar(&config.UnsafeIntensity, "unsafe-intensity", 0, "how many restarts a minute each supervisor allows, with --unsafe-debug: tests only (default 3)")
 	return verb
