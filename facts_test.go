@@ -52,7 +52,7 @@ func TestFactsAreReadAsTheyWereAppended(t *testing.T) {
 	if _, err := here.Append(patient(t), waymeet.FactApplication, nil); err != nil {
 		t.Fatal(err)
 	}
-	all, _ := read(t, here, waymeet.FactQuery{})
+	all, last := read(t, here, waymeet.FactQuery{})
 	if !slices.Equal(all, append(want, "")) {
 		t.Errorf("read %d facts: %.100q", len(all), all)
 	}
@@ -65,11 +65,16 @@ func TestFactsAreReadAsTheyWereAppended(t *testing.T) {
 		"no such type":     {waymeet.FactQuery{From: chat + 1}, 0},
 		"the author":       {waymeet.FactQuery{Author: node.Authority()}, 301},
 		"another author":   {waymeet.FactQuery{Author: waymeet.AuthorityID{1}}, 0},
-		"behind the end":   {waymeet.FactQuery{After: 1 << 40}, 0},
+		"behind the end":   {waymeet.FactQuery{After: last}, 0},
 		"a type and after": {waymeet.FactQuery{From: chat, After: firstCursor(t, here)}, 299},
 	} {
 		if got, _ := read(t, here, test.query); len(got) != test.want {
 			t.Errorf("%s: %d facts, want %d", name, len(got), test.want)
+		}
+	}
+	for _, err := range here.Facts(patient(t), waymeet.FactQuery{After: last + 1, Follow: true}) {
+		if p := problem(t, err); p.Code != waymeet.ExitUsage || !strings.Contains(p.What, "no fact has had the cursor") {
+			t.Errorf("after a cursor that no fact has had: %v", err)
 		}
 	}
 	if _, err := here.Append(patient(t), 9, nil); problem(t, err).Code != waymeet.ExitUsage {

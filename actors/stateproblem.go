@@ -26,7 +26,7 @@ func StateProblem(dir string, err error) error {
 	case errors.Is(err, store.ErrInUse):
 		problem.Code, problem.Whose = messages.ExitNoNode, "another process is using it"
 		problem.Hint = "stop the node or relay that runs there, or choose another --state"
-	case errors.Is(err, store.ErrAbsent):
+	case errors.Is(err, store.ErrUnclaimed):
 		problem.Code, problem.Whose, problem.Hint = messages.ExitUsage, "no node has run there", "the --state of a node"
 	case errors.As(err, &kind):
 		problem.Code, problem.Hint = messages.ExitUsage, "a --state of its own for each node and each relay"
@@ -37,7 +37,7 @@ func StateProblem(dir string, err error) error {
 	case errors.As(err, &damage):
 		problem.Hint = giveUp(dir, damage.File)
 	case errors.As(err, &stopped):
-		problem.Whose, problem.Hint = "a write failed: "+stopped.Cause.Error(), mendDisk
+		problem.Whose, problem.Hint = "a write failed: "+stopped.Error(), mendDisk
 	case errors.As(err, &schema):
 		problem.Hint = "use the release that wrote it, or a newer one"
 	}

@@ -93,11 +93,7 @@ func (n *Node) writeJournal(c *storeContext, writer *store.Writer, e journal.Wri
 		if errors.Is(err, store.ErrFenced) {
 			return // a newer life has the pen: nobody waits for this batch
 		}
-		var stopped *store.Stopped
-		switch {
-		case errors.As(err, &stopped):
-			written.Failure = stopped.Cause.Error() // it says which file
-		case err != nil:
+		if err != nil {
 			written.Failure = err.Error()
 		}
 		emit(written)

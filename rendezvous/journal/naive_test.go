@@ -105,6 +105,9 @@ func naive(n *node) naiveView {
 		if stands(i.id) {
 			ready++
 		}
+		if !stands(i.id) {
+			want.Waiting++
+		}
 		last := want.Frontier[author]
 		if stands(i.id) && (i.fact.Header.Seq > last.Seq || i.fact.Header.Seq == last.Seq && i.id.Compare(last.Fact) < 0) {
 			want.Frontier[author] = messages.CutEntry{Author: author, Seq: i.fact.Header.Seq, Fact: i.id}

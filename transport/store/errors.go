@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/waymeet/waymeet/messages"
 )
@@ -13,6 +14,9 @@ var (
 	ErrExists = errors.New("database exists already")
 	// ErrAbsent reports that there is no database.
 	ErrAbsent = errors.New("database does not exist")
+	// ErrUnclaimed reports a state directory in which nothing has run, or that is
+	// none.
+	ErrUnclaimed = errors.New("no node or relay has run there")
 	// ErrInUse reports that another process has the file or directory open.
 	ErrInUse = errors.New("in use by another process")
 	// ErrFenced reports a write of a life that another has followed. Nothing
@@ -103,8 +107,14 @@ type Stopped struct {
 	Cause error
 }
 
-// Error says what failed.
-func (s *Stopped) Error() string { return fmt.Sprintf("%s has stopped: %v", s.File, s.Cause) }
+// Error says what failed, and names the file.
+func (s *Stopped) Error() string {
+	cause := s.Cause.Error()
+	if strings.Contains(cause, s.File) {
+		return cause // the system has named the file
+	}
+	return s.File + ": " + cause
+}
 
 // Unwrap is the failed write.
 func (s *Stopped) Unwrap() error { return s.Cause }

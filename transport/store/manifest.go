@@ -146,7 +146,7 @@ func Claim(state string, kind Kind) (Seed, error) {
 		return Seed{}, fmt.Errorf("everybody may write to %s (mode %04o): make it 0700", state, info.Mode().Perm())
 	}
 	seed, err := LoadIdentity(state, kind)
-	if errors.Is(err, ErrAbsent) {
+	if errors.Is(err, ErrUnclaimed) {
 		if err = makeSeed(filepath.Join(state, IdentityFile)); err == nil {
 			seed, err = LoadIdentity(state, kind)
 		}
@@ -176,11 +176,14 @@ func Claim(state string, kind Kind) (Seed, error) {
 }
 
 // LoadIdentity is the seed of the identity of what runs in the state directory. It
-// makes nothing. The error is ErrAbsent where nothing has run; *WrongKind where
+// makes nothing. The error is ErrUnclaimed where nothing has run; *WrongKind where
 // another kind does; *Lost where the key is gone that belongs to what is there, and
 // *Foreign where another is in its place. A key that others may read, or that has
 // anything but 32 bytes, is refused.
 func LoadIdentity(state string, kind Kind) (Seed, error) {
+	if info, err := os.Stat(state); errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
+		return Seed{}, fmt.Errorf("%w: %s", ErrUnclaimed, state)
+	}
 	m, err := readManifest(state)
 	if err != nil {
 		return Seed{}, err
@@ -201,7 +204,7 @@ func LoadIdentity(state string, kind Kind) (Seed, error) {
 	case errors.Is(err, fs.ErrNotExist) && m.kind != "":
 		return Seed{}, &Lost{File: path, Owner: m.owner}
 	case errors.Is(err, fs.ErrNotExist):
-		return Seed{}, fmt.Errorf("%w: %s", ErrAbsent, path)
+		return Seed{}, fmt.Errorf("%w: %s", ErrUnclaimed, state)
 	case err == nil && m.owner != "" && m.owner != kind.owner(seed):
 		return Seed{}, &Foreign{File: path, Owner: m.owner, Other: kind.owner(seed)}
 	}

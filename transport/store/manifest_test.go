@@ -193,7 +193,7 @@ func TestADamagedManifestIsRefused(t *testing.T) {
 func TestLookingMakesNothing(t *testing.T) {
 	state := t.TempDir()
 	for _, dir := range []string{state, filepath.Join(state, "nowhere")} {
-		if _, err := store.LoadIdentity(dir, store.KindNode); !errors.Is(err, store.ErrAbsent) {
+		if _, err := store.LoadIdentity(dir, store.KindNode); !errors.Is(err, store.ErrUnclaimed) {
 			t.Errorf("got %v", err)
 		}
 	}
