@@ -236,11 +236,10 @@ type Detail struct {
 	BodyHash string          `json:"body_hash"`
 	// Signature is "good" or what is wrong with it.
 	Signature string `json:"signature"`
-	// HasKey: this node holds the key; Opens: the body opens under it, or else its
-	// author sealed it wrongly; Body is what the fact says then, as it was encoded.
-	HasKey bool   `json:"has_key"`
-	Opens  bool   `json:"opens"`
-	Body   []byte `json:"body,omitempty"`
+	// Opens: the body opens, or else its author sealed it wrongly; Body is what the
+	// fact says then, as it was encoded.
+	Opens bool   `json:"opens"`
+	Body  []byte `json:"body,omitempty"`
 	// Says is that in words, where the fact is of Waymeet's own.
 	Says string `json:"says,omitempty"`
 }
@@ -303,7 +302,6 @@ func (j *Journal) detail(held journal.Held, fact messages.Fact) Detail {
 	case !fact.BodyMatches():
 		detail.Signature = "good, and the body is not the one that was signed"
 	}
-	detail.HasKey = j.machine.HoldsKey(fact)
 	if body, err := j.machine.Open(fact); err == nil {
 		detail.Opens, detail.Body, detail.Says = true, body, says(header, body)
 	}

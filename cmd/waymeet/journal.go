@@ -179,7 +179,7 @@ func (c *command) journalShow() *cobra.Command {
 				case err != nil:
 					return err
 				case raw && !fact.Opens:
-					return waymeet.Problem{Code: waymeet.ExitFailed, What: "the body does not open", Whose: unread(fact), Hint: "without --raw"}
+					return waymeet.Problem{Code: waymeet.ExitFailed, What: "the body does not open", Whose: "its author sealed it wrongly", Hint: "without --raw"}
 				case raw:
 					_, err = c.out.Write(fact.Body)
 				case c.json:
@@ -222,17 +222,9 @@ func printJournalFact(out io.Writer, fact waymeet.JournalFact) error {
 	case fact.Opens:
 		t.row("says", escaped(fact.Body))
 	default:
-		t.row("says", "("+unread(fact)+")")
+		t.row("says", "(it does not open: its author sealed it wrongly)")
 	}
 	return t.w.Flush()
-}
-
-// unread says why nobody can read here what the fact says.
-func unread(fact waymeet.JournalFact) string {
-	if fact.HasKey {
-		return "it does not open: its author sealed it wrongly"
-	}
-	return "sealed: this node does not hold the key of its epoch"
 }
 
 func (c *command) journalVerify() *cobra.Command {

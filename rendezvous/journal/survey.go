@@ -41,26 +41,14 @@ func (s *Set) survey() []Held {
 }
 
 // waiting is how many of them wait.
-func (s *Set) waiting() int {
-	waiting := len(s.entries) - len(s.ready)
-	for _, whole := range s.locked {
-		waiting -= len(whole)
-	}
-	return waiting
-}
+func (s *Set) waiting() int { return len(s.entries) - len(s.ready) }
 
 // View is what the journal says; who drives it gets the same from Publish.
 func (j *Journal) View() *rendezvous.View { return j.view() }
 
-// Open is the plaintext of a fact's body, if this node holds the key.
+// Open is the plaintext of a fact's body. One that does not open was sealed wrongly
+// by its author: the key of every fact that is held is held, too.
 func (j *Journal) Open(fact messages.Fact) ([]byte, error) { return j.set.ring.open(fact) }
-
-// HoldsKey reports whether this node holds the key of the fact's epoch. A body that
-// does not open under it was sealed wrongly by its author.
-func (j *Journal) HoldsKey(fact messages.Fact) bool {
-	key, held := j.set.ring.payloads[fact.Header.KeyID]
-	return held && key.Epoch == fact.Header.Epoch
-}
 
 // Signer is the key that must have signed the fact, if its author was a member
 // in the epoch of the fact.
