@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -46,10 +47,17 @@ func (j *Journal) Export(to io.Writer) (Exported, error) {
 // ExportFile writes an export into a file that does not exist yet. It is there
 // whole and on disk, or not at all.
 func (j *Journal) ExportFile(path string) (exported Exported, err error) {
+	if path == "" {
+		return Exported{}, messages.Problem{Code: messages.ExitUsage, What: "no file to write", Whose: "its name is empty", Hint: "the name of a file that does not exist yet"}
+	}
 	if _, err := os.Lstat(path); err == nil {
 		return Exported{}, messages.Problem{Code: messages.ExitFailed, What: "cannot write " + path, Whose: "it is there already", Hint: "a file that does not exist yet"}
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	var system *fs.PathError
+	if errors.As(err, &system) {
+		return Exported{}, messages.Problem{Code: messages.ExitFailed, What: "cannot write " + path, Whose: system.Err.Error(), Hint: "a folder that is there and that you may write to"}
+	}
 	if err != nil {
 		return Exported{}, notExported(err)
 	}

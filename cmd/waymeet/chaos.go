@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -62,19 +61,15 @@ func (c *command) chaos() *cobra.Command {
 
 // readPlan reads the file of a plan.
 func (c *command) readPlan(file string) (string, error) {
-	from := c.in
-	if file != "-" {
-		opened, err := os.Open(file)
-		if err != nil {
-			return "", failed("cannot read "+file, err, "--plan FILE")
-		}
-		defer opened.Close()
-		from = opened
+	from, err := c.source("--plan", file)
+	if err != nil {
+		return "", err
 	}
+	defer from.Close()
 	text, err := io.ReadAll(io.LimitReader(from, maxPlan+1))
 	switch {
 	case err != nil:
-		return "", failed("cannot read "+file, err, "--plan FILE")
+		return "", unreadable(file, err)
 	case len(text) > maxPlan:
 		return "", usage("--plan "+file, fmt.Sprintf("it is longer than %d bytes", maxPlan), "fewer rules")
 	case strings.TrimSpace(string(text)) == "":

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -103,19 +102,15 @@ func (c *command) append() *cobra.Command {
 
 // readAll is all of a file that can be a fact; - is stdin.
 func (c *command) readAll(path string) ([]byte, error) {
-	from := c.in
-	if path != "-" {
-		file, err := os.Open(path)
-		if err != nil {
-			return nil, failed("cannot read "+path, err, "a file that you can read")
-		}
-		defer file.Close()
-		from = file
+	from, err := c.source("--file", path)
+	if err != nil {
+		return nil, err
 	}
+	defer from.Close()
 	body, err := io.ReadAll(io.LimitReader(from, waymeet.MaxFactBody+1))
 	switch {
 	case err != nil:
-		return nil, failed("cannot read "+path, err, "a file that you can read")
+		return nil, unreadable(path, err)
 	case len(body) > waymeet.MaxFactBody:
 		return nil, usage("cannot append "+path, fmt.Sprintf("a fact has at most %d bytes", waymeet.MaxFactBody), "waymeet send, for files")
 	}

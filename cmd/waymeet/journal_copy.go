@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 	"github.com/waymeet/waymeet"
@@ -45,15 +44,11 @@ func (c *command) journalImport() *cobra.Command {
 			"the export is here and counts; 1: some was refused or does not count, or could not be read; 3: some waits.",
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			from := c.in
-			if file != "-" {
-				opened, err := os.Open(file)
-				if err != nil {
-					return failed("cannot read "+file, err, "a file that you can read")
-				}
-				defer opened.Close()
-				from = opened
+			from, err := c.source("--file", file)
+			if err != nil {
+				return err
 			}
+			defer from.Close()
 			return c.journals(func(journals *waymeet.Journals) error {
 				imported, err := journals.Import(from)
 				if imported.Context.IsZero() {

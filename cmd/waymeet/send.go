@@ -58,7 +58,7 @@ func sendFile(ctx context.Context, client *waymeet.Client, to, path string) (way
 		info, err = file.Stat()
 	}
 	if err != nil {
-		return waymeet.SendResult{}, failed("cannot read "+path, err, "a file that you can read")
+		return waymeet.SendResult{}, unreadable(path, err)
 	}
 	hash := sha256.New()
 	result, err := client.Send(ctx, to, filepath.Base(path), info.Size(), io.TeeReader(io.LimitReader(file, info.Size()), hash))

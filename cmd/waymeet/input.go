@@ -1,0 +1,32 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// source is the file that a flag names; - is standard input.
+func (c *command) source(flag, path string) (io.ReadCloser, error) {
+	switch path {
+	case "-":
+		return io.NopCloser(c.in), nil
+	case "":
+		return nil, usage(flag+" is empty", "it names no file; is a variable not set?", flag+" FILE, or - for standard input")
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	return file, nil
+}
+
+// unreadable says that a file cannot be read, and names it once.
+func unreadable(path string, err error) error {
+	var system *fs.PathError
+	if errors.As(err, &system) {
+		err = system.Err
+	}
+	return failed("cannot read "+path, err, "a file that you can read")
+}
