@@ -58,7 +58,7 @@ func (i Imported) Verdict() error {
 		problem.Hint = "an export of another member"
 	case i.Waiting > 0:
 		problem.Code = messages.ExitWaiting
-		problem.Whose = facts(i.Waiting, "waits", "wait") + " for an epoch that is not here, or for an hour to come"
+		problem.Whose = facts(i.Waiting, "waits", "wait") + " for an epoch whose key is not here, or for an hour to come"
 		problem.Hint = "a newer export, or this one again later"
 	case i.Uncounted > 0:
 		problem.Whose = facts(i.Uncounted, "does", "do") + " not count here: their epoch was closed without them, or is void, or what they stand on is missing"
