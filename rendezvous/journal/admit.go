@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/membership"
 )
 
 // maxAhead is how far ahead of our clock a fact may be (SPEC 3.4).
@@ -121,8 +122,8 @@ func (s *Set) examine(c *candidate) {
 		return
 	}
 	header := c.fact.Header
-	if roster, known := s.rosterOf(header.Epoch, header.KeyID); known {
-		if author, isMember := roster.Member(header.Author); isMember {
+	if state := s.stateOf(header.Epoch, header.KeyID); state != nil {
+		if author, isMember := state.roster.Member(header.Author); isMember {
 			c.authenticate(author.PublicKey)
 		}
 	}
@@ -166,11 +167,11 @@ func (s *Set) admit(now messages.Millis, c *candidate) Refusal {
 		return refuse(StepHeld, "it is held already")
 	}
 	header := c.fact.Header
-	roster, known := s.rosterOf(header.Epoch, header.KeyID)
-	if !known {
+	state := s.stateOf(header.Epoch, header.KeyID)
+	if state == nil {
 		return refuse(StepEpoch, "the op that opens epoch %d is not here yet", header.Epoch)
 	}
-	author, isMember := roster.Member(header.Author)
+	author, isMember := state.roster.Member(header.Author)
 	if !isMember {
 		return refuse(StepAuthor, "%s is not in the roster of epoch %d", header.Author.Short(), header.Epoch)
 	}
@@ -195,14 +196,14 @@ func (s *Set) admit(now messages.Millis, c *candidate) Refusal {
 
 // isOrphan reports whether a fact with that header would wait for others.
 func (s *Set) isOrphan(header messages.Chained) bool {
-	for _, id := range header.Parents {
-		if parent := s.entries[id]; parent == nil || !parent.isWhole() {
+	for _, id := range (gist{parents: header.Parents, saying: saying{again: header.Again}}).standsOn() {
+		if parent := s.entries[id]; parent == nil || !parent.isWhole() || parent.hlc >= header.HLC {
 			return true
 		}
 	}
 	prev := s.entries[header.Prev]
 	follows := header.Seq == 1 ||
-		prev != nil && prev.isWhole() && prev.author() == header.Author && prev.seq+1 == header.Seq
+		prev != nil && prev.isWhole() && prev.author() == header.Author && prev.seq+1 == header.Seq && prev.hlc < header.HLC
 	return !follows
 }
 
@@ -216,7 +217,8 @@ func (s *Set) gistOf(fact messages.Fact, id messages.FactID, size int, place mes
 }
 
 // read is what Waymeet understands of the body. A body that does not open, or
-// holds what we do not know, is stored and synced, not reduced.
+// holds what we do not know, or an epoch op of somebody who may write none, is
+// stored and synced, not reduced.
 func (s *Set) read(fact messages.Fact) saying {
 	said := saying{again: fact.Header.Again}
 	if fact.Header.Type.IsApplication() {
@@ -226,8 +228,13 @@ func (s *Set) read(fact messages.Fact) saying {
 	if err != nil {
 		return said
 	}
-	if body, err := messages.DecodeFact(fact.Header.Type, fact.Header.Schema, plaintext); err == nil {
-		said.body = body
+	body, err := messages.DecodeFact(fact.Header.Type, fact.Header.Schema, plaintext)
+	if err != nil {
+		return said
 	}
+	if _, isOp := body.(messages.EpochOp); isOp && membership.RefuseEpochOp(s.founded.Finality, s.founder, fact.Header.Author) != "" {
+		return said
+	}
+	said.body = body
 	return said
 }

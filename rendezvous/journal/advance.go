@@ -10,7 +10,7 @@ import (
 
 // addMember makes a member of an authority.
 func (j *Journal) addMember(now messages.Millis, e messages.AddMember, b *batch) {
-	if j.set.open().roster.Has(e.Member.Authority()) {
+	if j.set.epochs.open().roster.Has(e.Member.Authority()) {
 		j.welcome(e, j.done.results[e.Operation].Facts, b)
 		return
 	}
@@ -44,9 +44,9 @@ func (j *Journal) advance(now messages.Millis, operation messages.OperationID, w
 		panic("journal: " + err.Error())
 	}
 	state := membership.State{
-		Founder:  j.set.founded.Founder.Authority(),
+		Founder:  j.set.founder,
 		Finality: j.set.founded.Finality,
-		Roster:   j.set.open().roster,
+		Roster:   j.set.epochs.open().roster,
 		Keys:     keys,
 	}
 	op, err := membership.Advance(j.config.Identity.Authority(), state, what, secret, j.cut())
@@ -84,9 +84,9 @@ func (j *Journal) giveKeys(now messages.Millis, e messages.GiveKeys, b *batch) {
 
 // welcome answers an AddMember with what the member needs to come in.
 func (j *Journal) welcome(e messages.AddMember, facts []messages.FactID, b *batch) {
-	open := j.set.open()
+	open := j.set.epochs.open()
 	var earlier []membership.EpochKey
-	for _, state := range j.set.timeline[:open.number] {
+	for _, state := range j.set.epochs.timeline[:open.number] {
 		earlier = append(earlier, j.set.ring.payloads[j.set.ring.names[state.id]])
 	}
 	keys := j.set.ring.keys[open.id]

@@ -15,7 +15,7 @@ import (
 // reduced once), so that nothing acknowledged is lost".
 func (s *Set) leftOut() []*entry {
 	own := s.chains[s.ring.identity.Authority()]
-	if own == nil || len(s.timeline) == 1 {
+	if own == nil || len(s.epochs.timeline) == 1 {
 		return nil
 	}
 	s.settle()

@@ -112,7 +112,7 @@ func (j *Journal) keep(fact messages.Fact, id messages.FactID, size int) {
 // ownKeys are the keys under which our next fact is sealed, or one line that
 // says why we cannot write.
 func (j *Journal) ownKeys() (keys membership.Keys, reason string) {
-	open := j.set.open()
+	open := j.set.epochs.open()
 	if !open.roster.Has(j.config.Identity.Authority()) {
 		return keys, fmt.Sprintf("we are not a member in epoch %d of this context", open.number)
 	}

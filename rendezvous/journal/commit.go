@@ -27,7 +27,7 @@ func (j *Journal) commit(now messages.Millis, c messages.Commit, b *batch) {
 	}
 	var charged []messages.Record
 	if reason == "" {
-		charged, reason = j.book.charge(c.Charges, j.set.open().number, now)
+		charged, reason = j.book.charge(c.Charges, j.set.epochs.open().number, now)
 	}
 	if reason != "" {
 		b.reply(Reply{Operation: c.Operation, Refusal: reason})

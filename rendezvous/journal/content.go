@@ -57,11 +57,10 @@ func (s *Set) isContent(e *entry) bool {
 	if s.counts(e) {
 		return true
 	}
-	roster, known := s.rosterOf(e.epoch(), e.tenure.keyID)
-	if !known || !roster.Has(e.author()) {
+	if !s.stands(e.tenure) || !s.isClosed(e) {
 		return false
 	}
-	for _, cut := range s.timeline[e.epoch()+1].change.Cut {
+	for _, cut := range s.epochs.timeline[e.epoch()+1].change.Cut {
 		if end := s.entries[cut.Fact]; cut.Author == e.author() {
 			return e.seq <= cut.Seq && (end == nil || !end.isWhole())
 		}

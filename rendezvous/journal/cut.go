@@ -23,7 +23,7 @@ type cutEnd struct {
 }
 
 // isClosed reports whether the epoch of the fact has ended.
-func (s *Set) isClosed(e *entry) bool { return int(e.epoch())+1 < len(s.timeline) }
+func (s *Set) isClosed(e *entry) bool { return int(e.epoch())+1 < len(s.epochs.timeline) }
 
 // markKept walks along all cuts anew.
 func (s *Set) markKept() {
@@ -31,7 +31,7 @@ func (s *Set) markKept() {
 		e.kept = false
 	}
 	s.cuts = cuts{ends: map[messages.FactID][]cutEnd{}, waiting: map[*entry][]messages.Epoch{}}
-	for _, state := range s.timeline[1:] {
+	for _, state := range s.epochs.timeline[1:] {
 		for _, cut := range state.change.Cut {
 			s.cuts.ends[cut.Fact] = append(s.cuts.ends[cut.Fact], cutEnd{state.number - 1, cut})
 		}
@@ -114,11 +114,10 @@ func (s *Set) counts(e *entry) bool {
 
 // stands reports whether the tenure's epoch is known and its author in it.
 func (s *Set) stands(t *tenure) bool {
-	roster, known := s.rosterOf(t.epoch, t.keyID)
-	return known && roster.Has(t.author)
+	return s.epochs.isTimely(t.state) && t.state.roster.Has(t.author)
 }
 
 // isWithin reports whether a fact of a tenure that stands is not beyond a cut.
 func (s *Set) isWithin(e *entry) bool {
-	return !s.isClosed(e) || e.kept || s.timeline[e.epoch()+1].op == e
+	return !s.isClosed(e) || e.kept || s.epochs.timeline[e.epoch()+1].op == e
 }

@@ -23,6 +23,15 @@ type gist struct {
 	saying
 }
 
+// standsOn are the facts, besides prev, that the fact stands on: its parents, and
+// what it repeats.
+func (g gist) standsOn() []messages.FactID {
+	if g.again.IsZero() {
+		return g.parents
+	}
+	return append(slices.Clip(g.parents), messages.FactID(g.again))
+}
+
 // saying is what only some facts have. The zero saying says nothing: that is
 // most application facts.
 type saying struct {
@@ -59,6 +68,7 @@ type entry struct {
 // tenure is one author in one epoch: what many entries have in common.
 type tenure struct {
 	chain *chain
+	state *epochState
 	tenureKey
 }
 
@@ -89,25 +99,17 @@ func (e *entry) again() messages.FactID {
 }
 
 // isWhole reports whether everything that the entry stands on is here: its
-// chain from seq 1 on, its parents, and what those stand on.
+// chain from seq 1 on, its parents, what it repeats, and what those stand on. A fact whose clock is
+// not ahead of all these never is, so that the order of the clocks is causal.
 func (e *entry) isWhole() bool { return e.missing == 0 }
 
 // follows reports whether the entry is first, or its prev is whole and the same
-// author's fact before it.
+// author's fact before it, by number and clock.
 func (e *entry) follows() bool {
 	if e.seq == 1 {
 		return true
 	}
-	return e.prev != nil && e.prev.isWhole() && e.prev.chain() == e.chain() && e.prev.seq+1 == e.seq
-}
-
-// isAfter reports whether the other fact lies before this one in its chain. So
-// it is held by everybody who holds this one whole.
-func (e *entry) isAfter(other *entry) bool {
-	for e != nil && e.seq > other.seq {
-		e = e.prev
-	}
-	return e == other
+	return e.prev != nil && e.prev.isWhole() && e.prev.chain() == e.chain() && e.prev.seq+1 == e.seq && e.prev.hlc < e.hlc
 }
 
 // chain is what is held of one author's facts.

@@ -66,8 +66,8 @@ func (f *fold) convict(s *Set, e *entry, proof messages.Equivocation) {
 
 // keyOf is the key of an authority that is or was a member; zero: none is.
 func (s *Set) keyOf(author messages.AuthorityID) messages.PublicKey {
-	for at := len(s.timeline) - 1; at >= 0; at-- {
-		if member, found := s.timeline[at].roster.Member(author); found {
+	for at := len(s.epochs.opened) - 1; at >= 0; at-- {
+		if member, found := s.epochs.opened[at].roster.Member(author); found {
 			return member.PublicKey
 		}
 	}

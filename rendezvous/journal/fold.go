@@ -122,7 +122,7 @@ func (f *fold) describe(s *Set, e *entry, d messages.RendezvousDescriptor) {
 func (s *Set) saidIn(e *entry) messages.Epoch {
 	for {
 		old := s.entries[e.again()]
-		if old == nil || old.epoch() >= e.epoch() || !e.isAfter(old) {
+		if old == nil || old.author() != e.author() || old.epoch() >= e.epoch() {
 			return e.epoch()
 		}
 		e = old

@@ -23,13 +23,13 @@ func (s *Set) departed() map[messages.AuthorityID]messages.Seq {
 		return s.left
 	}
 	s.left = map[messages.AuthorityID]messages.Seq{}
-	for _, state := range s.timeline[1:] {
-		if op, isRemoval := state.op.body().(messages.MemberRemoved); isRemoval && !s.open().roster.Has(op.Member) {
+	for _, state := range s.epochs.timeline[1:] {
+		if op, isRemoval := state.op.body().(messages.MemberRemoved); isRemoval && !s.epochs.open().roster.Has(op.Member) {
 			s.left[op.Member] = 0
 		}
 	}
-	for at, state := range s.timeline[1:] {
-		closed := s.timeline[at]
+	for at, state := range s.epochs.timeline[1:] {
+		closed := s.epochs.timeline[at]
 		for _, cut := range state.change.Cut {
 			if last, removed := s.left[cut.Author]; removed && closed.roster.Has(cut.Author) {
 				s.left[cut.Author] = max(last, cut.Seq)

@@ -33,7 +33,7 @@ func TestRepetitionBeforeWhatItRepeats(t *testing.T) {
 		}
 	}
 	ana.admit(start, 5) // the cut holds all of it
-	branch.step(start, messages.OfferFacts{Session: 1, Facts: [][]byte{ana.raw(ana.journal.set.open().op.id)}})
+	branch.step(start, messages.OfferFacts{Session: 1, Facts: [][]byte{ana.raw(ana.journal.set.epochs.open().op.id)}})
 	if branch.view.Epoch != 4 {
 		t.Fatalf("the branch is in epoch %d", branch.view.Epoch)
 	}

@@ -40,6 +40,9 @@ func naive(n *node) naiveView {
 		for _, parent := range i.fact.Header.Parents {
 			whole = whole && stands(parent)
 		}
+		if again := messages.FactID(i.fact.Header.Again); !again.IsZero() {
+			whole = whole && stands(again)
+		}
 		known[id] = whole
 		return whole
 	}

@@ -37,7 +37,7 @@ func (j *Journal) offerFrom(now messages.Millis, e messages.OfferFacts, facts []
 // which thereby became known. It ends: every round adds an epoch.
 func (j *Journal) offer(now messages.Millis, facts []candidate, b *batch) (result messages.FactsOffered) {
 	for len(facts) > 0 {
-		epochs := len(j.set.timeline)
+		epochs := len(j.set.epochs.opened)
 		for at := range facts {
 			j.offerOne(now, &facts[at], &result, b)
 		}
@@ -49,7 +49,7 @@ func (j *Journal) offer(now messages.Millis, facts []candidate, b *batch) (resul
 // released is what waited for an epoch, if one became known since there were so
 // many.
 func (j *Journal) released(epochs int, b *batch) []candidate {
-	if len(j.set.timeline) <= epochs {
+	if len(j.set.epochs.opened) <= epochs {
 		return nil
 	}
 	j.warnSecrets(epochs, b)
@@ -90,7 +90,7 @@ func (j *Journal) offerOne(now messages.Millis, c *candidate, result *messages.F
 // warnSecrets tells of epochs, from the given one on, whose secret is not what
 // the op says, though we are in them.
 func (j *Journal) warnSecrets(from int, b *batch) {
-	for _, state := range j.set.timeline[from:] {
+	for _, state := range j.set.epochs.opened[from:] {
 		if err := j.set.ring.refused[state.id]; err != nil && state.roster.Has(j.config.Identity.Authority()) {
 			b.effects = append(b.effects, SecretRefused{Epoch: state.number, Reason: err.Error()})
 		}

@@ -44,7 +44,7 @@ func (j *Journal) mayDo(now time.Time, event messages.JournalMessage) bool {
 // backup waits without limit)". A fact of ours behind a gap shows it beyond
 // doubt; the word of a peer does for a while (peerClaims).
 func (j *Journal) penWithheld(now time.Time, but messages.AuthorityID) (held bool, until time.Time) {
-	head, roster := j.ownHead(), j.set.open().roster
+	head, roster := j.ownHead(), j.set.epochs.open().roster
 	if j.ownLast() > head {
 		return true, time.Time{}
 	}

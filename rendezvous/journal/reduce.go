@@ -27,7 +27,7 @@ const (
 // view (SPEC 3.3). The ledger is not in the facts; the journal adds it.
 func Reduce(s *Set) *rendezvous.View {
 	s.settle()
-	open := s.open()
+	open := s.epochs.open()
 	picked := s.fold.pick(s.ring.identity.Authority(), open.number)
 	view := &rendezvous.View{
 		Context:     s.context,
@@ -35,7 +35,7 @@ func Reduce(s *Set) *rendezvous.View {
 		Epoch:       open.number,
 		EpochID:     open.id,
 		Finality:    s.founded.Finality,
-		Founder:     s.founded.Founder.Authority(),
+		Founder:     s.founder,
 		Roster:      open.roster,
 		Keys:        map[messages.Epoch]membership.Keys{},
 		Descriptors: picked.descriptors,
@@ -50,7 +50,7 @@ func Reduce(s *Set) *rendezvous.View {
 		Equivocated: s.equivocations(),
 		Ready:       messages.FactCursor(len(s.ready)),
 	}
-	for _, state := range s.timeline {
+	for _, state := range s.epochs.timeline {
 		if keys, held := s.ring.keys[state.id]; held {
 			view.Keys[state.number] = keys
 		}

@@ -182,26 +182,6 @@ func TestChannelIsEstablishedWhenBothEndsSaySo(t *testing.T) {
 	}
 }
 
-// Of several ops that are whole at once, the one that opens the first epoch
-// decides from where on epochs are found anew.
-func TestEpochsAreFoundAnewFromTheFirstOpOn(t *testing.T) {
-	s := found(t, 1).journal.set
-	var ops []*entry
-	for _, opens := range []messages.Epoch{7, 1, 4} {
-		var op messages.EpochAdvanced
-		op.Change.Epoch = opens
-		e := &entry{said: &saying{body: op}}
-		s.ops[opens] = []*entry{e}
-		ops = append(ops, e)
-	}
-	for _, e := range ops {
-		s.reconsider(e)
-	}
-	if s.untimed != 1 {
-		t.Errorf("from epoch %d on", s.untimed)
-	}
-}
-
 // SPEC 9.7: "never chosen by hash; the state stays at the last finalized one".
 func TestRivalOpsLeaveTheEpochOpen(t *testing.T) {
 	ana, ben, cat := trio(t)

@@ -5,7 +5,6 @@ import (
 
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous"
-	"github.com/waymeet/waymeet/rendezvous/membership"
 )
 
 // Set is the set of the admitted facts of one context, and what it adds up to.
@@ -24,8 +23,6 @@ type Set struct {
 	entries map[messages.FactID]*entry
 	chains  map[messages.AuthorityID]*chain
 	tenures map[tenureKey]*tenure
-	// ops are those of who may change epochs, by the epoch that they open.
-	ops map[messages.Epoch][]*entry
 	// ready are the entries that are whole, in the order in which they came to
 	// that; the order of arrival decides it, and stays.
 	ready []*entry
@@ -40,17 +37,13 @@ type Set struct {
 	last  messages.Place
 	clock messages.HLC
 
-	timeline []epochState
+	epochs epochs
 	// left is what departed has found in the timeline; nil: not yet.
 	left map[messages.AuthorityID]messages.Seq
-	// conflict: rival ops close the open epoch.
-	conflict bool
-	cuts     cuts
-	fold     *fold
+	cuts cuts
+	fold *fold
 	// numbered is how far our own descriptors are numbered, counted or not.
 	numbered rendezvous.DescriptorNumbers
-	// untimed is the first epoch that must be found anew from the ops; 0: none.
-	untimed messages.Epoch
 	// stale: the fold must be made anew from the entries.
 	stale bool
 	// loose are our facts that a cut has left out; sifted: they are as the
@@ -69,15 +62,11 @@ func newSet(founded messages.ContextFounded, keys *ring) *Set {
 		entries:    map[messages.FactID]*entry{},
 		chains:     map[messages.AuthorityID]*chain{},
 		tenures:    map[tenureKey]*tenure{},
-		ops:        map[messages.Epoch][]*entry{},
+		epochs:     newEpochs(founded),
 		again:      map[messages.FactID][]*entry{},
 		missParent: map[messages.FactID][]*entry{},
 		missPrev:   map[messages.FactID][]*entry{},
 	}
-	s.timeline = []epochState{{
-		id:     membership.FoundedEpoch(founded),
-		roster: membership.FoundedRoster(founded),
-	}}
 	s.refold()
 	return s
 }
@@ -99,7 +88,7 @@ func (s *Set) Forks(author messages.AuthorityID) []messages.Seq {
 
 // Conflict reports whether rival ops close the open epoch; the context then
 // stays in it (SPEC 9.7).
-func (s *Set) Conflict() bool { return s.conflict }
+func (s *Set) Conflict() bool { return s.epochs.conflict() }
 
 // insert takes in a fact that was admitted.
 func (s *Set) insert(g gist) {
@@ -111,9 +100,6 @@ func (s *Set) insert(g gist) {
 	s.sifted = s.sifted && !(e.chain().own && s.isClosed(e))
 	s.followCuts(e)
 	s.link(e, g)
-	if s.untimed > 0 {
-		s.retime()
-	}
 }
 
 // enter makes the entry.
@@ -121,7 +107,7 @@ func (s *Set) enter(g gist) *entry {
 	key := tenureKey{g.author, g.epoch, g.keyID}
 	t := s.tenures[key]
 	if t == nil {
-		t = &tenure{chain: s.chainOf(g.author), tenureKey: key}
+		t = &tenure{chain: s.chainOf(g.author), state: s.stateOf(g.epoch, g.keyID), tenureKey: key}
 		s.tenures[key] = t
 	}
 	e := &entry{
@@ -140,11 +126,6 @@ func (s *Set) enter(g gist) *entry {
 // hear takes note of what is not in every fact.
 func (s *Set) hear(e *entry) {
 	switch body := e.said.body.(type) {
-	case messages.EpochOp:
-		if membership.RefuseEpochOp(s.founded.Finality, s.founder, e.author()) == "" {
-			opens := body.Changes().Epoch
-			s.ops[opens] = append(s.ops[opens], e)
-		}
 	case messages.RendezvousDescriptor:
 		if e.chain().own && body.Authority == e.author() {
 			s.numbered = s.numbered.With(body)
@@ -161,8 +142,8 @@ func (s *Set) link(e *entry, g gist) {
 	for _, waiter := range s.missPrev[e.id] {
 		waiter.prev = e
 	}
-	for _, id := range g.parents {
-		if parent := s.entries[id]; parent != nil && parent.isWhole() {
+	for _, id := range g.standsOn() {
+		if parent := s.entries[id]; parent != nil && parent.isWhole() && parent.hlc < e.hlc {
 			e.name(parent)
 			continue
 		}
@@ -186,6 +167,9 @@ func (s *Set) complete(e *entry) {
 		whole := todo[0]
 		s.take(whole)
 		for _, waiter := range s.missParent[whole.id] {
+			if whole.hlc >= waiter.hlc {
+				continue // for ever: nothing is written before what it names
+			}
 			waiter.name(whole)
 			if waiter.missing--; waiter.isWhole() {
 				todo = append(todo, waiter)
@@ -210,8 +194,7 @@ func (s *Set) complete(e *entry) {
 func (s *Set) take(e *entry) {
 	e.chain().complete(e)
 	s.ready = append(s.ready, e)
-	s.reconsider(e)
-	s.stale = s.stale || s.again[e.id] != nil // what repeats it may be in the fold
+	s.openEpoch(e)
 	if !s.stale {
 		s.fold.count(s, e)
 		s.fold.reduce(s, e)
@@ -220,6 +203,9 @@ func (s *Set) take(e *entry) {
 
 // name notes that the entry names that fact as a parent.
 func (e *entry) name(parent *entry) {
+	if parent.chain() == e.chain() {
+		return // what it repeats
+	}
 	if parent.chain().own {
 		e.covers = max(e.covers, parent.seq)
 	}
@@ -246,17 +232,4 @@ func (s *Set) head(author messages.AuthorityID) *entry {
 		return c.head
 	}
 	return nil
-}
-
-// rosterOf is the roster of an epoch, if the epoch is known, and its key is held
-// and is the one that the fact names (SPEC 3.4: "author in the roster of that
-// epoch"). Who is in no epoch whose key it lacks cannot tell whether a fact names
-// the right one: it takes none in, for what counts here must count everywhere.
-func (s *Set) rosterOf(epoch messages.Epoch, keyID messages.EpochKeyID) (membership.Roster, bool) {
-	if uint64(epoch) >= uint64(len(s.timeline)) {
-		return membership.Roster{}, false
-	}
-	state := s.timeline[epoch]
-	name, held := s.ring.names[state.id]
-	return state.roster, held && name == keyID
 }

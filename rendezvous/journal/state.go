@@ -20,7 +20,7 @@ func stateOf(s *Set, view *rendezvous.View) messages.JournalState {
 	}
 	for id, keys := range s.ring.keys {
 		// A joiner has the keys of its epoch before it has the op.
-		if int(keys.Epoch) >= len(s.timeline) || s.timeline[keys.Epoch].id == id {
+		if opened := s.epochs.byID[id]; opened == nil || s.epochs.isTimely(opened) {
 			state.Tags[keys.Epoch] = messages.SyncTagKey(keys.SyncTag)
 		}
 	}

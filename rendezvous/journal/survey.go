@@ -53,11 +53,11 @@ func (j *Journal) Open(fact messages.Fact) ([]byte, error) { return j.set.ring.o
 // Signer is the key that must have signed the fact, if its author was a member
 // in the epoch of the fact.
 func (j *Journal) Signer(fact messages.Fact) (messages.PublicKey, bool) {
-	roster, known := j.set.rosterOf(fact.Header.Epoch, fact.Header.KeyID)
-	if !known {
+	state := j.set.stateOf(fact.Header.Epoch, fact.Header.KeyID)
+	if state == nil {
 		return messages.PublicKey{}, false
 	}
-	author, isMember := roster.Member(fact.Header.Author)
+	author, isMember := state.roster.Member(fact.Header.Author)
 	return author.PublicKey, isMember
 }
 

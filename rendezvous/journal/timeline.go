@@ -7,8 +7,7 @@ import (
 	"github.com/waymeet/waymeet/rendezvous/membership"
 )
 
-// epochState is one epoch of the context: who is in it, and the op that opened
-// it.
+// epochState is an epoch that an op has opened: who is in it, and the op.
 type epochState struct {
 	number messages.Epoch
 	id     messages.EpochID
@@ -17,82 +16,97 @@ type epochState struct {
 	// empty for epoch 0.
 	op     *entry
 	change messages.EpochChange
+	// next are the epochs that ops open behind this one; two are rivals.
+	next []*epochState
 }
 
-// reconsider has the epochs found anew from the one on that the entry opens, if
-// it is an op that may open one.
-func (s *Set) reconsider(e *entry) {
-	op, isOp := e.body().(messages.EpochOp)
-	if !isOp {
-		return
-	}
-	opens := op.Changes().Epoch
-	if slices.Contains(s.ops[opens], e) && (s.untimed == 0 || opens < s.untimed) {
-		s.untimed = opens
-	}
-}
-
-// retime finds the epochs from untimed on anew from the ops that are held, and
-// the secrets of those epochs that this node is in.
+// epochs are all epochs that ops open, the contested ones too, so that facts of
+// any of them are held whatever came first. What counts is of the timeline: from
+// epoch 0 on as far as there are no rivals.
 //
 // SPEC 2.2: "Every membership change and every rotation is one op that
 // advances the epoch by one". SPEC 9.7: "Two valid commits for one slot are
 // kept both and reduced to Conflict, never chosen by hash; the state stays at
 // the last finalized one".
-func (s *Set) retime() {
-	from := int(min(s.untimed, messages.Epoch(len(s.timeline))))
-	before := s.timeline[from:]
-	s.timeline = slices.Clip(s.timeline[:from])
-	s.untimed, s.conflict, s.left = 0, false, nil
-	for {
-		next, rivals := s.successor(s.open())
-		s.conflict = rivals
-		if next.op == nil || rivals {
-			break
-		}
-		s.timeline = append(s.timeline, next)
-		s.ring.learn(next.change, next.id)
-	}
-	same := slices.EqualFunc(before, s.timeline[from:], func(a, b epochState) bool { return a.id == b.id && a.op == b.op })
-	s.stale = s.stale || !same
+type epochs struct {
+	byID map[messages.EpochID]*epochState
+	// opened are they in the order in which they became known.
+	opened   []*epochState
+	timeline []*epochState
 }
 
-// successor finds the op that closes the epoch; rivals reports that two do. The
-// same op in two facts is one: the fact with the smaller id stands for it.
-func (s *Set) successor(open epochState) (next epochState, rivals bool) {
-	for _, e := range s.ops[open.number+1] {
-		op := e.body().(messages.EpochOp)
-		roster, closes := s.closes(e, op, open)
-		if !closes {
-			continue
-		}
-		id := membership.OpenedEpoch(op)
-		switch {
-		case next.op != nil && next.id != id:
-			return epochState{}, true
-		case next.op != nil && next.op.id.Compare(e.id) <= 0:
-			continue
-		}
-		next = epochState{
-			number: open.number + 1,
-			id:     id,
-			roster: roster,
-			op:     e,
-			change: op.Changes(),
-		}
+func newEpochs(founded messages.ContextFounded) epochs {
+	first := &epochState{id: membership.FoundedEpoch(founded), roster: membership.FoundedRoster(founded)}
+	return epochs{
+		byID:     map[messages.EpochID]*epochState{first.id: first},
+		opened:   []*epochState{first},
+		timeline: []*epochState{first},
 	}
-	return next, false
-}
-
-// closes reports whether the op is a valid end of that epoch, and who is in the
-// next one.
-func (s *Set) closes(e *entry, op messages.EpochOp, open epochState) (membership.Roster, bool) {
-	if !e.isWhole() || e.epoch() != open.number || op.Changes().Closes != open.id {
-		return membership.Roster{}, false
-	}
-	roster, err := membership.OpenedRoster(s.founder, open.roster, op)
-	return roster, err == nil
 }
 
 // open is the epoch that is open now.
-func (s *Set) open() epochState { return s.timeline[len(s.timeline)-1] }
+func (x *epochs) open() *epochState { return x.timeline[len(x.timeline)-1] }
+
+// conflict reports whether rival ops close the open epoch.
+func (x *epochs) conflict() bool { return len(x.open().next) > 1 }
+
+// isTimely reports whether the epoch is one of the timeline.
+func (x *epochs) isTimely(state *epochState) bool {
+	return state != nil && uint64(state.number) < uint64(len(x.timeline)) && x.timeline[state.number] == state
+}
+
+// add takes in an epoch that opens behind another one; it reports whether the
+// timeline is another one now.
+func (x *epochs) add(closed, state *epochState) (changed bool) {
+	x.byID[state.id] = state
+	x.opened = append(x.opened, state)
+	closed.next = append(closed.next, state)
+	before := x.timeline
+	x.timeline = before[:1:1]
+	for tip := x.open(); len(tip.next) == 1; tip = tip.next[0] {
+		x.timeline = append(x.timeline, tip.next[0])
+	}
+	return !slices.Equal(before, x.timeline)
+}
+
+// openEpoch takes in the epoch that the entry opens, if it is a valid op, and its
+// secret if this node is in it.
+func (s *Set) openEpoch(e *entry) {
+	op, isOp := e.body().(messages.EpochOp)
+	if !isOp {
+		return
+	}
+	change, id := op.Changes(), membership.OpenedEpoch(op)
+	if known := s.epochs.byID[id]; known != nil {
+		// The same op in two facts is one: the fact with the smaller id stands for it.
+		if e.id.Compare(known.op.id) < 0 {
+			known.op, s.stale = e, true
+		}
+		return
+	}
+	closed := e.tenure.state
+	if closed == nil || closed.id != change.Closes || change.Epoch != closed.number+1 {
+		return
+	}
+	roster, err := membership.OpenedRoster(s.founder, closed.roster, op)
+	if err != nil {
+		return
+	}
+	s.ring.learn(change, id)
+	if s.epochs.add(closed, &epochState{number: change.Epoch, id: id, roster: roster, op: e, change: change}) {
+		s.stale, s.left = true, nil
+	}
+}
+
+// stateOf is the epoch of a fact, if it is known, and its key is held and is the
+// one that the fact names. Who lacks the key of an epoch cannot tell whether a
+// fact names the right one: it takes none in, for what counts here must count
+// everywhere.
+func (s *Set) stateOf(epoch messages.Epoch, keyID messages.EpochKeyID) *epochState {
+	key, held := s.ring.payloads[keyID]
+	state := s.epochs.byID[key.EpochID]
+	if !held || state == nil || state.number != epoch {
+		return nil
+	}
+	return state
+}
