@@ -81,7 +81,7 @@ func (c *command) state() (string, error) {
 		return filepath.Abs(c.stateDir)
 	}
 	if c.stateGiven() {
-		return "", usage("--state is empty", "it names no directory; is a variable not set?", "--state DIR, or no --state for the default")
+		return "", usage("--state is empty", "it names no directory, as a variable does that is not set", "--state DIR, or no --state for the default")
 	}
 	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "waymeet"), nil

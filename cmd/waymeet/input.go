@@ -13,7 +13,7 @@ func (c *command) source(flag, path string) (io.ReadCloser, error) {
 	case "-":
 		return io.NopCloser(c.in), nil
 	case "":
-		return nil, usage(flag+" is empty", "it names no file; is a variable not set?", flag+" FILE, or - for standard input")
+		return nil, usage(flag+" is empty", "it names no file, as a variable does that is not set", flag+" FILE, or - for standard input")
 	}
 	file, err := os.Open(path)
 	if err != nil {
