@@ -248,6 +248,11 @@ func TestOrphansAreBoundedPerAuthor(t *testing.T) {
 	if _, refusal := f.ana.journal.set.Admit(messages.MillisOf(start), orphan.Append(nil)); refusal.Step != StepGap {
 		t.Errorf("one orphan more: %s", refusal)
 	}
+	f.ana.step(start, messages.OfferFacts{Facts: [][]byte{good.Append(nil)}})
+	f.at.Seq, f.at.Prev = 2, good.ID()
+	if _, refusal := f.ana.journal.set.Admit(messages.MillisOf(start), f.fact().Append(nil)); refusal.Step != StepGap {
+		t.Errorf("one whose clock stands still: %s", refusal)
+	}
 }
 
 // Which orphans are held depends on who came first, and so none of them may
@@ -271,6 +276,40 @@ func TestOrphansBeyondTheBoundKeepNobodyApart(t *testing.T) {
 	same(t, one, two)
 	if !two.journal.set.counts(two.journal.set.entries[first.ID()]) {
 		t.Error("what waits for nothing was refused")
+	}
+}
+
+// A fact is written after all that it stands on. One whose clock says otherwise is
+// held, and never counts: facts travel by their clocks, and must come after what
+// they stand on.
+func TestClockGrowsWithWhatAFactStandsOn(t *testing.T) {
+	for name, change := range map[string]func(at *messages.Chained, prev, parent messages.Fact){
+		"as its prev": func(at *messages.Chained, prev, _ messages.Fact) { at.Parents, at.HLC = nil, prev.Header.HLC },
+		"as a parent": func(at *messages.Chained, _, parent messages.Fact) { at.HLC = parent.Header.HLC },
+		"as what it repeats": func(at *messages.Chained, _, parent messages.Fact) {
+			at.Parents, at.Again, at.HLC = nil, messages.Again(parent.ID()), parent.Header.HLC
+		},
+		"after all": func(*messages.Chained, messages.Fact, messages.Fact) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := forge(t)
+			knower := f.ana.twin(8)
+			parent := mustParse(knower.raw(knower.note(start.Add(time.Second), "parent")))
+			f.at.HLC = messages.HLC(0).Next(messages.MillisOf(start))
+			prev := f.fact()
+			f.at.Seq, f.at.Prev, f.at.Parents, f.at.HLC = 2, prev.ID(), []messages.FactID{parent.ID()}, parent.Header.HLC+1
+			change(&f.at, prev, parent)
+			facts := []messages.Fact{prev, parent, f.fact()}
+			for order := range permutations(len(facts)) {
+				n := f.ana.twin(7)
+				for _, at := range order {
+					n.step(start.Add(time.Minute), messages.OfferFacts{Facts: [][]byte{facts[at].Append(nil)}})
+				}
+				if whole := n.journal.set.entries[facts[2].ID()].isWhole(); whole != (name == "after all") {
+					t.Errorf("in the order %v it counts: %t", order, whole)
+				}
+			}
+		})
 	}
 }
 

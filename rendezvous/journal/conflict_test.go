@@ -1,0 +1,105 @@
+package journal
+
+import (
+	"testing"
+	"time"
+
+	"github.com/waymeet/waymeet/messages"
+)
+
+// rivals are the founder and a copy of it, each with an op that closes epoch 2, and
+// two members.
+func rivals(t *testing.T) (ana, rival, ben, cat *node) {
+	t.Helper()
+	ana, ben, cat = trio(t)
+	rival = ana.twin(99)
+	ana.ask(start, rotation)
+	rival.ask(start.Add(time.Second), rotation)
+	return ana, rival, ben, cat
+}
+
+// SPEC 3.3: "same facts in any order, same state". Who heard one op first has
+// facts of an epoch that turns out contested, and what their author writes later
+// stands on them; who heard both first takes them in all the same.
+func TestFactsOfAContestedEpochAreHeldByAll(t *testing.T) {
+	ana, rival, ben, cat := rivals(t)
+	ben.learn(start, ana)
+	contested := ben.note(start, "in the contested epoch 3")
+	ben.learn(start, rival)
+	if ben.view.Epoch != 2 || !ben.journal.set.Conflict() {
+		t.Fatalf("epoch %d, conflict %t", ben.view.Epoch, ben.journal.set.Conflict())
+	}
+	last := ben.note(start, "in epoch 2, which stays open")
+	cat.learn(start, ana)
+	cat.learn(start, rival)
+	w := newNetwork(t, ben, cat)
+	w.link(0, 1)
+	w.settle(30)
+	for _, n := range w.nodes {
+		s := n.journal.set
+		if !s.Has(contested) || s.counts(s.entries[contested]) || !s.counts(s.entries[last]) {
+			t.Errorf("%s: the contested fact is held %t, the last one counts %t", n, s.Has(contested), s.counts(s.entries[last]))
+		}
+		count := n.view.Count
+		if n.restart(start); n.view.Count != count {
+			t.Errorf("%s: %d facts count after a restart, %d before", n, n.view.Count, count)
+		}
+		if flaw, err := Verify(n.identity, n.disk); flaw != nil || err != nil {
+			t.Errorf("%s: flaw %+v, %v", n, flaw, err)
+		}
+	}
+}
+
+// SPEC 13.3. Those who heard rival ops in different order hold keys of the same
+// number; they meet under one that is not contested.
+func TestRivalOpsKeepNobodyFromSyncing(t *testing.T) {
+	ana, rival, ben, cat := rivals(t)
+	ben.learn(start, ana)
+	ben.learn(start, rival)
+	cat.learn(start, rival)
+	cat.learn(start, ana)
+	ben.note(start, "news")
+	w := newNetwork(t, ben, cat)
+	w.link(0, 1)
+	w.settle(30)
+	for _, n := range w.nodes {
+		if _, contested := n.state.Tags[3]; contested {
+			t.Errorf("%s speaks under a key of the contested epoch", n)
+		}
+		for _, end := range n.ends {
+			if end.Reason == EndFault {
+				t.Errorf("%s: %v", n, end)
+			}
+		}
+	}
+}
+
+// A fact that names no key of its epoch silences nobody who names it as a parent
+// in good faith: who cannot tell that it is void does not take it in.
+func TestVoidFactSilencesNobody(t *testing.T) {
+	ana, ben, cat := trio(t)
+	dan := ana.admit(start, 4)
+	for _, n := range []*node{ben, cat, dan} {
+		n.learn(start, ana)
+	}
+	ana.remove(start, ben)
+	dan.learn(start, ana)
+	ben.learn(start, ana)
+	e := &enemy{node: dan}
+	at := e.next()
+	at.KeyID[0]++
+	ben.step(start, messages.OfferFacts{
+		Session: 1, From: dan.identity.Authority(), Facts: [][]byte{e.sealed(dan.identity, at).Append(nil)},
+	})
+	ana.takeBack(start.Add(time.Second), ben)
+	said := ben.note(start.Add(2*time.Second), "back")
+	w := newNetwork(t, ana, ben, cat)
+	w.link(0, 1)
+	w.link(1, 2)
+	w.settle(30)
+	for _, n := range []*node{ana, cat} {
+		if e := n.journal.set.entries[said]; e == nil || !n.journal.set.counts(e) {
+			t.Errorf("%s does not count what ben wrote", n)
+		}
+	}
+}
