@@ -193,6 +193,36 @@ func TestFactsOfAnUnknownEpochWaitForTheOp(t *testing.T) {
 	_ = dan
 }
 
+// SPEC 3.4: "Epoch not known yet: pending until its op arrives". Nobody can say
+// before that which of two copies its author has signed.
+func TestForgedCopyDisplacesNoFactOfAnUnknownEpoch(t *testing.T) {
+	ana, ben, cat := trio(t)
+	ana.admit(start, 4)
+	ben.learn(start, ana)
+	note := ben.note(start, "in epoch 3")
+	good := ben.raw(note)
+	fact, err := messages.ParseFact(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature, body := fact, fact
+	signature.Signature[0]++
+	body.Body = append(bytes.Clone(fact.Body), 0)
+	from := ben.identity.Authority()
+	facts := [][]byte{signature.Append(nil), body.Append(nil), good}
+	for range 2 {
+		cat.step(start, messages.OfferFacts{From: from, Facts: facts})
+	}
+	if waiting := len(cat.journal.aside.pending[from]); waiting != len(facts) {
+		t.Errorf("%d facts wait, want %d: each once", waiting, len(facts))
+	}
+	cat.learn(start, ana)
+	if held := cat.journal.set.Has(note); !held || !bytes.Equal(cat.raw(note), good) {
+		t.Errorf("the fact was displaced by a forged copy (held: %t)", held)
+	}
+	same(t, cat, ben)
+}
+
 func TestPendingFactsAreBoundedPerSender(t *testing.T) {
 	f := forge(t)
 	f.at.Epoch = 9

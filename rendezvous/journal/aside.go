@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 	"time"
@@ -58,8 +59,10 @@ func (a *aside) keep(step Step, c *candidate) bool {
 		a.crowds[waiting.author]++
 		return true
 	}
+	// The id says nothing of the signature: until there is a roster to check it
+	// against, a forged copy and the fact itself both wait.
 	for _, known := range a.pending[from] {
-		if known.id == waiting.id {
+		if known.id == waiting.id && bytes.Equal(known.raw, waiting.raw) {
 			return false
 		}
 	}
