@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/waymeet/waymeet"
+	"github.com/waymeet/waymeet/messages"
 )
 
 // disturbance is what two nodes go through while they write.
@@ -56,13 +57,15 @@ func TestConverge(t *testing.T) {
 	began := time.Now()
 	written, kills := s.disturb(ctx, d)
 	quiet := time.Now()
-	facts := s.awaitEqual(ctx)
+	facts, since := s.awaitEqual(ctx)
 	fmt.Printf("%d facts appended at %.0f facts/s at each of two nodes, equal %.1f s after the last one\n",
 		written.Facts, float64(written.Facts)/written.Seconds, time.Since(quiet).Seconds())
 	for _, p := range s.players() {
 		fmt.Printf("%s: %s\n", p.name, memoryOf(p.process.cmd.Process.Pid))
 	}
-	equal := s.checkExports(d, written)
+	s.stop()
+	s.checkDisks(d, facts, since)
+	equal := s.checkExports()
 	if dropped := s.link.dropped.Load(); dropped == 0 {
 		t.Error("the link lost nothing: it was not cut")
 	}
@@ -133,21 +136,23 @@ func (s *stormStage) equal(ctx context.Context) (facts uint64, equal bool) {
 	return one.Contexts[0].Facts, one.Contexts[0] == two.Contexts[0]
 }
 
-// awaitEqual waits until both nodes hold the same facts, and returns how many.
-func (s *stormStage) awaitEqual(ctx context.Context) (facts uint64) {
+// awaitEqual waits until both nodes hold the same facts, and returns how many,
+// and a moment before which there were no others.
+func (s *stormStage) awaitEqual(ctx context.Context) (facts uint64, since time.Time) {
 	for end := time.Now().Add(convergeWithin); ; time.Sleep(20 * time.Millisecond) {
+		since = time.Now()
 		facts, equal := s.equal(ctx)
 		if equal {
-			return facts
+			return facts, since
 		}
-		if time.Now().After(end) {
+		if since.After(end) {
 			s.t.Fatalf("the facts of both nodes are not the same within %v", convergeWithin)
 		}
 	}
 }
 
-// checkExports ends both nodes and compares what they leave on disk.
-func (s *stormStage) checkExports(d disturbance, written appended) (equal bool) {
+// stop ends both nodes.
+func (s *stormStage) stop() {
 	ended := make(chan error)
 	for _, p := range s.players() {
 		go func() {
@@ -158,19 +163,58 @@ func (s *stormStage) checkExports(d disturbance, written appended) (equal bool) 
 	for range s.players() {
 		s.must(<-ended)
 	}
-	one, err := readJournal(s.victim.dir)
-	s.must(err)
-	two, err := readJournal(s.peers[0].dir)
-	s.must(err)
-	for _, p := range s.players() {
-		if n := one.application[p.id]; n != d.facts {
-			s.t.Errorf("%s wrote %d facts, and %d are on disk", p.name, d.facts, n)
+}
+
+// checkDisks compares what both have left on disk. What was equal is at both;
+// a node that lives on may have published something after that, which the other
+// one did not hear.
+func (s *stormStage) checkDisks(d disturbance, facts uint64, since time.Time) {
+	one, two := s.onDisk(s.victim), s.onDisk(s.peers[0])
+	s.checkDisk(s.victim, d, one, one.beyond(two), since)
+	s.checkDisk(s.peers[0], d, two, two.beyond(one), since)
+	if both := len(one.facts) - len(one.beyond(two)); uint64(both) < facts {
+		s.t.Errorf("both nodes held %d facts, and %d are on both disks", facts, both)
+	}
+}
+
+// checkDisk checks what one of them has left, and what of it it has alone.
+func (s *stormStage) checkDisk(p *player, d disturbance, disk journalOnDisk, alone []messages.Fact, since time.Time) {
+	if n := disk.application[p.id]; n != d.facts {
+		s.t.Errorf("%s wrote %d facts, and %d are on disk", p.name, d.facts, n)
+	}
+	for _, fact := range alone {
+		header := fact.Header
+		if header.Author != p.id || header.Type.IsApplication() || header.HLC.Millis() < messages.MillisOf(since) {
+			s.t.Errorf("%s alone has fact %d of %s, a %s", p.name, header.Seq, header.Author.Short(), header.Type)
 		}
 	}
-	if equal = one.hash == two.hash && bytes.Equal(s.export(s.victim), s.export(s.peers[0])); !equal {
-		s.t.Errorf("the journals differ: %v, %v", one, two)
+}
+
+func (s *stormStage) onDisk(p *player) journalOnDisk {
+	disk, err := readJournal(p.dir)
+	s.must(err)
+	return disk
+}
+
+// checkExports brings each what the other one exports, and compares: what one of
+// them published in its last moment, the other one has by file.
+func (s *stormStage) checkExports() (equal bool) {
+	one, two := s.victim, s.peers[0]
+	s.importInto(one, s.export(two))
+	s.importInto(two, s.export(one))
+	if equal = s.onDisk(one).hash == s.onDisk(two).hash && bytes.Equal(s.export(one), s.export(two)); !equal {
+		s.t.Error("the journals differ")
 	}
 	return equal
+}
+
+// importInto reads an export into the journal of a node that has stopped.
+func (s *stormStage) importInto(p *player, export []byte) {
+	command := exec.Command(program(s.t, "waymeet"), "journal", "import", "--state", p.dir)
+	command.Stdin = bytes.NewReader(export)
+	if out, err := command.CombinedOutput(); err != nil {
+		s.t.Fatalf("%s imports: %v: %s", p.name, err, out)
+	}
 }
 
 // export is what `waymeet journal export` says of a node that has stopped.

@@ -65,7 +65,8 @@ func appendFacts(ctx context.Context, cx waymeet.Context, facts int) appended {
 
 // journalOnDisk is all that a node that has stopped has on disk of a context.
 type journalOnDisk struct {
-	hash [sha256.Size]byte // of all facts, by id
+	facts map[messages.FactID]messages.Fact
+	hash  [sha256.Size]byte // of all facts, by id
 	// application counts the host's own facts of each author.
 	application map[messages.AuthorityID]int
 }
@@ -98,8 +99,10 @@ func readJournal(dir string) (read journalOnDisk, err error) {
 	}
 	slices.SortFunc(facts, func(a, b messages.Fact) int { return a.ID().Compare(b.ID()) })
 	sum := sha256.New()
+	read.facts = make(map[messages.FactID]messages.Fact)
 	read.application = make(map[messages.AuthorityID]int)
 	for _, fact := range facts {
+		read.facts[fact.ID()] = fact
 		sum.Write(fact.Append(nil))
 		if fact.Header.Type.IsApplication() {
 			read.application[fact.Header.Author]++
@@ -107,6 +110,16 @@ func readJournal(dir string) (read journalOnDisk, err error) {
 	}
 	read.hash = [sha256.Size]byte(sum.Sum(nil))
 	return read, checkChains(facts)
+}
+
+// beyond are the facts that the other one does not hold.
+func (j journalOnDisk) beyond(other journalOnDisk) (more []messages.Fact) {
+	for id, fact := range j.facts {
+		if _, held := other.facts[id]; !held {
+			more = append(more, fact)
+		}
+	}
+	return more
 }
 
 // checkChains checks that the facts of each author are one chain.
