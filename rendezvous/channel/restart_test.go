@@ -207,6 +207,42 @@ func TestBothCallAtOnceOverAWire(t *testing.T) {
 	}
 }
 
+// TestAnsweredHelloComesAgain kills, one after another, the managers that are
+// about to hear of a handshake which the peer began, with its hello on its way a
+// second time: the next life answers it once more. By then the peer may hold a
+// channel, and has to hear that it is over.
+func TestAnsweredHelloComesAgain(t *testing.T) {
+	small, large := newMembers(t)
+	// The hello, an answer so late that the hello is repeated, the repeat that
+	// comes after all; the data, there and back.
+	delays := []time.Duration{10, 350, 400, 10, 150}
+	const most = 6
+	for kills := map[int]victim{}; ; {
+		s := newSim(small, large, 1)
+		s.kills = kills
+		sent, last := 0, s.now
+		s.delay = func() time.Duration {
+			if s.now.Sub(last) > 500*time.Millisecond {
+				sent = 0 // another call
+			}
+			last, sent = s.now, sent+1
+			return delays[(sent-1)%len(delays)] * time.Millisecond
+		}
+		for _, wrong := range s.check() {
+			t.Errorf("kills %v: %s", kills, wrong)
+		}
+		if len(kills) == most {
+			return
+		}
+		steps := slices.Sorted(maps.Keys(s.answered))
+		next := slices.IndexFunc(steps, func(at int) bool { _, killed := kills[at]; return !killed })
+		if next < 0 {
+			t.Fatalf("%d managers died, want %d: nobody answered any more", len(kills), most)
+		}
+		kills[steps[next]] = s.answered[steps[next]]
+	}
+}
+
 // TestManyKillsAndReorder: any kills within 20 s, over a wire that reorders,
 // with both ends calling at once.
 func TestManyKillsAndReorder(t *testing.T) {

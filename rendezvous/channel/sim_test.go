@@ -2,10 +2,13 @@ package channel_test
 
 import (
 	"bytes"
+	"cmp"
 	"container/heap"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/waymeet/waymeet/messages"
@@ -29,6 +32,9 @@ type sim struct {
 	steps int
 	kills map[int]victim
 	wrong []string
+	// answered are the steps at which a manager hears that a handshake which the
+	// peer began is complete.
+	answered map[int]victim
 	// synced is set once both ends have synced.
 	synced bool
 }
@@ -37,38 +43,6 @@ type sim struct {
 type victim struct {
 	node    int
 	manager bool
-}
-
-// job is something that happens at a time.
-type job struct {
-	at    time.Time
-	order int
-	do    func()
-}
-
-type agenda struct {
-	jobs []job
-	next int
-}
-
-func (a *agenda) Len() int { return len(a.jobs) }
-func (a *agenda) Less(i, j int) bool {
-	if !a.jobs[i].at.Equal(a.jobs[j].at) {
-		return a.jobs[i].at.Before(a.jobs[j].at)
-	}
-	return a.jobs[i].order < a.jobs[j].order
-}
-func (a *agenda) Swap(i, j int) { a.jobs[i], a.jobs[j] = a.jobs[j], a.jobs[i] }
-func (a *agenda) Push(x any)    { a.jobs = append(a.jobs, x.(job)) }
-func (a *agenda) Pop() any {
-	last := a.jobs[len(a.jobs)-1]
-	a.jobs = a.jobs[:len(a.jobs)-1]
-	return last
-}
-
-func (s *sim) after(wait time.Duration, do func()) {
-	s.queue.next++
-	heap.Push(&s.queue, job{s.now.Add(wait), s.queue.next, do})
 }
 
 // run starts both nodes and lets virtual time pass.
@@ -80,7 +54,6 @@ func (s *sim) run(until time.Time) {
 }
 
 // runTo lets more virtual time pass.
-
 func (s *sim) runTo(until time.Time) {
 	for s.queue.Len() > 0 && !s.queue.jobs[0].at.After(until) {
 		j := heap.Pop(&s.queue).(job)
@@ -160,7 +133,7 @@ type link struct {
 func (l *link) isChannel() bool { return !l.record.Channel.IsZero() }
 
 func newSim(small, large *member, seed uint64) *sim {
-	s := &sim{now: start, random: rand.New(rand.NewPCG(seed, 2)), kills: map[int]victim{}}
+	s := &sim{now: start, random: rand.New(rand.NewPCG(seed, 2)), kills: map[int]victim{}, answered: map[int]victim{}}
 	s.delay = func() time.Duration { return 10 * time.Millisecond }
 	for i, m := range []*member{small, large} {
 		own := *m // its view changes
@@ -175,9 +148,13 @@ func newSim(small, large *member, seed uint64) *sim {
 	return s
 }
 
-// startManager is what the supervisor does: a new machine from what is saved
-// and what lives.
+// startManager is what the supervisor does: the attempts of the life before
+// end, and a new machine begins with what is saved and what lives.
 func (n *node) startManager() {
+	// In an order of their own, so that a draw that fails fails again.
+	for _, id := range slices.SortedFunc(maps.Keys(n.links), compareAttempts) {
+		n.free(id)
+	}
 	config := configOf(n.self, n.sim.random.Uint64())
 	config.Saved = n.saved
 	for _, l := range n.links {
@@ -192,20 +169,19 @@ func (n *node) startManager() {
 	})
 }
 
-// killManager ends the manager; its handshakers go with it (rest_for_one), and
-// attempts without an owner are freed after 5 s.
+// killManager ends the manager; its handshakers go with it (rest_for_one).
 func (n *node) killManager() {
 	n.managerLife.dead = true
 	for _, s := range n.shakers {
 		s.dead = true
 	}
 	n.shakers, n.crowd = map[messages.AttemptID]*shaker{}, nil
-	for id, l := range n.links {
-		if !l.isChannel() {
-			n.sim.after(5*time.Second, func() { n.freeOrphan(id, l) })
-		}
-	}
 	n.sim.after(0, n.startManager)
+}
+
+// compareAttempts orders those of one node with its only peer.
+func compareAttempts(a, b messages.AttemptID) int {
+	return cmp.Or(cmp.Compare(a.Boot, b.Boot), cmp.Compare(a.N, b.N), bytes.Compare(a.Hello[:], b.Hello[:]))
 }
 
 // killHandshaker ends the youngest one.
@@ -322,6 +298,9 @@ func (n *node) spawn(e channel.SpawnHandshaker) {
 			n.sim.fault("a call that is not paid for")
 		}
 	}
+	if n.links[id] != nil {
+		n.sim.fault("an attempt that the transport holds already")
+	}
 	n.index++
 	n.links[id] = &link{}
 	n.shakers[id] = &shaker{life: &life{}, machine: &handshake.Handshaker{}}
@@ -379,6 +358,9 @@ func (n *node) performShaker(id messages.AttemptID, s *shaker, e handshake.Effec
 		s.dead = true
 		delete(n.shakers, id)
 		n.tell(messages.HandshakeComplete{Attempt: id, Result: e.Result})
+		if id.Inbound() { // the next step but one, after that of this effect
+			n.sim.answered[n.sim.steps+2] = victim{node: slices.Index(n.sim.nodes[:], n), manager: true}
+		}
 	case handshake.Fail:
 		s.dead = true
 		delete(n.shakers, id)

@@ -97,13 +97,6 @@ func (n *node) free(id messages.AttemptID) {
 	n.sayClosed(l)
 }
 
-// freeOrphan frees an attempt that no actor has taken up.
-func (n *node) freeOrphan(id messages.AttemptID, l *link) {
-	if n.links[id] == l && n.shakers[id] == nil {
-		n.free(id)
-	}
-}
-
 func (n *node) sayClosed(l *link) {
 	if l.keyed {
 		n.sim.after(n.sim.delay(), func() { n.peer.receiveClose(l.keys.Send) })
