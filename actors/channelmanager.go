@@ -102,7 +102,9 @@ func (n *Node) performChannel(effect channel.Effect) {
 	switch e := effect.(type) {
 	case channel.AdoptChannel:
 		if err := n.lines.Load().Adopt(e.Attempt, e.Record); err != nil {
+			n.freeAttempt(e.Attempt)
 			n.tellManager(messages.ChannelClosed{Channel: e.Record.Channel, Reason: messages.ReasonBroken})
+			return
 		}
 		n.attempts.end(n.socket, e.Attempt)
 	case channel.AllowSync:

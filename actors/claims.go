@@ -155,7 +155,7 @@ func ticketChannel(hash [32]byte) messages.ChannelID {
 // adoptTicketLine keeps the line of a ticket's handshake, with streams for the
 // claim and nothing else.
 func (n *Node) adoptTicketLine(m messages.HandshakeComplete) {
-	record := messages.ChannelRecord{Channel: ticketChannel(m.Result.Hash), Peer: m.Attempt.Peer}
+	record := messages.ChannelRecord{Channel: ticketChannel(m.Result.Hash), Peer: m.Attempt.Peer, Transcript: m.Result.Hash}
 	if err := n.lines.Load().Adopt(m.Attempt, record); err != nil {
 		n.log.Debug("ticket channel lost", "reason", err)
 	}

@@ -240,3 +240,22 @@ func TestRestartGoesOn(t *testing.T) {
 	}
 	the[channel.SavePair](t, fifth.last)
 }
+
+// TestHandshakeOfAnEarlierLife: a manager that died may have answered the same
+// hello, and what it was to hear its successor hears. The record names the
+// handshake, so that the transport finds no line for it, and the pair goes on.
+func TestHandshakeOfAnEarlierLife(t *testing.T) {
+	small, large := newMembers(t)
+	d := newDesk(t, large, small, configOf(large, 1))
+	theirs := the[channel.SpawnHandshaker](t, d.calledBy(small, 1)).Terms.Attempt
+	earlier := messages.HandshakeResult{Hash: [32]byte{9}}
+	record := the[channel.AdoptChannel](t, d.step(messages.HandshakeComplete{Attempt: theirs, Result: earlier})).Record
+	if record.Transcript != earlier.Hash {
+		t.Errorf("the record names the handshake %x", record.Transcript)
+	}
+	d.step(messages.ChannelClosed{Channel: record.Channel, Reason: messages.ReasonBroken})
+	if d.states() != "" {
+		t.Errorf("there is a channel: %s", d.states())
+	}
+	the[channel.SavePair](t, d.after(10*time.Second)) // it calls, and keeps the counter first
+}

@@ -251,9 +251,10 @@ func (n *node) perform(e channel.Effect) {
 	case channel.FreeAttempt:
 		n.free(e.Attempt)
 	case channel.AdoptChannel:
-		if l := n.links[e.Attempt]; l != nil {
+		if l := n.links[e.Attempt]; l != nil && l.keys.Hash == e.Record.Transcript {
 			l.record = e.Record
 		} else {
+			n.free(e.Attempt)
 			n.tell(messages.ChannelClosed{Channel: e.Record.Channel, Reason: messages.ReasonBroken})
 		}
 	case channel.AllowSync:

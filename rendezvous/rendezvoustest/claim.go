@@ -39,7 +39,7 @@ func (p *process) openClaim(id messages.AttemptID) *claim {
 // claim and nothing else. It is a channel of no context.
 func (p *process) adoptTicketLine(m messages.HandshakeComplete) {
 	hash := messages.Hash("rendezvoustest ticket channel", m.Result.Hash[:])
-	if p.adopt(m.Attempt, messages.ChannelRecord{Channel: messages.ChannelID(hash), Peer: m.Attempt.Peer}) {
+	if p.adopt(m.Attempt, messages.ChannelRecord{Channel: messages.ChannelID(hash), Peer: m.Attempt.Peer, Transcript: m.Result.Hash}) {
 		p.attemptLine(m.Attempt).allow(protocolClaim)
 	}
 }

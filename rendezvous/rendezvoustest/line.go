@@ -208,13 +208,15 @@ func (l *line) tellPair(message messages.PeerConnectionMessage) {
 	}
 }
 
-// adopt makes a channel of an attempt.
+// adopt makes a channel of an attempt, if its line is that of the channel's
+// handshake.
 func (p *process) adopt(id messages.AttemptID, record messages.ChannelRecord) bool {
 	l := p.attemptLine(id)
-	p.endAttempt(id)
-	if l == nil {
+	if l == nil || l.result.Hash != record.Transcript {
+		p.freeAttempt(id)
 		return false
 	}
+	p.endAttempt(id)
 	if l.record == nil {
 		l.record = &record
 	}

@@ -13,7 +13,8 @@ import (
 )
 
 var (
-	// ErrNoLine: no attempt or channel has that id (any more).
+	// ErrNoLine: no attempt or channel has that id (any more), or its line is that
+	// of another handshake.
 	ErrNoLine = errors.New("vault: no such line")
 	// ErrNotUp: QUIC is not up yet.
 	ErrNotUp = errors.New("vault: the line is not up")
@@ -233,7 +234,9 @@ func (v *Lines) hold(l *Line, protocol string, stream *quicx.Stream) {
 	}
 }
 
-// Adopt makes a channel of an attempt. Doing it again changes nothing.
+// Adopt makes a channel of an attempt. Doing it again changes nothing. The line
+// must be that of the channel's handshake: when an actor dies that answered a
+// hello, the next one may answer the same hello, and its attempt has the same id.
 func (v *Lines) Adopt(attempt messages.AttemptID, record messages.ChannelRecord) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -243,6 +246,9 @@ func (v *Lines) Adopt(attempt messages.AttemptID, record messages.ChannelRecord)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.result.Hash != record.Transcript {
+		return ErrNoLine
+	}
 	if l.record == nil {
 		l.record = &record
 		v.channels[record.Channel] = l

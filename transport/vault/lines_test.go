@@ -139,7 +139,7 @@ func run(t *testing.T, test func(t *testing.T, left, right *side)) {
 
 func adopt(t *testing.T, left, right *side) {
 	t.Helper()
-	record := messages.ChannelRecord{Channel: messages.ChannelID{7}}
+	record := messages.ChannelRecord{Channel: messages.ChannelID{7}, Transcript: tt.NewKey("handshake")}
 	if err := errors.Join(left.lines.Adopt(outbound, record), right.lines.Adopt(inbound, record)); err != nil {
 		t.Fatal(err)
 	}
@@ -295,6 +295,22 @@ func TestAdoptedLineStaysAndIsFoundAgain(t *testing.T) {
 		if err := left.lines.Adopt(messages.AttemptID{N: 9}, messages.ChannelRecord{}); !errors.Is(err, ErrNoLine) {
 			t.Errorf("adopting what is not there: %v", err)
 		}
+	})
+}
+
+// Attempts have the id of the hello that began them, and a hello may be answered
+// once more: then there is another handshake under the same id.
+func TestChannelOfAnotherHandshakeIsNotAdopted(t *testing.T) {
+	run(t, func(t *testing.T, left, right *side) {
+		meet(t, left, right)
+		record := messages.ChannelRecord{Channel: messages.ChannelID{8}, Transcript: tt.NewKey("the handshake before")}
+		if err := right.lines.Adopt(inbound, record); !errors.Is(err, ErrNoLine) {
+			t.Errorf("adopting it: %v", err)
+		}
+		if len(right.lines.Channels()) != 0 {
+			t.Error("there is a channel")
+		}
+		adopt(t, left, right) // its own is, still
 	})
 }
 
