@@ -57,11 +57,19 @@ func (s *Set) isTooLate(author messages.AuthorityID, seq messages.Seq) bool {
 func (s *Set) isWaiting() bool {
 	for author, c := range s.chains {
 		cut, removed := s.departed()[author]
-		if c.waiting > 0 && (!removed || c.head == nil || c.head.seq < cut) {
+		if c.waiting > 0 && (!removed || wholeUpTo(c) < cut) {
 			return true
 		}
 	}
 	return false
+}
+
+// wholeUpTo is the seq of the chain's head; 0: nothing of it is whole.
+func wholeUpTo(c *chain) messages.Seq {
+	if c.head == nil {
+		return 0
+	}
+	return c.head.seq
 }
 
 // lastShown is the greatest seq of the chain of which a sync speaks.

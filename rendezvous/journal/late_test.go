@@ -165,6 +165,25 @@ func TestLateFactsAreBounded(t *testing.T) {
 	}
 }
 
+// Nor does one who was removed before it had written anything lift the bound, with
+// a fact behind a gap that nobody ever fills.
+func TestOneWhoNeverWroteLiftsNoBound(t *testing.T) {
+	ana, ben, cat := parted(t, maxLate+50)
+	ana.remove(start.Add(time.Second), cat)
+	e := &enemy{node: cat}
+	at := e.next()
+	at.Seq, at.Prev = 5, messages.FactID{1}
+	ana.step(start.Add(time.Second), messages.OfferFacts{Session: 1, Facts: [][]byte{e.sealed(cat.identity, at).Append(nil)}})
+	if waiting := ana.journal.set.chainOf(cat.identity.Authority()).waiting; waiting != 1 {
+		t.Fatalf("%d facts of cat's wait for others: nothing is proved", waiting)
+	}
+	held := ana.journal.set.Len()
+	ana.step(start.Add(time.Second), messages.OfferFacts{Session: 1, Facts: ben.facts()})
+	if late := ana.journal.set.Len() - held; late != maxLate {
+		t.Errorf("%d late facts are held", late)
+	}
+}
+
 // Who did not know of the removal when they came cannot tell that they are late;
 // the facts add up to the same when it can.
 func TestLateFactsThatCameInGoodFaithStay(t *testing.T) {
