@@ -175,6 +175,23 @@ func TestRemovedMemberComesBack(t *testing.T) {
 	}
 }
 
+// Not with the ticket that it came with, though that still answers (SPEC 14.2).
+func TestUsedTicketBringsNobodyBack(t *testing.T) {
+	t.Parallel()
+	m := meet(t, startNode(t, waymeet.Config{}), startNode(t, waymeet.Config{}))
+	eventually(t, "a channel", func() bool { return channels(m.anna) == 1 && channels(m.ben) == 1 })
+	if err := m.here.Remove(patient(t), m.ben.Authority()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "that ben knows", func() bool { return contextStatus(t, m.ben).Removed })
+	if _, err := m.ben.Join(patient(t), m.ticket); problem(t, err).Code != waymeet.ExitFailed {
+		t.Errorf("ben claims again: %v", err)
+	}
+	if s := contextStatus(t, m.anna); s.Members != 1 || s.Epoch != 2 {
+		t.Errorf("anna has %+v", s)
+	}
+}
+
 // SPEC 2.2: only the founder may, under finality founder.
 func TestOnlyTheFounderChangesAContext(t *testing.T) {
 	t.Parallel()

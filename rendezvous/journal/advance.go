@@ -9,16 +9,28 @@ import (
 )
 
 // addMember makes a member of an authority.
+//
+// A ticket answers its joiner as often as it claims, and each claim asks for the
+// same operation. One that has made somebody a member, or found it to be one, does
+// not so again after a removal: to come back takes another ticket.
 func (j *Journal) addMember(now messages.Millis, e messages.AddMember, b *batch) {
-	if j.set.epochs.open().roster.Has(e.Member.Authority()) {
-		j.welcome(e, j.done.results[e.Operation].Facts, b)
+	done, known := j.done.results[e.Operation]
+	facts, isMember := done.Facts, j.set.epochs.open().roster.Has(e.Member.Authority())
+	switch {
+	case known && !isMember:
+		b.reply(Reply{Operation: e.Operation, Refusal: fmt.Sprintf("%s was added before, and removed since", e.Member.Authority().Short())})
 		return
-	}
-	facts, reason := j.advance(now, e.Operation, messages.MemberAdded{Member: e.Member, Role: e.Role}, b)
-	if reason != "" {
-		b.reply(Reply{Operation: e.Operation, Refusal: reason})
+	case known:
+		j.welcome(e, facts, b)
 		return
+	case !isMember:
+		var reason string
+		if facts, reason = j.advance(now, messages.MemberAdded{Member: e.Member, Role: e.Role}, b); reason != "" {
+			b.reply(Reply{Operation: e.Operation, Refusal: reason})
+			return
+		}
 	}
+	b.put(j.done.remember(e.Operation, now, now.Add(messages.MaxTicketLifetime), facts)...)
 	j.welcome(e, facts, b)
 }
 
@@ -28,13 +40,16 @@ func (j *Journal) changeEpoch(now messages.Millis, operation messages.OperationI
 		b.reply(Reply{Operation: operation, Facts: done.Facts})
 		return
 	}
-	facts, reason := j.advance(now, operation, op, b)
+	facts, reason := j.advance(now, op, b)
+	if reason == "" {
+		b.put(j.done.remember(operation, now, now, facts)...)
+	}
 	b.reply(Reply{Operation: operation, Facts: facts, Refusal: reason})
 }
 
 // advance closes the open epoch with an op and opens the next, or says in one
 // line why not. The fact of the op carries the epoch that it closes (SPEC 2.3).
-func (j *Journal) advance(now messages.Millis, operation messages.OperationID, what messages.EpochOp, b *batch) (facts []messages.FactID, reason string) {
+func (j *Journal) advance(now messages.Millis, what messages.EpochOp, b *batch) (facts []messages.FactID, reason string) {
 	keys, reason := j.ownKeys()
 	if reason != "" {
 		return nil, reason
@@ -61,9 +76,7 @@ func (j *Journal) advance(now messages.Millis, operation messages.OperationID, w
 	if err != nil {
 		panic("journal: " + err.Error())
 	}
-	facts = []messages.FactID{id}
-	b.put(j.done.remember(operation, now, facts)...)
-	return facts, ""
+	return []messages.FactID{id}, ""
 }
 
 // giveKeys takes in the keys that a welcome has brought to a member which was

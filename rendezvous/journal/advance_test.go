@@ -249,6 +249,44 @@ func TestMemberWhoComesBackReadsWhatWasSaidMeanwhile(t *testing.T) {
 	same(t, ana, ben)
 }
 
+// invitation asks to make a member of somebody, as every claim under one ticket
+// does.
+func invitation(ticket byte, of *node) messages.AddMember {
+	return messages.AddMember{
+		Operation: messages.OperationID{ticket, 2}, Member: of.identity.Public(), Role: messages.RoleParticipant,
+	}
+}
+
+// A ticket answers its joiner until a day after it has expired (SPEC 14.2), and all
+// that time it brings nobody back whom it has made, or found, a member before.
+func TestRemovedMemberDoesNotComeBackByTheSameTicket(t *testing.T) {
+	ana := found(t, 1)
+	ben := newNode(t, 2, disk{})
+	used, second, fresh := invitation(1, ben), invitation(2, ben), invitation(3, ben)
+	for _, invite := range []messages.AddMember{used, used, second} {
+		if ana.step(start, invite); ana.replies[len(ana.replies)-1].Welcome == nil || ana.view.Epoch != 1 {
+			t.Fatalf("%+v in epoch %d", ana.replies[len(ana.replies)-1], ana.view.Epoch)
+		}
+	}
+	ana.remove(start, ben)
+	last := start.Add(messages.MaxTicketLifetime + 24*time.Hour)
+	for _, now := range []time.Time{start, last} {
+		ana.note(now, "so that what is old is forgotten")
+		for _, invite := range []messages.AddMember{used, second} {
+			ana.step(now, invite)
+			reply := ana.replies[len(ana.replies)-1]
+			if !strings.Contains(reply.Refusal, "removed since") || reply.Welcome != nil || ana.view.Epoch != 2 {
+				t.Errorf("after %v: %q, and epoch %d", now.Sub(start), reply.Refusal, ana.view.Epoch)
+			}
+		}
+		ana.restart(now)
+	}
+	ana.step(last, fresh)
+	if reply := ana.replies[len(ana.replies)-1]; reply.Welcome == nil || ana.view.Epoch != 3 {
+		t.Errorf("with another ticket: %q", reply.Refusal)
+	}
+}
+
 // giveKey hands over the key of epoch 3 as a welcome does.
 func (n *node) giveKey(from *node) {
 	n.t.Helper()

@@ -105,7 +105,7 @@ func (n *node) isMember() bool { return n.view.Roster.Has(n.identity.Authority()
 // twin is another node of the same authority, with a copy of its disk: what
 // must never be, and what a backup is.
 func (n *node) twin(seed uint64) *node {
-	twin := &node{t: n.t, identity: n.identity, random: seeded(seed), disk: disk{}}
+	twin := &node{t: n.t, identity: n.identity, random: seeded(seed), disk: disk{}, ops: n.ops}
 	for bucket, records := range n.disk {
 		twin.disk[bucket] = maps.Clone(records)
 	}

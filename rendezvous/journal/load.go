@@ -168,7 +168,7 @@ func (o *operations) load(source Source) error {
 		o.order = append(o.order, id)
 	}
 	slices.SortStableFunc(o.order, func(a, b messages.OperationID) int {
-		return int(int64(o.results[a].At) - int64(o.results[b].At))
+		return int(int64(o.results[a].From) - int64(o.results[b].From))
 	})
 	return nil
 }

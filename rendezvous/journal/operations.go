@@ -1,13 +1,17 @@
 package journal
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/waymeet/waymeet/messages"
 )
 
-// Operations are remembered that long; who asks again does so within seconds
-// of a crash or a restart.
+// Operations are remembered that long after they were done: who asks again does so
+// within seconds of a crash or a restart. A ticket asks until a day after it has
+// expired (SPEC 14.2), so for what it asks for the time begins when none can be
+// open any more.
 const rememberOperations = 24 * time.Hour
 
 // forgetAtOnce bounds how many old operations one batch forgets.
@@ -34,7 +38,7 @@ func operationOf(event messages.JournalMessage) (operation messages.OperationID,
 // operations remembers what was done, by operation id.
 type operations struct {
 	results map[messages.OperationID]storedOperation
-	// order is by age, the oldest first.
+	// order is that in which they are forgotten.
 	order []messages.OperationID
 }
 
@@ -47,18 +51,22 @@ func (o *operations) has(id messages.OperationID) bool {
 	return known
 }
 
-// remember notes a result; the records are what must be written for it.
-func (o *operations) remember(id messages.OperationID, now messages.Millis, facts []messages.FactID) []messages.Record {
-	done := storedOperation{At: now, Facts: facts}
+// remember notes a result, for rememberOperations from then on. The records are
+// what must be written for it.
+func (o *operations) remember(id messages.OperationID, now, from messages.Millis, facts []messages.FactID) []messages.Record {
+	done := storedOperation{From: from, Facts: facts}
+	at, _ := slices.BinarySearchFunc(o.order, from+1, func(other messages.OperationID, from messages.Millis) int {
+		return cmp.Compare(o.results[other].From, from)
+	})
+	o.order = slices.Insert(o.order, at, id)
 	o.results[id] = done
-	o.order = append(o.order, id)
 	records := []messages.Record{operationRecord(id, done)}
 	for range forgetAtOnce {
 		oldest := o.order[0]
-		if o.results[oldest].At.Add(rememberOperations) >= now {
+		if o.results[oldest].From.Add(rememberOperations) >= now {
 			break
 		}
-		records = append(records, forgottenOperation(oldest, o.results[oldest].At))
+		records = append(records, forgottenOperation(oldest, o.results[oldest].From))
 		delete(o.results, oldest)
 		o.order = o.order[1:]
 	}
