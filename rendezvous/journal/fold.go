@@ -30,8 +30,8 @@ type fold struct {
 }
 
 type authorFold struct {
-	// descriptors are sorted, the newest first.
-	descriptors []rendezvous.DescriptorRecord
+	// descriptors are those that a view takes, the newest first.
+	descriptors []*rendezvous.DescriptorRecord
 }
 
 type revocation struct {
@@ -103,7 +103,8 @@ func (f *fold) reduce(s *Set, e *entry) {
 }
 
 // describe takes in a descriptor that its own authority published in this
-// context, by the rules.
+// context, by the rules. What no view takes any more is let go: newer ones never go,
+// but by folding anew.
 func (f *fold) describe(s *Set, e *entry, d messages.RendezvousDescriptor) {
 	if d.Authority != e.author() || d.Context != s.context ||
 		rendezvous.ValidateDescriptor(d, e.hlc.Millis()) != nil {
@@ -111,8 +112,15 @@ func (f *fold) describe(s *Set, e *entry, d messages.RendezvousDescriptor) {
 	}
 	record := rendezvous.DescriptorRecord{Descriptor: d, Fact: e.id, Epoch: s.saidIn(e), Seq: e.seq}
 	author := f.author(d.Authority)
-	at, _ := slices.BinarySearchFunc(author.descriptors, record, rendezvous.NewestFirst)
-	author.descriptors = slices.Insert(author.descriptors, at, record)
+	at, _ := slices.BinarySearchFunc(author.descriptors, record, func(held *rendezvous.DescriptorRecord, record rendezvous.DescriptorRecord) int {
+		return rendezvous.NewestFirst(*held, record)
+	})
+	most := maxDescriptors(e.chain().own)
+	if at == most {
+		return
+	}
+	author.descriptors = slices.Insert(author.descriptors, at, &record)
+	author.descriptors = author.descriptors[:min(len(author.descriptors), most)]
 	f.picked = nil
 }
 

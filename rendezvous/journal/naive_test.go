@@ -166,6 +166,18 @@ func naive(n *node) naiveView {
 		}
 	}
 	for _, r := range records {
+		newer, most := 0, maxOlder
+		if r.Descriptor.Authority == want.Self {
+			most = maxOlderOwn
+		}
+		for _, other := range records {
+			if other.Descriptor.Authority == r.Descriptor.Authority && rendezvous.NewestFirst(other, r) < 0 {
+				newer++
+			}
+		}
+		if newer > most {
+			continue
+		}
 		isNewest := want.Descriptors[r.Descriptor.Authority].Fact == r.Fact
 		there, taken := want.Older[r.Descriptor.Nonce]
 		if !isNewest && !r.Revoked && (!taken || r.Fact.Compare(there.Fact) < 0) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"maps"
-	"slices"
 
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous"
@@ -21,6 +20,15 @@ const (
 	maxOlderOwn    = 1024
 	maxOlderEpochs = rendezvous.MaxEpochs
 )
+
+// maxDescriptors is how many descriptors of one author a view takes, the newest
+// among them.
+func maxDescriptors(own bool) int {
+	if own {
+		return 1 + maxOlderOwn
+	}
+	return 1 + maxOlder
+}
 
 // Reduce says what the facts add up to. It is a pure function of the set (and
 // of the keys that this node holds): the same facts in any order give the same
@@ -79,7 +87,7 @@ func (f *fold) pick(self messages.AuthorityID, epoch messages.Epoch) *picked {
 			older:       map[messages.Nonce]rendezvous.DescriptorRecord{},
 			established: map[messages.AuthorityID]messages.ChannelEstablished{},
 		}
-		f.pickDescriptors(self, epoch)
+		f.pickDescriptors(epoch)
 		f.pickChannels(self)
 	}
 	return f.picked
@@ -92,22 +100,15 @@ func (f *fold) pick(self messages.AuthorityID, epoch messages.Epoch) *picked {
 // with the highest (sequence, fact seq), whatever its window; if that one is
 // revoked or outside its window, there is none …. A revocation removes the
 // descriptor with that nonce for ever, whatever the order of arrival."
-func (f *fold) pickDescriptors(self messages.AuthorityID, epoch messages.Epoch) {
+func (f *fold) pickDescriptors(epoch messages.Epoch) {
 	for id, author := range f.authors {
-		if len(author.descriptors) == 0 {
-			continue
-		}
-		most := 1 + maxOlder
-		if id == self {
-			most = 1 + maxOlderOwn
-		}
-		records := slices.Clone(author.descriptors[:min(len(author.descriptors), most)])
-		for at := range records {
-			records[at].Revoked = f.revoked[revocation{id, records[at].Descriptor.Nonce}]
-		}
-		f.picked.descriptors[id] = records[0]
-		for _, record := range records[1:] {
-			if !record.Revoked && record.Epoch+maxOlderEpochs >= epoch {
+		for at, held := range author.descriptors {
+			record := *held
+			record.Revoked = f.revoked[revocation{id, record.Descriptor.Nonce}]
+			switch {
+			case at == 0:
+				f.picked.descriptors[id] = record
+			case !record.Revoked && record.Epoch+maxOlderEpochs >= epoch:
 				keepOlder(f.picked.older, record)
 			}
 		}
