@@ -42,7 +42,7 @@ func TestFoldKeepsTheDescriptorsThatAViewTakes(t *testing.T) {
 			if kept := len(f.authors[ben.identity.Authority()].descriptors); kept != most {
 				t.Errorf("%s keeps %d descriptors, and a view takes %d", n, kept, most)
 			}
-			picked := f.pick(n.identity.Authority(), s.open().number)
+			picked := f.pick(n.identity.Authority(), s.epochs.open().number)
 			if len(picked.older) != most-2 || !reflect.DeepEqual(picked.older, want.Older) || !reflect.DeepEqual(picked.descriptors, want.Descriptors) {
 				t.Errorf("%s, in order %d: %d older ones, want %d", n, order, len(picked.older), len(want.Older))
 			}
