@@ -230,7 +230,7 @@ func printJournalFact(out io.Writer, fact waymeet.JournalFact) error {
 func (c *command) journalVerify() *cobra.Command {
 	return &cobra.Command{
 		Use:   "verify [CONTEXT]",
-		Short: "Check every byte, every signature and every sum",
+		Short: "Check every record, every signature and every sum",
 		Long: "Check every checksum of a journal, or of all, then every fact as if it came now: its signature, its body,\n" +
 			"its place in its author's chain; and whether all of it adds up to what the journal says. Damage is named\n" +
 			"with its file, bucket and key; the other journals are checked all the same. Exit code 1 if there is any.",
@@ -251,7 +251,7 @@ func (c *command) journalVerify() *cobra.Command {
 					if err != nil {
 						return err
 					}
-					return say(c, sound, "%s is sound: %d facts, fingerprint %s", sound.Context, sound.Held, sound.Fingerprint)
+					return say(c, sound, "%s is sound: %d facts are held and %d count, fingerprint %s", sound.Context, sound.Held, sound.Facts, sound.Fingerprint)
 				})
 			})
 		},
