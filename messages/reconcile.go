@@ -91,17 +91,24 @@ type AuthorRange struct {
 // Theirs.
 type CompareRanges struct {
 	Session SyncSession
-	Salt    RangeSalt
-	Begin   []AuthorRange
-	Theirs  Comparison
+	// Peer is the other side of the session.
+	Peer   AuthorityID
+	Salt   RangeSalt
+	Begin  []AuthorRange
+	Theirs Comparison
 }
 
 // RangesCompared answers CompareRanges. It speaks of facts on disk alone.
 type RangesCompared struct {
 	Session SyncSession
-	Ours    Comparison
+	// Peer is whose session it is, or was.
+	Peer AuthorityID
+	Ours Comparison
 	// Send are the facts that the other side has asked for, in HLC order.
 	Send []FactID
+	// Walked is what the turn has cost: how many facts were looked at, each as often
+	// as it was. Held is how many the journal holds.
+	Walked, Held uint64
 	// Failure says why there is no answer: the journal has stopped.
 	Failure string
 }

@@ -38,16 +38,20 @@ func (s *session) salt() messages.RangeSalt {
 	return rangeSalt(s.theirNonce, s.nonce)
 }
 
-// beginComparison begins the reconciliation of a round. In the first one the
-// frontier alone decides. We compare as far as both frontiers go: what is
-// beyond one of them is sent anyway.
-func (y *Sync) beginComparison(s *session) {
+// beginComparison begins the reconciliation of a round, and reports whether the
+// session goes on. In the first round the frontier alone decides. We compare as far
+// as both frontiers go: what is beyond one of them is sent anyway.
+func (y *Sync) beginComparison(now time.Time, s *session) bool {
 	r := &s.round
 	if r.comparison.over {
-		return
+		return true
 	}
 	if r.comparison.listening = !s.initiator; r.comparison.listening {
-		return
+		return true
+	}
+	if !y.peers[s.peer].compared.ask(now) {
+		y.end(now, s, endCompares, true)
+		return false
 	}
 	var ranges []messages.AuthorRange
 	for _, author := range y.state.Authors {
@@ -56,7 +60,8 @@ func (y *Sync) beginComparison(s *session) {
 			ranges = append(ranges, messages.AuthorRange{Author: prefix, To: to})
 		}
 	}
-	y.emit(Compare{Ranges: messages.CompareRanges{Session: s.id, Salt: s.salt(), Begin: ranges}})
+	y.emit(Compare{Ranges: messages.CompareRanges{Session: s.id, Peer: s.peer, Salt: s.salt(), Begin: ranges}})
+	return true
 }
 
 // compared takes in the peer's turn.
@@ -77,15 +82,23 @@ func (y *Sync) compared(now time.Time, s *session, theirs messages.Comparison) {
 		y.advance(now, s)
 		return
 	}
-	if !y.peers[s.peer].questions.take(now, 1, questionRate) {
-		y.end(now, s, SyncEnd{Reason: EndBusy, Detail: "it has too much compared"}, true)
+	if !y.peers[s.peer].compared.ask(now) {
+		y.end(now, s, endCompares, true)
 		return
 	}
-	y.emit(Compare{Ranges: messages.CompareRanges{Session: s.id, Salt: s.salt(), Theirs: theirs}})
+	y.emit(Compare{Ranges: messages.CompareRanges{Session: s.id, Peer: s.peer, Salt: s.salt(), Theirs: theirs}})
 }
 
-// rangesCompared takes our turn.
+// endCompares is how a session ends whose peer has had its share of our journal's
+// time.
+var endCompares = SyncEnd{Reason: EndBusy, Detail: "it has too much compared"}
+
+// rangesCompared takes our turn. The peer has had it even if it has closed the
+// session meanwhile, or the channel.
 func (y *Sync) rangesCompared(now time.Time, e messages.RangesCompared) {
+	if peer := y.allowances[e.Peer]; peer != nil {
+		peer.compared.answered(now, e.Walked, e.Held)
+	}
 	s := y.sessions[e.Session]
 	if s == nil || !y.exchanging(s) || s.round.comparison.over || s.round.comparison.listening {
 		return

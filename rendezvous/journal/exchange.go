@@ -79,8 +79,9 @@ func (y *Sync) begin(now time.Time, s *session) {
 		return
 	}
 	r.ranges = s.missing(y.state)
-	y.beginComparison(s)
-	y.read(s)
+	if y.beginComparison(now, s) {
+		y.read(s)
+	}
 }
 
 // showOwn tells the journal how much of our own chain the peer shows.

@@ -90,8 +90,9 @@ type node struct {
 	given     []GiveContent
 	ends      []SyncEnd
 	syncOut   []SyncEffect
-	// compares is how often the sync has had ranges compared.
-	compares int
+	// compares is how often the sync has had ranges compared, walked how many facts
+	// were looked at for that.
+	compares, walked int
 	// hold keeps Write effects back until release.
 	hold bool
 	kept []Write
@@ -181,6 +182,7 @@ func (n *node) step(now time.Time, event messages.JournalMessage) {
 		case Offered:
 			n.stepSync(now, e.Result)
 		case Compared:
+			n.walked += int(e.Result.Walked)
 			n.stepSync(now, e.Result)
 		default:
 			n.notices = append(n.notices, effect)

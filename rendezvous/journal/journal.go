@@ -278,7 +278,7 @@ func (j *Journal) refuseAll() []Effect {
 		case messages.ReadContent:
 			effects = append(effects, GiveContent{Request: e.Request, Failure: j.failed})
 		case messages.CompareRanges:
-			effects = append(effects, Compared{Result: messages.RangesCompared{Session: e.Session, Failure: j.failed}})
+			effects = append(effects, Compared{Result: messages.RangesCompared{Session: e.Session, Peer: e.Peer, Failure: j.failed}})
 		}
 	}
 	j.queue, j.held = nil, nil

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -96,6 +97,123 @@ func TestPeerMayNotHaveRangesComparedForEver(t *testing.T) {
 	}
 }
 
+// A turn can look at all facts several times, and all that is done by the only
+// writer. A peer that has everything compared again and again gets a bounded share
+// of it, whatever sessions it opens and leaves.
+func TestPeerHasAShareOfWhatIsWalked(t *testing.T) {
+	a, ana, ben := newArchive(t, 2)
+	facts := a.append(10_000, false)
+	hold(ana, facts)
+	hold(ben, facts)
+	var all messages.Comparison
+	for _, author := range ben.journal.set.told() {
+		prefix, to := messages.Prefix(author), messages.RangeBound{Seq: 1 << 20}
+		all.Splits = append(all.Splits, messages.RangeSplit{Author: prefix, Parts: []messages.RangePart{{To: to}}})
+		all.Lists = append(all.Lists, messages.RangeList{Author: prefix, To: to})
+	}
+	e := &enemy{node: ana, victim: ben, now: start.Add(time.Minute), session: 100}
+	held := ben.journal.set.Len()
+	busy := 0
+	for begun := e.now; e.now.Before(begun.Add(servedWithin)); e.now = e.now.Add(sessionRate.every) {
+		ends := len(ben.ends)
+		e.meet()
+		e.compare()
+		e.send(comparisonFrame{all})
+		if len(ben.ends) > ends && ben.ends[ends].Reason == EndBusy {
+			busy++
+		}
+		ben.stepSync(e.now, messages.SyncClosed{Session: e.session})
+	}
+	const aTurn = 3 + 2
+	if most := (walkedTimes+aTurn)*held + walkedBesides; ben.walked > most || ben.walked < most/2 || busy == 0 {
+		t.Errorf("%d facts were walked over, at most %d; told to wait %d times", ben.walked, most, busy)
+	}
+	walked := ben.walked
+	e.meet()
+	e.compare()
+	if e.send(comparisonFrame{all}); ben.walked != walked+aTurn*held {
+		t.Errorf("a minute later %d facts are walked over of %d", ben.walked-walked, held)
+	}
+}
+
+// Two honest members stay far below, though they differ in every second fact.
+func TestHonestSessionStaysBelowItsShare(t *testing.T) {
+	a, ana, ben := newArchive(t, 4)
+	chains := a.append(2000, true)
+	forked := slices.Clone(chains)
+	for at := 0; at < len(chains); at += 2 {
+		forked = append(forked, a.twin(chains[at]))
+	}
+	ana.mute, ben.mute = true, true
+	hold(ana, chains)
+	hold(ben, forked)
+	w := newNetwork(t, ana, ben)
+	w.link(0, 1)
+	w.settle(20)
+	for _, n := range []*node{ana, ben} {
+		if held := n.journal.set.Len(); held < len(forked) || n.walked < held || n.walked > walkedTimes/4*held {
+			t.Errorf("%s has walked over %d facts of %d", n, n.walked, held)
+		}
+	}
+}
+
+// A session that is left before its answer comes costs the peer the same, and until
+// it comes the peer has nothing else compared.
+func TestLeftComparisonsCount(t *testing.T) {
+	ana, ben, _ := trio(t)
+	e := &enemy{node: ana, victim: ben, now: start.Add(time.Minute), session: 100}
+	peer := ana.identity.Authority()
+	// ask gives what the journal is asked, and leaves the session.
+	ask := func() (asked []messages.CompareRanges) {
+		e.meet()
+		e.compare()
+		frame := appendFrame(nil, comparisonFrame{messages.Comparison{Splits: []messages.RangeSplit{e.split()}}})
+		for _, effect := range ben.sync.Step(e.now, messages.SyncFrame{Session: e.session, Frame: frame}) {
+			if compare, ok := effect.(Compare); ok {
+				asked = append(asked, compare.Ranges)
+			}
+		}
+		ben.stepSync(e.now, messages.SyncClosed{Session: e.session})
+		e.now = e.now.Add(sessionRate.every)
+		return asked
+	}
+	first := ask()
+	if len(first) != 1 || first[0].Peer != peer {
+		t.Fatalf("asked %v", first)
+	}
+	if second := ask(); len(second) != 0 {
+		t.Error("two are asked at once")
+	}
+	answer := ben.journal.set.compare(first[0])
+	if answer.Peer != peer || answer.Walked == 0 || answer.Held != uint64(ben.journal.set.Len()) {
+		t.Fatalf("peer %s, walked over %d of %d", answer.Peer.Short(), answer.Walked, answer.Held)
+	}
+	ben.stepSync(e.now, answer)
+	if third := ask(); len(third) != 1 {
+		t.Error("after the answer nothing is asked")
+	}
+	answer.Walked = (walkedTimes + 1) * (answer.Held + walkedBesides)
+	ben.stepSync(e.now, answer)
+	if fourth := ask(); len(fourth) != 0 {
+		t.Error("what was walked for a session that is gone costs nothing")
+	}
+}
+
+// An answer that never comes keeps the peer out no longer than a session waits.
+func TestLostAnswerIsNotWaitedForLong(t *testing.T) {
+	var c compared
+	now := start
+	for n, step := range []struct {
+		after time.Duration
+		want  bool
+	}{{0, true}, {maxSilence - 1, false}, {1, true}, {1, false}} {
+		now = now.Add(step.after)
+		if got := c.ask(now); got != step.want {
+			t.Errorf("step %d: %t", n, got)
+		}
+	}
+}
+
 // A peer that comes back has of its quotas what it left.
 func TestQuotasOutliveTheChannel(t *testing.T) {
 	ana, ben, _ := trio(t)
@@ -136,11 +254,12 @@ func TestServedFactsOutliveTheChannel(t *testing.T) {
 	up, down := messages.SyncPeerUp{Peer: peer}, messages.SyncPeerDown{Peer: peer}
 	ben.stepSync(start, up)
 	had := ben.sync.peers[peer].allowance
-	had.questions.take(start, questionRate.burst, questionRate)
+	had.compared.ask(start)
+	had.compared.answered(start, 1+walkedTimes+walkedBesides, 1)
 	had.served.take(start, servedBesides, 0)
 	ben.stepSync(start, down)
 	ben.stepSync(start, up)
-	if left := ben.sync.peers[peer].allowance; left.questions.take(start, 1, questionRate) || left.served.take(start, 1, 0) {
+	if left := ben.sync.peers[peer].allowance; left.compared.ask(start) || left.served.take(start, 1, 0) {
 		t.Error("a new channel brings new quotas")
 	}
 }

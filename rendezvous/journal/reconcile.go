@@ -33,8 +33,9 @@ const (
 // middle of a chain is told the names of those behind it, too. Ranges are over
 // one author's facts, in the order (seq, id).
 //
-// A turn costs a walk over the ranges that the other side speaks of, which are
-// apart from each other: at most four over all facts.
+// A turn costs walks over the ranges that the other side speaks of, and those of one
+// kind are apart from each other: at most three walks over all facts for splits, two
+// for lists, one each for extras and wants.
 func (s *Set) compare(q messages.CompareRanges) messages.RangesCompared {
 	t := turn{set: s, salt: q.Salt, authors: map[messages.AuthorPrefix]messages.AuthorityID{}, room: maxCompared}
 	for _, author := range s.told() {
@@ -59,7 +60,9 @@ func (s *Set) compare(q messages.CompareRanges) messages.RangesCompared {
 		return cmp.Or(bytes.Compare(a.Author[:], b.Author[:]), compareBounds(a.From, b.From))
 	})
 	slices.SortFunc(t.send, byHLC)
-	result := messages.RangesCompared{Session: q.Session, Ours: t.ours}
+	result := messages.RangesCompared{
+		Session: q.Session, Peer: q.Peer, Ours: t.ours, Walked: uint64(t.walked), Held: uint64(s.Len()),
+	}
 	for _, e := range t.send {
 		result.Send = append(result.Send, e.id)
 	}
@@ -73,8 +76,10 @@ type turn struct {
 	authors map[messages.AuthorPrefix]messages.AuthorityID
 	// room is how many parts and names may still be said.
 	room int
-	ours messages.Comparison
-	send []*entry
+	// walked is how many facts were looked at.
+	walked int
+	ours   messages.Comparison
+	send   []*entry
 }
 
 // take reports whether n more parts and names may be said, and takes them.
@@ -112,6 +117,7 @@ func (t *turn) split(r messages.RangeSplit) {
 func (t *turn) show(author messages.AuthorPrefix, from, to messages.RangeBound) {
 	held := slices.Collect(t.whole(author, from, to))
 	if len(held) > maxNamed {
+		t.walked += len(held)
 		if parts := divide(held, to, t.salt); len(parts) > 1 {
 			if t.take(len(parts)) {
 				t.ours.Splits = append(t.ours.Splits, messages.RangeSplit{Author: author, From: from, Parts: parts})
@@ -179,7 +185,9 @@ func (t *turn) span(author messages.AuthorPrefix, from, to messages.RangeBound) 
 	}
 	begin, _ := slices.BinarySearchFunc(c.entries, from, compareBound)
 	end, _ := slices.BinarySearchFunc(c.entries, to, compareBound)
-	return c.entries[begin:max(begin, end)]
+	end = max(begin, end)
+	t.walked += end - begin
+	return c.entries[begin:end]
 }
 
 // whole is what is whole in a range.
