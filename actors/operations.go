@@ -77,8 +77,6 @@ func (n *Node) operate(
 	if n.views.View(cx) == nil {
 		return journal.Reply{}, noContext(cx)
 	}
-	ctx, done := n.living(ctx)
-	defer done()
 	answer := n.commits.open(operation)
 	defer n.commits.close(operation)
 	again := time.NewTicker(askAgain)
@@ -94,6 +92,8 @@ func (n *Node) operate(
 		case <-again.C:
 		case <-ctx.Done():
 			return journal.Reply{}, context.Cause(ctx)
+		case <-n.closing.Done():
+			return journal.Reply{}, errStopped
 		}
 	}
 }

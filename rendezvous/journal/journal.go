@@ -18,7 +18,7 @@ const (
 	maxBatchBytes    = 4 << 20
 	// signAhead is how many facts of a batch that is being formed are signed at
 	// once.
-	signAhead = 8
+	signAhead = 16
 	// maxHeld is how many commits wait for the first sync.
 	maxHeld = 256
 )
