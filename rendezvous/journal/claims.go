@@ -14,9 +14,11 @@ const proveWithin = 10 * time.Minute
 // peerClaims is what the peers show of our own chain. A peer that shows more than
 // we hold has it from a node of ours whose state we lost, or lies. What proves
 // it is our signature on a fact that we lack. Until one comes the peer is
-// believed for proveWithin, and then no more; each fact of ours that comes
-// begins the time anew, for all who show more. So a liar stops us once, and a
-// restored backup waits as long as facts of its own come.
+// believed for proveWithin, and then no more in the life of this machine; each fact
+// of ours that comes begins the time anew, for all who show more. So a liar stops us
+// once after each start of the process or the actor, and a restored backup waits as
+// long as facts of its own come. Claims are not kept on disk: one who has told the
+// truth, and nobody heard the proof, is to be believed after a restart.
 type peerClaims struct {
 	shown map[messages.AuthorityID]messages.PeerHolds
 	// since is when a peer first showed more than we held, or when that was

@@ -8,6 +8,11 @@ import (
 
 // The pen is the right to write our own chain. Two facts of ours with one seq
 // would be a fork, so a node that may have lost some of its chain has no pen.
+//
+// It is looked at when a fact is formed. What was formed for the next batch while a
+// Write was under way is written, whatever a peer shows meanwhile. What keeps a
+// restored backup from a fork is the wait at the start (SPEC 3.1): nothing is formed
+// before one sync is done or WriteAfter is past.
 
 // mayWrite reports whether our own chain may grow now.
 func (j *Journal) mayWrite(now time.Time) bool {

@@ -2,9 +2,64 @@ package journal
 
 import (
 	"testing"
+	"time"
 
 	"github.com/waymeet/waymeet/messages"
 )
+
+// noteBrought notes which facts of the node's own an event brings.
+func (n *node) noteBrought(event messages.JournalMessage) {
+	offer, isOffer := event.(messages.OfferFacts)
+	if !isOffer {
+		return
+	}
+	for _, raw := range offer.Facts {
+		if fact, err := messages.ParseFact(raw); err == nil && fact.Header.Author == n.identity.Authority() {
+			if n.brought == nil {
+				n.brought = map[messages.FactID]bool{}
+			}
+			n.brought[fact.ID()] = true
+		}
+	}
+}
+
+// noteFormed notes what was formed for the next batch while our chain may be
+// written: it is written whatever comes.
+func (n *node) noteFormed(now time.Time) {
+	if n.journal.next == nil || !n.journal.mayWrite(now) {
+		return
+	}
+	if n.formed == nil {
+		n.formed = map[messages.FactID]bool{}
+	}
+	for _, u := range n.journal.next.unsigned {
+		n.formed[u.id] = true
+	}
+	for _, record := range n.journal.next.records {
+		if record.Bucket == messages.BucketFacts && len(record.Value) > 0 {
+			n.formed[mustParse(record.Value).ID()] = true
+		}
+	}
+}
+
+// checkPen fails if a write makes a fact of the node's own while its chain may
+// not be written, unless that removes a member or was formed before.
+func (n *node) checkPen(now time.Time, write Write) {
+	n.t.Helper()
+	if !n.journal.penHeld || n.journal.mayWrite(now) {
+		return
+	}
+	for _, record := range write.Records {
+		if record.Bucket != messages.BucketFacts {
+			continue
+		}
+		fact := mustParse(record.Value)
+		isOurs := fact.Header.Author == n.identity.Authority() && !n.brought[fact.ID()] && !n.formed[fact.ID()]
+		if isOurs && fact.Header.Type != messages.FactMemberRemoved {
+			n.t.Fatalf("%s makes fact %d while it must not", n, fact.Header.Seq)
+		}
+	}
+}
 
 // noteOf is the commit of one application fact under that operation.
 func noteOf(operation messages.OperationID) messages.Commit {
@@ -72,5 +127,43 @@ func TestOperationIsQueuedOnce(t *testing.T) {
 	}
 	if ana.release(start); len(ana.replies) != replies+2 {
 		t.Errorf("%d replies to two operations", len(ana.replies)-replies)
+	}
+}
+
+// What was formed behind a write that is under way is written, though a peer shows
+// more of our chain before it goes out; what is asked for from then on waits.
+func TestFormedFactsAreWrittenThoughAPeerShowsMore(t *testing.T) {
+	ana, ben, _ := trio(t)
+	own, replies := ana.journal.ownHead(), len(ana.replies)
+	ana.hold = true
+	ana.pour("under way")
+	ana.pour("formed")
+	ana.claim(start, ben, own+9)
+	ana.pour("too late")
+	ana.land()
+	ana.land()
+	if head := ana.journal.ownHead(); head != own+2 || len(ana.replies) != replies+2 || !ana.view.PenHeld {
+		t.Errorf("our chain went from %d to %d, %d replies, held %t", own, head, len(ana.replies)-replies, ana.view.PenHeld)
+	}
+	ana.claim(start, ben, own+2)
+	if ana.land(); ana.journal.ownHead() != own+3 || len(ana.replies) != replies+3 {
+		t.Errorf("%d replies after the claim is gone", len(ana.replies)-replies)
+	}
+}
+
+// A claim is believed for its time in the life of one machine: after a restart, and
+// only then, for as long again.
+func TestClaimIsBelievedOnceAStart(t *testing.T) {
+	ana, ben, _ := trio(t)
+	own, now := ana.journal.ownHead(), start
+	for range 3 {
+		ana.claim(now, ben, own+9)
+		held := ana.view.PenHeld
+		now = now.Add(proveWithin)
+		ana.claim(now, ben, own+10)
+		if !held || ana.view.PenHeld {
+			t.Errorf("held %t, and ten minutes later %t", held, ana.view.PenHeld)
+		}
+		ana.restart(now)
 	}
 }
