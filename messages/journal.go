@@ -5,7 +5,7 @@ import "encoding/binary"
 // Bucket names a table of a database on disk.
 type Bucket string
 
-// The buckets of a context's journal (DESIGN: "Store format").
+// The buckets of a context's journal (SPEC 3.5).
 const (
 	// BucketFacts maps Place, 8 bytes, to the bytes of the fact.
 	BucketFacts Bucket = "facts"

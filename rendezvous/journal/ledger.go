@@ -61,8 +61,8 @@ func (b *book) share() messages.Ledger {
 // must be written for them.
 //
 // SPEC 5.5: "Missing budget = none. … Charging is idempotent by operation id";
-// the caller has looked for the operation before. DESIGN: "Store rechecks
-// limits inside the transaction (compare-and-charge)".
+// the caller has looked for the operation before. SPEC 6.2: "one Store transaction
+// {compare-and-charge, own receipt, facts}".
 func (b *book) charge(charges []messages.ChargeFlowBudget, epoch messages.Epoch, now messages.Millis) (records []messages.Record, reason string) {
 	flow := map[messages.FlowKey]messages.FlowCost{}
 	leaked := messages.Leakage{}

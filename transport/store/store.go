@@ -13,7 +13,7 @@ import (
 	"github.com/waymeet/waymeet/messages"
 )
 
-// Names inside the state directory (DESIGN: "State directory").
+// Names inside the state directory (docs/operating.md: "State").
 const (
 	journalFolder = "journal"
 	journalSuffix = ".db"
