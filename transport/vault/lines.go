@@ -23,8 +23,7 @@ var (
 )
 
 // orphanAfter is how long an attempt may live without becoming a channel: the
-// 5 s of a handshake, and 5 s more for a new owner to come (DESIGN: "an
-// attempt whose lease has no owner for 5 s is freed").
+// 5 s of a handshake, and 5 s more for a new owner to come.
 const orphanAfter = 10 * time.Second
 
 // lingerFor is how long the link of an ended line stays.
