@@ -192,9 +192,9 @@ func TestContentWithinACutNeedNotWaitForItsEnd(t *testing.T) {
 // reads what counts in the end, and after a restart goes on where it was.
 func TestFollowerReadsAllThatCounts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		listeners, _, facts := history(t)
-		order := rapid.Permutation(facts).Draw(t, "order")
-		n := listeners[0].twin(7)
+		h := makeHistory(t)
+		order := rapid.Permutation(h.facts).Draw(t, "order")
+		n := h.hearer(t).twin(7)
 		n.mute = true
 		var cursor messages.FactCursor
 		var read []string

@@ -3,6 +3,7 @@ package journal
 import (
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous"
 	"github.com/waymeet/waymeet/rendezvous/membership"
 )
 
@@ -45,7 +47,8 @@ func forked(t *rapid.T, knower *node, facts [][]byte) [][]byte {
 	all := slices.Clone(facts)
 	for n := range rapid.IntRange(0, 6).Draw(t, "forks") {
 		fact := mustParse(all[rapid.IntRange(0, len(all)-1).Draw(t, "forked")])
-		if fact.Header.Type == messages.FactMemberAdded || fact.Header.Seq == 1 {
+		_, isKnown := knower.journal.set.ring.payloads[fact.Header.KeyID]
+		if !isKnown || fact.Header.Type == messages.FactMemberAdded || fact.Header.Seq == 1 {
 			continue
 		}
 		twin := twinOf(t, knower, fact, fmt.Sprint("twin ", n))
@@ -56,14 +59,15 @@ func forked(t *rapid.T, knower *node, facts [][]byte) [][]byte {
 	return all
 }
 
-// subset hears the base and some of the facts: the rest are gaps.
-func subset(t *rapid.T, listener *node, base, facts [][]byte, label string) *node {
-	some := rapid.SliceOfNDistinct(rapid.IntRange(0, len(facts)-1), 0, -1, rapid.ID[int]).Draw(t, label)
-	heard := slices.Clone(base)
+// subset is a listener that has heard the base and some of the facts: the rest are
+// gaps.
+func (h *history) subset(t *rapid.T, listener int, label string) *node {
+	some := rapid.SliceOfNDistinct(rapid.IntRange(0, len(h.facts)-1), 0, -1, rapid.ID[int]).Draw(t, label)
+	heard := slices.Clone(h.base)
 	for _, n := range some {
-		heard = append(heard, facts[n])
+		heard = append(heard, h.facts[n])
 	}
-	n := hear(t, listener, heard, label+" order")
+	n := hear(t, h.listeners[listener], heard, label+" order")
 	n.syncOut = nil
 	return n
 }
@@ -111,13 +115,13 @@ func bad(t *rapid.T, w *network) {
 // after the other.
 func TestAnySetsEndEqual(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		listeners, base, facts := history(t)
-		facts = forked(t, hear(t, listeners[0], append(slices.Clone(base), facts...), "knower"), facts)
-		nodes := []*node{subset(t, listeners[0], base, facts, "one"), subset(t, listeners[1], base, facts, "two")}
+		h := makeHistory(t)
+		h.facts = forked(t, hear(t, h.listeners[0], h.facts, "knower"), h.facts)
+		nodes := []*node{h.subset(t, 0, "one"), h.subset(t, 1, "two")}
 		w := newNetwork(t, nodes...)
 		w.link(0, 1)
 		if rapid.Bool().Draw(t, "third") {
-			w.nodes = append(w.nodes, subset(t, listeners[2], base, facts, "three"))
+			w.nodes = append(w.nodes, h.subset(t, 2, "three"))
 			w.link(1, 2)
 		}
 		for _, n := range w.nodes {
@@ -142,7 +146,27 @@ func TestAnySetsEndEqual(t *testing.T) {
 		w.settle(300)
 		asked.finish(t, w)
 		w.settle(300)
+		for _, n := range w.nodes {
+			n.agrees(w.nodes[0])
+			n.expectNaive()
+			n.expectFlawless()
+		}
 	})
+}
+
+// agrees fails unless the node takes the same of the set as the other one, of all
+// that is not of one member alone.
+func (n *node) agrees(other *node) {
+	n.t.Helper()
+	common := func(v *rendezvous.View) rendezvous.View {
+		return rendezvous.View{
+			Context: v.Context, Epoch: v.Epoch, EpochID: v.EpochID, Roster: v.Roster,
+			Descriptors: v.Descriptors, Older: v.Older, Count: v.Count, Fingerprint: v.Fingerprint,
+		}
+	}
+	if a, b := common(n.view), common(other.view); !reflect.DeepEqual(a, b) {
+		n.t.Fatalf("%s and %s differ:\n%+v\n%+v", n, other, a, b)
+	}
 }
 
 // asked are commits that somebody waits for.

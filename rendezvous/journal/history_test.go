@@ -31,72 +31,275 @@ func (n *node) say(now time.Time, fact messages.RendezvousFact) {
 	}
 }
 
-// history lets some members do anything in any order, exchanging facts now and
-// then, and returns all facts that came of it. Three members do nothing: they
-// are the listeners, who know nothing yet but their welcome. The base is what
-// there was when the last of them joined.
-func history(t *rapid.T) (listeners [3]*node, base, facts [][]byte) {
+// history is what some members have made of a context, who may do anything in any
+// order.
+type history struct {
+	// listeners are members who do nothing: they know nothing yet but their
+	// welcome. No one removes them.
+	listeners [3]*node
+	// ben is one of the writers as it was when it had joined.
+	ben *node
+	// base is what there was when the last listener joined, facts is all that came
+	// of it. void are how many of these name no key: nobody takes them in.
+	base, facts [][]byte
+	void        int
+}
+
+// historian makes a history.
+type historian struct {
+	*history
+	t   *rapid.T
+	now time.Time
+	// founders are nodes of the founder, who must be one; writers are they and the
+	// members who write.
+	founders, writers []*node
+	// saved are backups, by the node that they are of.
+	saved map[*node]disk
+	// forged are facts that no node of ours makes.
+	forged []messages.Fact
+}
+
+// steps are what may happen next, in a context in which somebody and somebody else
+// write.
+var steps = map[string]func(a *historian, who, other *node){
+	"note":     (*historian).note,
+	"publish":  (*historian).publish,
+	"revoke":   (*historian).revoke,
+	"channel":  (*historian).channel,
+	"exchange": func(a *historian, who, other *node) { who.learn(a.now, other) },
+	"add":      (*historian).add,
+	"remove":   (*historian).remove,
+	"return":   (*historian).takeBack,
+	"rotate":   (*historian).rotate,
+	"rival":    (*historian).rival,
+	"save":     func(a *historian, who, _ *node) { a.saved[who] = who.disk.clone() },
+	"restore":  (*historian).restore,
+	"forge":    (*historian).forge,
+}
+
+var frequentSteps = append(slices.Sorted(maps.Keys(steps)), "note", "exchange", "exchange", "exchange", "rotate", "forge")
+
+// makeHistory draws one.
+func makeHistory(t *rapid.T) *history {
 	ana := found(t, 1)
 	ben := ana.admit(start, 2)
-	cat := ana.admit(start, 3)
-	listeners = [3]*node{cat, ana.admit(start, 4), ana.admit(start, 5)}
+	a := &historian{history: &history{ben: ben.twin(8)}, t: t, now: start, saved: map[*node]disk{}}
+	a.listeners = [3]*node{ana.admit(start, 3), ana.admit(start, 4), ana.admit(start, 5)}
 	ben.learn(start, ana)
-	base = ana.facts()
-	writers := []*node{ana, ben}
-	now := start
-	for step := range rapid.IntRange(1, 25).Draw(t, "steps") {
-		now = now.Add(time.Second)
-		who := writers[rapid.IntRange(0, len(writers)-1).Draw(t, "who")]
-		other := writers[rapid.IntRange(0, len(writers)-1).Draw(t, "other")]
-		what := rapid.SampledFrom([]string{"note", "publish", "revoke", "channel", "exchange", "exchange", "add", "remove", "rotate", "fork"}).Draw(t, "what")
-		if !who.isMember() && what != "exchange" {
-			continue // it knows that it was removed
-		}
-		switch what {
-		case "note":
-			who.note(now, fmt.Sprint(step))
-		case "publish":
-			who.journal.set.numbered = rendezvous.DescriptorNumbers{} // others may number as they like
-			who.say(now, who.descriptor(now, uint64(rapid.IntRange(1, 6).Draw(t, "sequence")), byte(rapid.IntRange(1, 5).Draw(t, "nonce"))))
-		case "revoke":
-			who.say(now, messages.DescriptorRevoked{
-				Authority: other.identity.Authority(), Nonce: messages.Nonce{byte(rapid.IntRange(1, 5).Draw(t, "nonce"))},
-			})
-		case "channel":
-			who.say(now, messages.ChannelEstablished{
-				Initiator: ana.identity.Authority(), Responder: cat.identity.Authority(),
-				Channel: messages.ChannelID{byte(rapid.IntRange(1, 2).Draw(t, "channel"))}, Epoch: who.view.Epoch,
-			})
-		case "exchange":
-			who.learn(now, other)
-		case "add":
-			if len(writers) < 4 {
-				joiner := ana.admit(now, byte(4+len(writers)))
-				joiner.learn(now, ana)
-				writers = append(writers, joiner)
-			}
-		case "remove":
-			if ana.view.Roster.Has(other.identity.Authority()) && other != ana {
-				ana.remove(now, other)
-			}
-		case "rotate":
-			ana.ask(now, rotation)
-		case "fork":
-			if who != ana && !slices.ContainsFunc(writers, func(w *node) bool { return w != who && w.identity.Authority() == who.identity.Authority() }) {
-				writers = append(writers, who.twin(uint64(50+len(writers))))
-			}
-		}
+	a.base = ana.facts()
+	a.founders, a.writers = []*node{ana}, []*node{ana, ben}
+	for range rapid.IntRange(1, 25).Draw(t, "steps") {
+		a.now = a.now.Add(rapid.SampledFrom([]time.Duration{1, 1, 1, 0, -2}).Draw(t, "time") * time.Second)
+		who, other := oneOf(t, "who", a.writers), oneOf(t, "other", a.writers)
+		steps[rapid.SampledFrom(frequentSteps).Draw(t, "what")](a, who, other)
 	}
 	all := map[string][]byte{}
-	for _, writer := range writers {
+	for _, writer := range a.writers {
 		for _, raw := range writer.facts() {
 			all[string(raw)] = raw
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(all)) {
-		facts = append(facts, all[key])
+	for _, fact := range a.forged {
+		raw := fact.Append(nil)
+		all[string(raw)] = raw
 	}
-	return listeners, base, facts
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		a.facts = append(a.facts, all[key])
+	}
+	return a.history
+}
+
+// mayWrite reports whether the node is a member, for all that it knows, and may
+// write.
+func (a *historian) mayWrite(who *node) bool {
+	_, reason := who.journal.ownKeys()
+	return reason == "" && who.journal.mayWrite(a.now)
+}
+
+func (a *historian) say(who *node, fact messages.RendezvousFact) {
+	if a.mayWrite(who) {
+		who.say(a.now, fact)
+	}
+}
+
+func (a *historian) note(who, _ *node) {
+	a.say(who, messages.ApplicationFact{Type: messages.FactApplication, Body: fmt.Append(nil, who.identity.Authority().Short(), " ", who.ops)})
+}
+
+func (a *historian) nonce() byte { return byte(rapid.IntRange(1, 5).Draw(a.t, "nonce")) }
+
+func (a *historian) someDescriptor(who *node) messages.RendezvousDescriptor {
+	who.journal.set.numbered = rendezvous.DescriptorNumbers{} // others may number as they like
+	return who.descriptor(a.now, uint64(rapid.IntRange(1, 6).Draw(a.t, "sequence")), a.nonce())
+}
+
+func (a *historian) publish(who, _ *node) { a.say(who, a.someDescriptor(who)) }
+
+func (a *historian) revoke(who, other *node) {
+	a.say(who, messages.DescriptorRevoked{Authority: other.identity.Authority(), Nonce: messages.Nonce{a.nonce()}})
+}
+
+// channel has one end say that a channel is established, or both.
+func (a *historian) channel(who, other *node) {
+	c := messages.ChannelEstablished{
+		Initiator: who.identity.Authority(), Responder: other.identity.Authority(),
+		Channel: messages.ChannelID{byte(rapid.IntRange(1, 3).Draw(a.t, "channel"))}, Epoch: who.view.Epoch,
+	}
+	a.say(who, c)
+	if rapid.Bool().Draw(a.t, "both") {
+		a.say(other, c)
+	}
+}
+
+// founder is a node of the founder that may write.
+func (a *historian) founder() (founder *node, may bool) {
+	founder = oneOf(a.t, "founder", a.founders)
+	return founder, a.mayWrite(founder)
+}
+
+func (a *historian) rotate(_, _ *node) {
+	if founder, may := a.founder(); may {
+		founder.ask(a.now, rotation)
+	}
+}
+
+func (a *historian) add(_, _ *node) {
+	founder, may := a.founder()
+	if !may || len(a.writers) > 5 || founder.journal.set.Conflict() {
+		return
+	}
+	joiner := founder.admit(a.now, byte(10+len(a.writers)))
+	joiner.learn(a.now, founder)
+	a.writers = append(a.writers, joiner)
+}
+
+func (a *historian) remove(_, other *node) {
+	founder, may := a.founder()
+	if may && founder.view.Roster.Has(other.identity.Authority()) && other.identity.Authority() != founder.identity.Authority() {
+		founder.remove(a.now, other)
+	}
+}
+
+// takeBack adds one again that was removed.
+func (a *historian) takeBack(_, other *node) {
+	founder, may := a.founder()
+	if may && !founder.view.Roster.Has(other.identity.Authority()) && !founder.journal.set.Conflict() {
+		founder.takeBack(a.now, other)
+	}
+}
+
+// rival makes another node of the founder: both of them close epochs.
+func (a *historian) rival(_, _ *node) {
+	if len(a.founders) == 1 {
+		a.founders = append(a.founders, a.founders[0].twin(90))
+		a.writers = append(a.writers, a.founders[1])
+	}
+}
+
+// restore makes another node of a member, from a backup or from its disk as it is.
+func (a *historian) restore(who, _ *node) {
+	isTwin := func(other *node) bool { return other != who && other.identity.Authority() == who.identity.Authority() }
+	if len(a.writers) > 5 || who.identity.Authority() == a.founders[0].identity.Authority() || slices.ContainsFunc(a.writers, isTwin) {
+		return
+	}
+	twin := who.twin(uint64(50 + len(a.writers)))
+	if backup, saved := a.saved[who]; saved {
+		twin.disk = backup.clone()
+		twin.restart(a.now)
+	}
+	a.writers = append(a.writers, twin)
+}
+
+// faults are what is wrong with facts that are made by hand; the last ones only
+// look like it.
+var faults = map[string]func(a *historian, at *messages.Chained, other *node){
+	"clock back": func(_ *historian, at *messages.Chained, _ *node) { at.HLC = 1 },
+	"clock stands still": func(a *historian, at *messages.Chained, other *node) {
+		if head := other.journal.set.head(other.identity.Authority()); head != nil {
+			at.Parents, at.HLC = []messages.FactID{head.id}, head.hlc
+		}
+	},
+	"void key":     func(_ *historian, at *messages.Chained, _ *node) { at.KeyID[0]++ },
+	"bogus prev":   func(_ *historian, at *messages.Chained, other *node) { at.Prev, at.Parents = other.lastFact(), nil },
+	"bogus parent": func(_ *historian, at *messages.Chained, _ *node) { at.Parents = []messages.FactID{{byte(at.Seq)}} },
+	"bogus again":  func(_ *historian, at *messages.Chained, _ *node) { at.Again = messages.Again{byte(at.Seq)} },
+	"gap": func(_ *historian, at *messages.Chained, _ *node) {
+		at.Seq, at.Prev = at.Seq+2, messages.FactID{byte(at.Seq)}
+	},
+	"leap":              func(_ *historian, at *messages.Chained, _ *node) { at.Seq++ },
+	"again of others":   func(_ *historian, at *messages.Chained, other *node) { at.Again = messages.Again(other.lastFact()) },
+	"again of the same": func(_ *historian, at *messages.Chained, _ *node) { at.Again = messages.Again(at.Prev) },
+	"stands on a forged one": func(a *historian, at *messages.Chained, _ *node) {
+		for _, forged := range a.forged {
+			if forged.Header.Author == at.Author && rapid.Bool().Draw(a.t, "follows") {
+				at.Seq, at.Prev, at.Parents = forged.Header.Seq+1, forged.ID(), nil
+			} else if forged.Header.Author != at.Author {
+				at.Parents = []messages.FactID{forged.ID()}
+			}
+		}
+	},
+	"none": func(*historian, *messages.Chained, *node) {},
+}
+
+// forge has a member make a fact that its node would not, and give it to the other
+// one. What its own node makes next forks its chain.
+func (a *historian) forge(who, other *node) {
+	if !a.mayWrite(who) || who.identity.Authority() == other.identity.Authority() {
+		return
+	}
+	fault := rapid.SampledFrom(slices.Sorted(maps.Keys(faults))).Draw(a.t, "fault")
+	d := draftOf(a.someDescriptor(who))
+	if rapid.Bool().Draw(a.t, "note") {
+		d = draftOf(messages.ApplicationFact{Type: messages.FactApplication, Body: fmt.Append(nil, "forged ", len(a.forged))})
+	}
+	keys := who.view.Keys[who.view.Epoch]
+	at := messages.Chained{
+		Version: messages.FactVersion, Context: who.view.Context, Author: who.identity.Authority(), Seq: 1,
+		HLC: who.journal.set.clock.Next(messages.MillisOf(a.now)), Epoch: keys.Epoch, KeyID: keys.KeyID,
+		Type: d.kind, Schema: d.schema,
+	}
+	if head := who.journal.set.head(at.Author); head != nil {
+		at.Seq, at.Prev = head.seq+1, head.id
+	}
+	faults[fault](a, &at, other)
+	at.Parents = slices.DeleteFunc(at.Parents, func(parent messages.FactID) bool { return parent.IsZero() || parent == at.Prev })
+	if at.Seq == 1 {
+		at.Prev = messages.FactID{}
+	} else if at.Prev.IsZero() {
+		at.Prev = messages.FactID{byte(at.Seq)}
+	}
+	fact, err := Seal(who.identity, at, keys.Payload, d.plaintext, who.random)
+	if err != nil {
+		a.t.Fatalf("seal: %v", err)
+	}
+	if at.KeyID != keys.KeyID {
+		a.void++
+	}
+	a.forged = append(a.forged, fact)
+	other.step(a.now, messages.OfferFacts{Session: 98, From: at.Author, Facts: [][]byte{fact.Append(nil)}})
+}
+
+func (d disk) clone() disk {
+	clone := disk{}
+	for bucket, records := range d {
+		clone[bucket] = maps.Clone(records)
+	}
+	return clone
+}
+
+// hearer is who hears of the history: a listener, or ben, who may be removed.
+func (h *history) hearer(t *rapid.T) *node {
+	return oneOf(t, "hearer", []*node{h.listeners[0], h.listeners[0], h.ben})
+}
+
+// oneOf draws one of the nodes by its number, which is short in print.
+func oneOf(t *rapid.T, label string, nodes []*node) *node {
+	return nodes[rapid.IntRange(0, len(nodes)-1).Draw(t, label)]
+}
+
+// lastFact is the last fact of the node's own; zero: there is none.
+func (n *node) lastFact() messages.FactID {
+	return n.view.Frontier[n.identity.Authority()].Fact
 }
 
 // isMember reports whether the node is a member, for all that it knows.
@@ -105,10 +308,7 @@ func (n *node) isMember() bool { return n.view.Roster.Has(n.identity.Authority()
 // twin is another node of the same authority, with a copy of its disk: what
 // must never be, and what a backup is.
 func (n *node) twin(seed uint64) *node {
-	twin := &node{t: n.t, identity: n.identity, random: seeded(seed), disk: disk{}, ops: n.ops}
-	for bucket, records := range n.disk {
-		twin.disk[bucket] = maps.Clone(records)
-	}
+	twin := &node{t: n.t, identity: n.identity, random: seeded(seed), disk: n.disk.clone(), ops: n.ops}
 	twin.restart(start)
 	return twin
 }

@@ -39,8 +39,8 @@ func (n *node) order() []messages.FactID {
 // and the one that never closed.
 func TestIndexSaysWhatTheFactsSay(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		listeners, _, facts := history(t)
-		n := listeners[0].twin(7)
+		h := makeHistory(t)
+		n, facts := h.listeners[0].twin(7), h.facts
 		n.journal.index.size = rapid.IntRange(1, 9).Draw(t, "segment")
 		for len(facts) > 0 {
 			piece := rapid.IntRange(1, len(facts)).Draw(t, "piece")
