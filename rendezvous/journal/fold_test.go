@@ -25,7 +25,7 @@ func TestFoldKeepsTheDescriptorsThatAViewTakes(t *testing.T) {
 	}
 	ana.learn(start, ben)
 	for n, most := range map[*node]int{ben: 1 + maxOlderOwn, ana: 1 + maxOlder} {
-		want := naive(n).view
+		want := newNaive(n).view()
 		s := n.journal.set
 		entries := slices.Clone(s.chainOf(ben.identity.Authority()).entries)
 		for order := range 3 {
