@@ -26,14 +26,15 @@ func (GiveContent) journalEffect() {}
 
 // content picks the next facts that the host may read: in the order in which
 // everything that they stand on and their key was here, which never changes, so
-// that a number is all that a cursor takes.
+// that a number is all that a cursor takes. Only bringBack gives some of them another
+// place, further behind.
 func (s *Set) content(read messages.ReadContent) GiveContent {
 	s.settle()
 	give := GiveContent{Request: read.Request, Next: read.After, Keys: map[messages.EpochKeyID]membership.EpochKey{}}
 	size := 0
 	for scanned := 0; uint64(give.Next) < uint64(len(s.ready)) && scanned < contentScan; scanned++ {
 		e := s.ready[give.Next]
-		if (read.Author.IsZero() || read.Author == e.author()) && s.isContent(e) {
+		if e != nil && (read.Author.IsZero() || read.Author == e.author()) && s.isContent(e) {
 			if size += int(e.size); len(give.Facts) > 0 && (len(give.Facts) >= read.MaxFacts || size > read.MaxBytes) {
 				break
 			}
@@ -66,4 +67,29 @@ func (s *Set) isContent(e *entry) bool {
 		}
 	}
 	return false
+}
+
+// passedOver are the places, among those that are ready, of what the cut of a closed
+// epoch leaves out: who reads goes past it. A rival op opens the epoch again, and all
+// that counts.
+func (s *Set) passedOver(closed *epochState) (places []int) {
+	if !s.epochs.isTimely(closed) || closed == s.epochs.open() {
+		return nil
+	}
+	s.settle()
+	for at, e := range s.ready {
+		if e != nil && e.tenure.state == closed && !s.isContent(e) {
+			places = append(places, at)
+		}
+	}
+	return places
+}
+
+// bringBack has them read behind all that is ready now, so that nobody who has gone
+// past them misses them. An epoch is opened again at most once.
+func (s *Set) bringBack(places []int) {
+	for _, at := range places {
+		s.ready = append(s.ready, s.ready[at])
+		s.ready[at] = nil
+	}
 }

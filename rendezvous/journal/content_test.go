@@ -145,6 +145,23 @@ func TestFactThatComesBeforeItsKeyIsReadLate(t *testing.T) {
 	}
 }
 
+// A rival op opens a closed epoch again. What the cut had left out counts then, and who
+// has read on meanwhile does not miss it.
+func TestFactThatARivalBringsBackIsReadLate(t *testing.T) {
+	ana, rival, ben, cat := rivals(t)
+	ben.note(start, "late")
+	cat.learn(start, ana)
+	cat.learn(start, ben)
+	ana.learn(start, ben)
+	cursor := cat.expectContent(0)
+	cat.learn(start, rival)
+	for range 2 {
+		cat.expectContent(cursor, "late")
+		cat.expectContent(0, "late")
+		cat.expectFlawless()
+	}
+}
+
 // What is within the cut and said again all the same is read once.
 func TestContentThatIsRepeatedIsReadOnce(t *testing.T) {
 	ana, ben, _ := trio(t)

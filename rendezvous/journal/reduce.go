@@ -32,7 +32,8 @@ func maxDescriptors(own bool) int {
 
 // Reduce says what the facts add up to. It is a pure function of the set (and
 // of the keys that this node holds): the same facts in any order give the same
-// view (SPEC 3.3). The ledger is not in the facts; the journal adds it.
+// view (SPEC 3.3), but for Ready, which says how they came. The ledger is not in the
+// facts; the journal adds it.
 func Reduce(s *Set) *rendezvous.View {
 	s.settle()
 	open := s.epochs.open()

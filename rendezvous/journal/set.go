@@ -24,7 +24,8 @@ type Set struct {
 	chains  map[messages.AuthorityID]*chain
 	tenures map[tenureKey]*tenure
 	// ready are the entries that are whole, in the order in which they came to
-	// that; the order of arrival decides it, and stays.
+	// that; the order of arrival decides it, and stays. nil: it was brought back, and
+	// stands further behind.
 	ready []*entry
 	// again are the facts that say a fact again, by that fact.
 	again map[messages.FactID][]*entry

@@ -41,7 +41,12 @@ func (s *Set) survey() []Held {
 }
 
 // waiting is how many of them wait.
-func (s *Set) waiting() int { return len(s.entries) - len(s.ready) }
+func (s *Set) waiting() (n int) {
+	for _, c := range s.chains {
+		n += c.waiting
+	}
+	return n
+}
 
 // View is what the journal says; who drives it gets the same from Publish.
 func (j *Journal) View() *rendezvous.View { return j.view() }

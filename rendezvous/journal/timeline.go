@@ -93,9 +93,11 @@ func (s *Set) openEpoch(e *entry) {
 		return
 	}
 	s.ring.learn(change, id)
+	passed := s.passedOver(closed)
 	if s.epochs.add(closed, &epochState{number: change.Epoch, id: id, roster: roster, op: e, change: change}) {
 		s.stale, s.left = true, nil
 	}
+	s.bringBack(passed)
 }
 
 // stateOf is the epoch of a fact, if it is known, and its key is held and is the
