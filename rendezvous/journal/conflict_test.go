@@ -74,6 +74,27 @@ func TestRivalOpsKeepNobodyFromSyncing(t *testing.T) {
 	}
 }
 
+// SPEC 13.3. Nor do those need a third one to meet who know one of two rival ops each,
+// and have gone on since: they find an epoch that both know.
+func TestThoseWhoKnowOneRivalEachMeet(t *testing.T) {
+	for _, rotations := range [][2]int{{0, 0}, {1, 0}, {0, 1}, {2, 2}, {3, 1}} {
+		ana, rival, ben, cat := rivals(t)
+		for at, founder := range []*node{ana, rival} {
+			for range rotations[at] {
+				founder.ask(start, rotation)
+			}
+		}
+		ben.learn(start, ana)
+		cat.learn(start, rival)
+		w := newNetwork(t, ben, cat)
+		w.link(0, 1)
+		w.settle(30)
+		if !ben.journal.set.Conflict() {
+			t.Errorf("%v: ben does not know of the rival", rotations)
+		}
+	}
+}
+
 // A fact that names no key of its epoch silences nobody who names it as a parent
 // in good faith: who cannot tell that it is void does not take it in.
 func TestVoidFactSilencesNobody(t *testing.T) {

@@ -67,8 +67,17 @@ func (y *Sync) opened(now time.Time, e messages.SyncOpened) {
 	y.sessions[s.id] = s
 	peer.session, peer.turn = s.id, now
 	if e.Initiator {
-		y.greet(s, slices.Max(slices.Collect(maps.Keys(y.state.Tags))))
+		y.greet(s, y.firstEpoch(peer))
 	}
+}
+
+// firstEpoch is the epoch under which we greet a peer first: the newest whose key we
+// hold, and after each session in which the peer did not prove itself an older one,
+// round and round. Who knows one of two rival ops holds another key of that number
+// than who knows the other; they meet under an epoch before it.
+func (y *Sync) firstEpoch(peer *syncPeer) messages.Epoch {
+	epochs := slices.Sorted(maps.Keys(y.state.Tags))
+	return epochs[len(epochs)-1-peer.unproven%len(epochs)]
 }
 
 // greet sends our hello, tagged under that epoch.

@@ -72,6 +72,9 @@ type syncPeer struct {
 	known    [32]byte
 	retryAt  time.Time
 	failures int
+	// unproven counts the sessions that we have opened in a row without the peer's
+	// tag having been right.
+	unproven int
 	// allowance is what it may still have of us.
 	*allowance
 }
@@ -303,6 +306,11 @@ func (y *Sync) end(now time.Time, s *session, end SyncEnd, closeStream bool) {
 	peer := y.peers[s.peer]
 	if peer != nil && peer.session == s.id {
 		peer.session = 0
+		if s.proven {
+			peer.unproven = 0
+		} else if s.initiator && end.Reason != EndDuplicate {
+			peer.unproven++
+		}
 		if !s.finished && end.Reason != EndDuplicate {
 			if s.received > 0 {
 				peer.failures = 0
