@@ -77,7 +77,9 @@ var steps = map[string]func(a *historian, who, other *node){
 	"forge":    (*historian).forge,
 }
 
-var frequentSteps = append(slices.Sorted(maps.Keys(steps)), "note", "exchange", "exchange", "exchange", "rotate", "forge")
+// frequentSteps is what is drawn from: all of them, some of them more often.
+var frequentSteps = append(slices.Sorted(maps.Keys(steps)),
+	"exchange", "exchange", "exchange", "exchange", "note", "publish", "publish", "channel", "rotate", "rival", "remove", "return", "return", "forge", "forge")
 
 // makeHistory draws one.
 func makeHistory(t *rapid.T) *history {
@@ -88,7 +90,7 @@ func makeHistory(t *rapid.T) *history {
 	ben.learn(start, ana)
 	a.base = ana.facts()
 	a.founders, a.writers = []*node{ana}, []*node{ana, ben}
-	for range rapid.IntRange(1, 25).Draw(t, "steps") {
+	for range rapid.IntRange(1, 40).Draw(t, "steps") {
 		a.now = a.now.Add(rapid.SampledFrom([]time.Duration{1, 1, 1, 0, -2}).Draw(t, "time") * time.Second)
 		who, other := oneOf(t, "who", a.writers), oneOf(t, "other", a.writers)
 		steps[rapid.SampledFrom(frequentSteps).Draw(t, "what")](a, who, other)
