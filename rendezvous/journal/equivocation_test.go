@@ -115,24 +115,51 @@ func TestProofIsOfAMember(t *testing.T) {
 	}
 }
 
-// A fact says what it can prove, and of members alone.
-func TestProofConvictsNobodyWhen(t *testing.T) {
-	proof := func(t *testing.T, author *node, context messages.ContextID) messages.Equivocation {
-		var facts [2]messages.Fact
-		for n := range facts {
-			at := messages.Chained{Version: 1, Context: context, Author: author.identity.Authority(), Seq: 1, HLC: messages.HLC(n)}
-			fact, err := Seal(author.identity, at, [32]byte{}, nil, seeded(3))
-			if err != nil {
-				t.Fatal(err)
-			}
-			facts[n] = fact
-		}
-		proof, err := messages.NewEquivocation(author.identity.Public(), facts[0], facts[1])
+// proof proves that the author has forked its chain at seq 1.
+func proof(t *testing.T, author *node, context messages.ContextID) messages.Equivocation {
+	t.Helper()
+	var facts [2]messages.Fact
+	for n := range facts {
+		at := messages.Chained{Version: 1, Context: context, Author: author.identity.Authority(), Seq: 1, HLC: messages.HLC(n)}
+		fact, err := Seal(author.identity, at, [32]byte{}, nil, seeded(3))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return proof
+		facts[n] = fact
 	}
+	proof, err := messages.NewEquivocation(author.identity.Public(), facts[0], facts[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return proof
+}
+
+// The op that makes a member of whom a proof is about may come behind the proof, and
+// change nothing else, for rivals contest it.
+func TestProofConvictsWhoBecomesKnownLater(t *testing.T) {
+	ana, rival, ben, cat := rivals(t)
+	for _, n := range []*node{ben, cat} {
+		n.learn(start, ana)
+		n.learn(start, rival)
+	}
+	dan := ana.admit(start, 4)
+	b := &batch{}
+	if _, err := ben.journal.append(messages.MillisOf(start), draftOf(proof(t, dan, ana.view.Context)), ben.view.Keys[2], b); err != nil {
+		t.Fatal(err)
+	}
+	ben.journal.sign(b)
+	cat.learn(start, ben) // all that it stands on
+	cat.step(start, messages.OfferFacts{Session: 1, From: ben.identity.Authority(), Facts: [][]byte{b.records[0].Value}})
+	cat.learn(start, ana)
+	if who := dan.identity.Authority(); cat.view.Epoch != 2 || cat.view.Equivocated[who] != 1 {
+		t.Errorf("in epoch %d, %v have forked", cat.view.Epoch, cat.view.Equivocated)
+	}
+	cat.expectNaive()
+	cat.expectFlawless()
+}
+
+// A fact says what it can prove, and of members alone.
+func TestProofConvictsNobodyWhen(t *testing.T) {
 	for name, test := range map[string]struct {
 		accused func(ana, cat *node) messages.Equivocation
 		want    int

@@ -1,8 +1,6 @@
 package journal
 
 import (
-	"slices"
-
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/membership"
 )
@@ -55,18 +53,15 @@ func (x *epochs) isTimely(state *epochState) bool {
 	return state != nil && uint64(state.number) < uint64(len(x.timeline)) && x.timeline[state.number] == state
 }
 
-// add takes in an epoch that opens behind another one; it reports whether the
-// timeline is another one now.
-func (x *epochs) add(closed, state *epochState) (changed bool) {
+// add takes in an epoch that opens behind another one.
+func (x *epochs) add(closed, state *epochState) {
 	x.byID[state.id] = state
 	x.opened = append(x.opened, state)
 	closed.next = append(closed.next, state)
-	before := x.timeline
-	x.timeline = before[:1:1]
+	x.timeline = x.timeline[:1:1]
 	for tip := x.open(); len(tip.next) == 1; tip = tip.next[0] {
 		x.timeline = append(x.timeline, tip.next[0])
 	}
-	return !slices.Equal(before, x.timeline)
 }
 
 // openEpoch takes in the epoch that the entry opens, if it is a valid op, and its
@@ -94,9 +89,8 @@ func (s *Set) openEpoch(e *entry) {
 	}
 	s.ring.learn(change, id)
 	passed := s.passedOver(closed)
-	if s.epochs.add(closed, &epochState{number: change.Epoch, id: id, roster: roster, op: e, change: change}) {
-		s.stale, s.left = true, nil
-	}
+	s.epochs.add(closed, &epochState{number: change.Epoch, id: id, roster: roster, op: e, change: change})
+	s.stale, s.left = true, nil // if rivals contest it, too: proofs about its members may be held
 	s.bringBack(passed)
 }
 
