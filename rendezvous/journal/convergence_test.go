@@ -3,7 +3,6 @@ package journal
 import (
 	"fmt"
 	"math/rand/v2"
-	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/waymeet/waymeet/messages"
-	"github.com/waymeet/waymeet/rendezvous"
 	"github.com/waymeet/waymeet/rendezvous/membership"
 )
 
@@ -57,19 +55,6 @@ func forked(t *rapid.T, knower *node, facts [][]byte) [][]byte {
 		all = append(all, twinOf(t, knower, twin, fmt.Sprint("follows ", n)).Append(nil))
 	}
 	return all
-}
-
-// subset is a listener that has heard the base and some of the facts: the rest are
-// gaps.
-func (h *history) subset(t *rapid.T, listener int, label string) *node {
-	some := rapid.SliceOfNDistinct(rapid.IntRange(0, len(h.facts)-1), 0, -1, rapid.ID[int]).Draw(t, label)
-	heard := slices.Clone(h.base)
-	for _, n := range some {
-		heard = append(heard, h.facts[n])
-	}
-	n := hear(t, h.listeners[listener], heard, label+" order")
-	n.syncOut = nil
-	return n
 }
 
 // bad is a stretch of bad weather: what becomes of each frame.
@@ -152,21 +137,6 @@ func TestAnySetsEndEqual(t *testing.T) {
 			n.expectFlawless()
 		}
 	})
-}
-
-// agrees fails unless the node takes the same of the set as the other one, of all
-// that is not of one member alone.
-func (n *node) agrees(other *node) {
-	n.t.Helper()
-	common := func(v *rendezvous.View) rendezvous.View {
-		return rendezvous.View{
-			Context: v.Context, Epoch: v.Epoch, EpochID: v.EpochID, Roster: v.Roster,
-			Descriptors: v.Descriptors, Older: v.Older, Count: v.Count, Fingerprint: v.Fingerprint,
-		}
-	}
-	if a, b := common(n.view), common(other.view); !reflect.DeepEqual(a, b) {
-		n.t.Fatalf("%s and %s differ:\n%+v\n%+v", n, other, a, b)
-	}
 }
 
 // asked are commits that somebody waits for.

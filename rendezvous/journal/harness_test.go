@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -336,6 +337,45 @@ func same(t fataler, a, b *node) {
 	t.Helper()
 	if a.view.Fingerprint != b.view.Fingerprint || a.view.Count != b.view.Count {
 		t.Fatalf("sets differ: %d facts in epoch %d, %d facts in epoch %d", a.view.Count, a.view.Epoch, b.view.Count, b.view.Epoch)
+	}
+}
+
+// sameView fails unless the facts of both nodes add up to the same, however they came.
+func (n *node) sameView(other *node) {
+	n.t.Helper()
+	one, two := *n.view, *other.view
+	one.Ready, two.Ready = 0, 0
+	if !reflect.DeepEqual(one, two) {
+		n.t.Fatalf("views differ:\n%+v\n%+v", one, two)
+	}
+}
+
+// expectFlawless fails if the node is another one after a restart, or its
+// database has a flaw.
+func (n *node) expectFlawless() {
+	n.t.Helper()
+	before := Reduce(n.journal.set)
+	n.restart(start)
+	if after := Reduce(n.journal.set); !reflect.DeepEqual(after, before) {
+		n.t.Fatalf("%s: after a restart\n%+v\nbefore\n%+v", n, after, before)
+	}
+	if flaw, err := Verify(n.identity, n.disk); flaw != nil || err != nil {
+		n.t.Fatalf("%s: flaw %+v, %v", n, flaw, err)
+	}
+}
+
+// agrees fails unless the node takes the same of the set as the other one, of all
+// that is not of one member alone.
+func (n *node) agrees(other *node) {
+	n.t.Helper()
+	common := func(v *rendezvous.View) rendezvous.View {
+		return rendezvous.View{
+			Context: v.Context, Epoch: v.Epoch, EpochID: v.EpochID, Roster: v.Roster,
+			Descriptors: v.Descriptors, Older: v.Older, Count: v.Count, Fingerprint: v.Fingerprint,
+		}
+	}
+	if a, b := common(n.view), common(other.view); !reflect.DeepEqual(a, b) {
+		n.t.Fatalf("%s and %s differ:\n%+v\n%+v", n, other, a, b)
 	}
 }
 

@@ -337,3 +337,16 @@ func hear(t *rapid.T, listener *node, facts [][]byte, label string) *node {
 	}
 	return n
 }
+
+// subset is a listener that has heard the base and some of the facts: the rest are
+// gaps.
+func (h *history) subset(t *rapid.T, listener int, label string) *node {
+	some := rapid.SliceOfNDistinct(rapid.IntRange(0, len(h.facts)-1), 0, -1, rapid.ID[int]).Draw(t, label)
+	heard := slices.Clone(h.base)
+	for _, n := range some {
+		heard = append(heard, h.facts[n])
+	}
+	n := hear(t, h.listeners[listener], heard, label+" order")
+	n.syncOut = nil
+	return n
+}

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -29,30 +28,6 @@ func TestReductionDoesNotDependOnTheOrder(t *testing.T) {
 		one.expectNaive()
 		one.expectFlawless()
 	})
-}
-
-// sameView fails unless the facts of both nodes add up to the same, however they came.
-func (n *node) sameView(other *node) {
-	n.t.Helper()
-	one, two := *n.view, *other.view
-	one.Ready, two.Ready = 0, 0
-	if !reflect.DeepEqual(one, two) {
-		n.t.Fatalf("views differ:\n%+v\n%+v", one, two)
-	}
-}
-
-// expectFlawless fails if the node is another one after a restart, or its
-// database has a flaw.
-func (n *node) expectFlawless() {
-	n.t.Helper()
-	before := Reduce(n.journal.set)
-	n.restart(start)
-	if after := Reduce(n.journal.set); !reflect.DeepEqual(after, before) {
-		n.t.Fatalf("%s: after a restart\n%+v\nbefore\n%+v", n, after, before)
-	}
-	if flaw, err := Verify(n.identity, n.disk); flaw != nil || err != nil {
-		n.t.Fatalf("%s: flaw %+v, %v", n, flaw, err)
-	}
 }
 
 // SPEC 3.3: "merge is set union: commutative, associative, idempotent".
