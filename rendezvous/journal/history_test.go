@@ -79,7 +79,7 @@ var steps = map[string]func(a *historian, who, other *node){
 
 // frequentSteps is what is drawn from: all of them, some of them more often.
 var frequentSteps = append(slices.Sorted(maps.Keys(steps)),
-	"exchange", "exchange", "exchange", "exchange", "note", "publish", "publish", "channel", "rotate", "rival", "remove", "return", "return", "forge", "forge")
+	"exchange", "exchange", "exchange", "exchange", "note", "publish", "publish", "channel", "rotate", "rotate", "rival", "remove", "return", "return", "forge", "forge")
 
 // makeHistory draws one.
 func makeHistory(t *rapid.T) *history {
@@ -159,10 +159,19 @@ func (a *historian) founder() (founder *node, may bool) {
 	return founder, a.mayWrite(founder)
 }
 
+// rotate closes the epoch, with an op that stands on all that its cut names, or on
+// nothing of it, as if there were too many others to name.
 func (a *historian) rotate(_, _ *node) {
-	if founder, may := a.founder(); may {
-		founder.ask(a.now, rotation)
+	founder, may := a.founder()
+	if !may {
+		return
 	}
+	if rapid.Bool().Draw(a.t, "crowd") {
+		for _, c := range founder.journal.set.chains {
+			c.named = c.entries[len(c.entries)-1].seq
+		}
+	}
+	founder.ask(a.now, rotation)
 }
 
 func (a *historian) add(_, _ *node) {
@@ -214,24 +223,28 @@ func (a *historian) restore(who, _ *node) {
 
 // faults are what is wrong with facts that are made by hand; the last ones only
 // look like it.
-var faults = map[string]func(a *historian, at *messages.Chained, other *node){
-	"clock back": func(_ *historian, at *messages.Chained, _ *node) { at.HLC = 1 },
-	"clock stands still": func(a *historian, at *messages.Chained, other *node) {
+var faults = map[string]func(_ *historian, at *messages.Chained, _, other *node){
+	"clock back": func(_ *historian, at *messages.Chained, _, _ *node) { at.HLC = 1 },
+	"clock stands still": func(_ *historian, at *messages.Chained, _, other *node) {
 		if head := other.journal.set.head(other.identity.Authority()); head != nil {
 			at.Parents, at.HLC = []messages.FactID{head.id}, head.hlc
 		}
 	},
-	"void key":     func(_ *historian, at *messages.Chained, _ *node) { at.KeyID[0]++ },
-	"bogus prev":   func(_ *historian, at *messages.Chained, other *node) { at.Prev, at.Parents = other.lastFact(), nil },
-	"bogus parent": func(_ *historian, at *messages.Chained, _ *node) { at.Parents = []messages.FactID{{byte(at.Seq)}} },
-	"bogus again":  func(_ *historian, at *messages.Chained, _ *node) { at.Again = messages.Again{byte(at.Seq)} },
-	"gap": func(_ *historian, at *messages.Chained, _ *node) {
+	"void key":     func(_ *historian, at *messages.Chained, _, _ *node) { at.KeyID[0]++ },
+	"bogus prev":   func(_ *historian, at *messages.Chained, _, other *node) { at.Prev, at.Parents = other.lastFact(), nil },
+	"bogus parent": func(_ *historian, at *messages.Chained, _, _ *node) { at.Parents = []messages.FactID{{byte(at.Seq)}} },
+	"bogus again":  func(_ *historian, at *messages.Chained, _, _ *node) { at.Again = messages.Again{byte(at.Seq)} },
+	"gap": func(_ *historian, at *messages.Chained, _, _ *node) {
 		at.Seq, at.Prev = at.Seq+2, messages.FactID{byte(at.Seq)}
 	},
-	"leap":              func(_ *historian, at *messages.Chained, _ *node) { at.Seq++ },
-	"again of others":   func(_ *historian, at *messages.Chained, other *node) { at.Again = messages.Again(other.lastFact()) },
-	"again of the same": func(_ *historian, at *messages.Chained, _ *node) { at.Again = messages.Again(at.Prev) },
-	"stands on a forged one": func(a *historian, at *messages.Chained, _ *node) {
+	"leap":            func(_ *historian, at *messages.Chained, _, _ *node) { at.Seq++ },
+	"again of others": func(_ *historian, at *messages.Chained, _, other *node) { at.Again = messages.Again(other.lastFact()) },
+	"again of its own": func(a *historian, at *messages.Chained, who, _ *node) {
+		if own := who.journal.set.chains[at.Author]; own != nil {
+			at.Again = messages.Again(own.entries[rapid.IntRange(0, len(own.entries)-1).Draw(a.t, "again")].id)
+		}
+	},
+	"stands on a forged one": func(a *historian, at *messages.Chained, _, _ *node) {
 		for _, forged := range a.forged {
 			if forged.Header.Author == at.Author && rapid.Bool().Draw(a.t, "follows") {
 				at.Seq, at.Prev, at.Parents = forged.Header.Seq+1, forged.ID(), nil
@@ -240,7 +253,7 @@ var faults = map[string]func(a *historian, at *messages.Chained, other *node){
 			}
 		}
 	},
-	"none": func(*historian, *messages.Chained, *node) {},
+	"none": func(*historian, *messages.Chained, *node, *node) {},
 }
 
 // forge has a member make a fact that its node would not, and give it to the other
@@ -263,7 +276,7 @@ func (a *historian) forge(who, other *node) {
 	if head := who.journal.set.head(at.Author); head != nil {
 		at.Seq, at.Prev = head.seq+1, head.id
 	}
-	faults[fault](a, &at, other)
+	faults[fault](a, &at, who, other)
 	at.Parents = slices.DeleteFunc(at.Parents, func(parent messages.FactID) bool { return parent.IsZero() || parent == at.Prev })
 	if at.Seq == 1 {
 		at.Prev = messages.FactID{}
