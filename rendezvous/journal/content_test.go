@@ -205,6 +205,25 @@ func TestContentWithinACutNeedNotWaitForItsEnd(t *testing.T) {
 	same(t, ana, cat)
 }
 
+// A walk down from the fact that a cut names goes on when the gap in it closes.
+func TestCutIsFollowedOverAGapThatCloses(t *testing.T) {
+	ana, ben, cat := trio(t)
+	ids := []messages.FactID{ben.note(start, "first"), ben.note(start, "second"), ben.note(start, "third")}
+	ana.learn(start, ben)
+	ana.journal.set.chainOf(ben.identity.Authority()).named = 3 // as if there were more than 8 other heads to name
+	ana.ask(start, rotation)
+	for _, raw := range ana.facts() {
+		if !slices.Contains(ids, mustParse(raw).ID()) {
+			cat.step(start, messages.OfferFacts{From: ana.identity.Authority(), Facts: [][]byte{raw}})
+		}
+	}
+	for _, at := range []int{0, 2, 1} {
+		cat.step(start, messages.OfferFacts{From: ben.identity.Authority(), Facts: [][]byte{ben.raw(ids[at])}})
+	}
+	cat.expectContent(0, "first", "second", "third")
+	same(t, ana, cat)
+}
+
 // However facts come, and whenever somebody reads on, everybody who follows
 // reads what counts in the end, and after a restart goes on where it was.
 func TestFollowerReadsAllThatCounts(t *testing.T) {
