@@ -396,6 +396,37 @@ func TestFactThatIsRepeatedIsReducedOnce(t *testing.T) {
 	}
 }
 
+// Also if it turns out only afterwards that the cut leads to it.
+func TestFactThatWasRepeatedBeforeItWasKeptIsReducedOnce(t *testing.T) {
+	ana, ben, cat := trio(t)
+	ben.say(start, ben.descriptor(start, 1, 1))
+	original, branch := ben.head(), ben.twin(97)
+	end := ben.note(start, "where the cut ends")
+	ana.learn(start, ben)
+	ana.journal.set.chainOf(ben.identity.Authority()).named = 2 // as if there were more than 8 other heads to name
+	ana.ask(start, rotation)
+	for _, n := range []*node{branch, cat} {
+		for _, raw := range append(ana.facts(), ana.raw(original)) {
+			if mustParse(raw).ID() != end {
+				n.mute = true
+				n.step(start, messages.OfferFacts{From: ana.identity.Authority(), Facts: [][]byte{raw}})
+			}
+		}
+	}
+	b, d := &batch{}, draftOf(ben.descriptor(start, 1, 1))
+	d.again = original
+	if _, err := branch.journal.append(messages.MillisOf(start), d, branch.view.Keys[3], b); err != nil {
+		t.Fatal(err)
+	}
+	branch.journal.sign(b)
+	cat.step(start, messages.OfferFacts{From: ben.identity.Authority(), Facts: [][]byte{b.records[0].Value}})
+	cat.step(start, messages.OfferFacts{From: ben.identity.Authority(), Facts: [][]byte{ben.raw(end)}})
+	if record := cat.view.Descriptors[ben.identity.Authority()]; record.Fact != original || len(cat.view.Older) != 0 {
+		t.Error("the repetition of a fact within the cut was reduced too")
+	}
+	cat.expectNaive()
+}
+
 // SPEC 4.1: "each published descriptor has a greater sequence and
 // CandidateGeneration": of two that a publisher asked for, before and after its
 // death, the first one counts.
