@@ -115,8 +115,10 @@ func (w *journalWriter) step(event messages.JournalMessage) {
 			w.replies = append(w.replies, e)
 		case journal.Publish:
 			w.view = &e
-		case journal.Offered:
-			w.offered = append(w.offered, e.Result)
+		case journal.TellSync:
+			if offered, ok := e.Message.(messages.FactsOffered); ok {
+				w.offered = append(w.offered, offered)
+			}
 		}
 	}
 }

@@ -58,10 +58,8 @@ func (n *Node) performJournal(c *storeContext, cx messages.ContextID, effect jou
 	switch e := effect.(type) {
 	case journal.Reply:
 		n.journalReply(cx, e)
-	case journal.Offered:
-		n.tellSync(cx, e.Result)
-	case journal.Compared:
-		n.tellSync(cx, e.Result)
+	case journal.TellSync:
+		n.tellSync(cx, e.Message)
 	case journal.Publish:
 		n.views.publish(e.View, e.State)
 		n.contextChanged(cx)

@@ -57,14 +57,8 @@ func (n *Node) performSync(c *syncContext, cx messages.ContextID, effect journal
 		n.sessions.send(e.Session, e.Frame)
 	case journal.CloseSession:
 		n.sessions.close(e.Session)
-	case journal.Offer:
-		n.tellStore(cx, e.Facts)
-	case journal.Read:
-		n.tellStore(cx, e.Ranges)
-	case journal.Compare:
-		n.tellStore(cx, e.Ranges)
-	case journal.Hold:
-		n.tellStore(cx, e.Shown)
+	case journal.TellJournal:
+		n.tellStore(cx, e.Message)
 	case journal.Synced:
 		n.synced(cx, e)
 	}

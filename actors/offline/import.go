@@ -190,8 +190,10 @@ func (i *importer) step(event messages.JournalMessage) {
 		switch e := effect.(type) {
 		case journal.Write:
 			i.write = &e
-		case journal.Offered:
-			i.count(e.Result)
+		case journal.TellSync:
+			if offered, ok := e.Message.(messages.FactsOffered); ok {
+				i.count(offered)
+			}
 		case journal.Stopped:
 			i.failed = e.Reason
 		}

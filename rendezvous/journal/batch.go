@@ -88,7 +88,7 @@ func (j *Journal) refuse(b *batch) (effects []Effect) {
 		effects = append(effects, Reply{Operation: operation, Refusal: j.failed})
 	}
 	for _, session := range b.sessions {
-		effects = append(effects, Offered{Result: messages.FactsOffered{Session: session, Failure: j.failed}})
+		effects = append(effects, TellSync{messages.FactsOffered{Session: session, Failure: j.failed}})
 	}
 	return effects
 }

@@ -60,7 +60,7 @@ func (y *Sync) beginComparison(now time.Time, s *session) bool {
 			ranges = append(ranges, messages.AuthorRange{Author: prefix, To: to})
 		}
 	}
-	y.emit(Compare{Ranges: messages.CompareRanges{Session: s.id, Peer: s.peer, Salt: s.salt(), Begin: ranges}})
+	y.emit(TellJournal{messages.CompareRanges{Session: s.id, Peer: s.peer, Salt: s.salt(), Begin: ranges}})
 	return true
 }
 
@@ -86,7 +86,7 @@ func (y *Sync) compared(now time.Time, s *session, theirs messages.Comparison) {
 		y.end(now, s, endCompares, true)
 		return
 	}
-	y.emit(Compare{Ranges: messages.CompareRanges{Session: s.id, Peer: s.peer, Salt: s.salt(), Theirs: theirs}})
+	y.emit(TellJournal{messages.CompareRanges{Session: s.id, Peer: s.peer, Salt: s.salt(), Theirs: theirs}})
 }
 
 // endCompares is how a session ends whose peer has had its share of our journal's

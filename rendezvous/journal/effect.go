@@ -29,11 +29,9 @@ type Reply struct {
 	Refusal string
 }
 
-// Offered answers OfferFacts; it goes to the context's Sync.
-type Offered struct{ Result messages.FactsOffered }
-
-// Compared answers CompareRanges; it goes to the context's Sync.
-type Compared struct{ Result messages.RangesCompared }
+// TellSync gives a message to the context's Sync: the answer to what that has asked
+// for.
+type TellSync struct{ Message messages.JournalSyncMessage }
 
 // Publish gives out what the journal now says: the view to all, the state to
 // the context's Sync. It comes before the replies of the same batch.
@@ -75,8 +73,7 @@ type Stopped struct{ Reason string }
 
 func (Write) journalEffect()         {}
 func (Reply) journalEffect()         {}
-func (Offered) journalEffect()       {}
-func (Compared) journalEffect()      {}
+func (TellSync) journalEffect()      {}
 func (Publish) journalEffect()       {}
 func (ReadFacts) journalEffect()     {}
 func (Forked) journalEffect()        {}

@@ -50,7 +50,7 @@ func (y *Sync) frame(now time.Time, e messages.SyncFrame) {
 // fault ends a session with a peer that has broken a rule. What it has claimed
 // of our chain must not stop our writing any more (SPEC 3.1).
 func (y *Sync) fault(now time.Time, s *session, detail string) {
-	y.emit(Hold{Shown: messages.PeerHolds{Peer: s.peer}})
+	y.emit(TellJournal{messages.PeerHolds{Peer: s.peer}})
 	y.end(now, s, SyncEnd{Reason: EndFault, Detail: detail}, true)
 }
 
@@ -87,7 +87,7 @@ func (y *Sync) begin(now time.Time, s *session) {
 // showOwn tells the journal how much of our own chain the peer shows.
 func (y *Sync) showOwn(s *session, done bool) {
 	own := s.round.theirs.chains[messages.Prefix(y.state.Self)]
-	y.emit(Hold{Shown: messages.PeerHolds{Peer: s.peer, Own: own.head, Last: own.last, Done: done}})
+	y.emit(TellJournal{messages.PeerHolds{Peer: s.peer, Own: own.head, Last: own.last, Done: done}})
 }
 
 // finish ends a session with equal sets. Both sides see it from the same two
@@ -118,7 +118,7 @@ func (y *Sync) read(s *session) {
 		return
 	}
 	r.reading = true
-	y.emit(Read{Ranges: messages.ReadRanges{
+	y.emit(TellJournal{messages.ReadRanges{
 		Session: s.id, Ranges: r.ranges, Facts: r.asked[:min(len(r.asked), MaxBatchFacts)],
 		MaxFacts: MaxBatchFacts, MaxBytes: MaxBatchBytes,
 	}})
@@ -175,7 +175,7 @@ func (y *Sync) facts(now time.Time, s *session, f factsFrame) {
 		}
 	}
 	s.round.offers++
-	y.emit(Offer{Facts: messages.OfferFacts{Session: s.id, From: s.peer, Facts: f.Facts}})
+	y.emit(TellJournal{messages.OfferFacts{Session: s.id, From: s.peer, Facts: f.Facts}})
 }
 
 // factsOffered acknowledges to the peer what is on disk now.

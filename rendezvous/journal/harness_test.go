@@ -184,11 +184,11 @@ func (n *node) step(now time.Time, event messages.JournalMessage) {
 			if !n.mute || e.Session != 0 {
 				n.read(now, e)
 			}
-		case Offered:
-			n.stepSync(now, e.Result)
-		case Compared:
-			n.walked += int(e.Result.Walked)
-			n.stepSync(now, e.Result)
+		case TellSync:
+			if compared, ok := e.Message.(messages.RangesCompared); ok {
+				n.walked += int(compared.Walked)
+			}
+			n.stepSync(now, e.Message)
 		default:
 			n.notices = append(n.notices, effect)
 		}
@@ -230,21 +230,24 @@ func (n *node) stepSync(now time.Time, event messages.JournalSyncMessage) {
 	n.t.Helper()
 	for _, effect := range n.sync.Step(now, event) {
 		switch e := effect.(type) {
-		case Read:
-			n.step(now, e.Ranges)
-		case Offer:
-			n.step(now, e.Facts)
-		case Compare:
-			n.compares++
-			n.step(now, e.Ranges)
-		case Hold:
-			n.step(now, e.Shown)
+		case TellJournal:
+			if _, compares := comparisonIn(e); compares {
+				n.compares++
+			}
+			n.step(now, e.Message)
 		case Synced:
 			n.ends = append(n.ends, e.End)
 		default:
 			n.syncOut = append(n.syncOut, effect)
 		}
 	}
+}
+
+// comparisonIn is the turn that an effect asks the journal for, if it does.
+func comparisonIn(effect SyncEffect) (messages.CompareRanges, bool) {
+	tell, _ := effect.(TellJournal)
+	compare, ok := tell.Message.(messages.CompareRanges)
+	return compare, ok
 }
 
 // do commits facts as one operation and returns the reply.

@@ -272,13 +272,13 @@ func (j *Journal) refuseAll() []Effect {
 		}
 		switch e := waiting.event.(type) {
 		case messages.OfferFacts:
-			effects = append(effects, Offered{Result: messages.FactsOffered{Session: e.Session, Failure: j.failed}})
+			effects = append(effects, TellSync{messages.FactsOffered{Session: e.Session, Failure: j.failed}})
 		case messages.ReadRanges:
-			effects = append(effects, ReadFacts{Session: e.Session})
+			effects = append(effects, TellSync{messages.FactsRead{Session: e.Session, Failure: j.failed}})
 		case messages.ReadContent:
 			effects = append(effects, GiveContent{Request: e.Request, Failure: j.failed})
 		case messages.CompareRanges:
-			effects = append(effects, Compared{Result: messages.RangesCompared{Session: e.Session, Peer: e.Peer, Failure: j.failed}})
+			effects = append(effects, TellSync{messages.RangesCompared{Session: e.Session, Peer: e.Peer, Failure: j.failed}})
 		}
 	}
 	j.queue, j.held = nil, nil

@@ -30,7 +30,7 @@ func (j *Journal) offerFrom(now messages.Millis, e messages.OfferFacts, facts []
 	result := j.offer(now, facts, b)
 	result.Session = e.Session
 	b.sessions = append(b.sessions, e.Session)
-	b.effects = append(b.effects, Offered{Result: result})
+	b.effects = append(b.effects, TellSync{result})
 }
 
 // offer admits facts in their order, and then those that waited for an epoch
@@ -107,7 +107,7 @@ func (j *Journal) reads() []Effect {
 		case messages.ReadRanges:
 			effects = append(effects, ReadFacts{Session: e.Session, Facts: j.set.inOrder(e)})
 		case messages.CompareRanges:
-			effects = append(effects, Compared{Result: j.set.compare(e)})
+			effects = append(effects, TellSync{j.set.compare(e)})
 		case messages.ReadContent:
 			effects = append(effects, j.set.content(e))
 		default:

@@ -167,3 +167,23 @@ func TestClaimIsBelievedOnceAStart(t *testing.T) {
 		ana.restart(now)
 	}
 }
+
+// A journal that has stopped says so, instead of that it has no more facts: what its
+// node shows of our chain goes on holding the pen of a restored backup (SPEC 3.1).
+func TestStoppedPeerDoesNotFreeThePen(t *testing.T) {
+	ana, ben, _ := trio(t)
+	backup := ben.twin(9)
+	lost := ben.note(start, "after the backup")
+	ana.learn(start, ben)
+	ana.fail = "disk full"
+	ana.do(start, noteOf(messages.OperationID{81}))
+	w := newNetwork(t, ana, backup)
+	w.link(0, 1)
+	w.run(1000)
+	if stopped := ana.ends[len(ana.ends)-1]; stopped.Reason != EndStopped {
+		t.Errorf("the session ended with %v", stopped)
+	}
+	if backup.journal.set.Has(lost) || !backup.view.PenHeld || backup.journal.mayWrite(w.now) {
+		t.Errorf("the backup has the lost fact: %t; its pen is held: %t", backup.journal.set.Has(lost), backup.view.PenHeld)
+	}
+}

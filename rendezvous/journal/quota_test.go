@@ -169,8 +169,8 @@ func TestLeftComparisonsCount(t *testing.T) {
 		e.compare()
 		frame := appendFrame(nil, comparisonFrame{messages.Comparison{Splits: []messages.RangeSplit{e.split()}}})
 		for _, effect := range ben.sync.Step(e.now, messages.SyncFrame{Session: e.session, Frame: frame}) {
-			if compare, ok := effect.(Compare); ok {
-				asked = append(asked, compare.Ranges)
+			if compare, ok := comparisonIn(effect); ok {
+				asked = append(asked, compare)
 			}
 		}
 		ben.stepSync(e.now, messages.SyncClosed{Session: e.session})

@@ -19,19 +19,10 @@ type SendFrame struct {
 	Frame   []byte
 }
 
-// Read asks the context's Journal for facts; it leads to messages.FactsRead.
-type Read struct{ Ranges messages.ReadRanges }
-
-// Compare asks the context's Journal for our next turn in a reconciliation; it
-// leads to messages.RangesCompared.
-type Compare struct{ Ranges messages.CompareRanges }
-
-// Offer gives facts to the context's Journal; it leads to
-// messages.FactsOffered.
-type Offer struct{ Facts messages.OfferFacts }
-
-// Hold tells the context's Journal what a peer shows of our own chain.
-type Hold struct{ Shown messages.PeerHolds }
+// TellJournal gives a message to the context's Journal: ReadRanges leads to
+// messages.FactsRead, CompareRanges to messages.RangesCompared, OfferFacts to
+// messages.FactsOffered; PeerHolds is not answered.
+type TellJournal struct{ Message messages.JournalMessage }
 
 // CloseSession closes the session's stream after the frames sent before. No
 // messages.SyncClosed need follow.
@@ -101,9 +92,6 @@ var endNames = map[EndReason]string{
 
 func (OpenSession) syncEffect()  {}
 func (SendFrame) syncEffect()    {}
-func (Read) syncEffect()         {}
-func (Compare) syncEffect()      {}
-func (Offer) syncEffect()        {}
-func (Hold) syncEffect()         {}
+func (TellJournal) syncEffect()  {}
 func (CloseSession) syncEffect() {}
 func (Synced) syncEffect()       {}

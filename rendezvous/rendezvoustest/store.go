@@ -95,10 +95,8 @@ func (p *process) performJournal(h *JournalHost, cx messages.ContextID, effect j
 	switch e := effect.(type) {
 	case journal.Reply:
 		p.journalReply(cx, e)
-	case journal.Offered:
-		p.contexts[cx].sync.tell(e.Result)
-	case journal.Compared:
-		p.contexts[cx].sync.tell(e.Result)
+	case journal.TellSync:
+		p.contexts[cx].sync.tell(e.Message)
 	case journal.Publish:
 		p.views[cx], p.states[cx] = e.View, e.State
 		p.published(e.View)

@@ -58,14 +58,8 @@ func (p *process) performSync(h *SyncHost, cx messages.ContextID, effect journal
 		}
 	case journal.CloseSession:
 		p.endSession(e.Session)
-	case journal.Offer:
-		p.contexts[cx].store.tell(e.Facts)
-	case journal.Read:
-		p.contexts[cx].store.tell(e.Ranges)
-	case journal.Compare:
-		p.contexts[cx].store.tell(e.Ranges)
-	case journal.Hold:
-		p.contexts[cx].store.tell(e.Shown)
+	case journal.TellJournal:
+		p.contexts[cx].store.tell(e.Message)
 	case journal.Synced:
 		if e.Received > 0 || e.End.Reason == journal.EndFault {
 			p.event("sync with %s: %s, %s received", e.Peer.Short(), e.End, plural(e.Received, "fact"))
