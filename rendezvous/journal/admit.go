@@ -185,26 +185,13 @@ func (s *Set) admit(now messages.Millis, c *candidate) Refusal {
 		ahead := messages.Window{From: now, Until: wall}.Length()
 		return refuse(StepClock, "clock of %s is %d s ahead of ours", header.Author.Short(), ahead/time.Second)
 	}
-	if c := s.chains[header.Author]; c != nil && c.waiting >= maxOrphans && s.isOrphan(header.Chained) {
+	if c := s.chains[header.Author]; c != nil && c.waiting >= maxOrphans && s.graph.wouldWait(header.Chained) {
 		return refuse(StepGap, "%d facts of %s wait for others already", c.waiting, header.Author.Short())
 	}
 	if s.isTooLate(header.Author, header.Seq) {
 		return refuse(StepLate, "%s was removed, and goes on for more than %d facts", header.Author.Short(), maxLate)
 	}
 	return Refusal{}
-}
-
-// isOrphan reports whether a fact with that header would wait for others.
-func (s *Set) isOrphan(header messages.Chained) bool {
-	for _, id := range (gist{parents: header.Parents, saying: saying{again: header.Again}}).standsOn() {
-		if parent := s.entries[id]; parent == nil || !parent.isWhole() || parent.hlc >= header.HLC {
-			return true
-		}
-	}
-	prev := s.entries[header.Prev]
-	follows := header.Seq == 1 ||
-		prev != nil && prev.isWhole() && prev.author() == header.Author && prev.seq+1 == header.Seq && prev.hlc < header.HLC
-	return !follows
 }
 
 // gistOf is what the set needs of a fact that is kept at the place.

@@ -304,7 +304,7 @@ func TestOrphansBeyondTheBoundKeepNobodyApart(t *testing.T) {
 	one.step(start, messages.OfferFacts{Facts: [][]byte{first.Append(nil)}})
 	two.learn(start, one)
 	same(t, one, two)
-	if !two.journal.set.counts(two.journal.set.entries[first.ID()]) {
+	if !two.journal.set.counts(two.journal.set.graph.entries[first.ID()]) {
 		t.Error("what waits for nothing was refused")
 	}
 }
@@ -335,7 +335,7 @@ func TestClockGrowsWithWhatAFactStandsOn(t *testing.T) {
 				for _, at := range order {
 					n.step(start.Add(time.Minute), messages.OfferFacts{Facts: [][]byte{facts[at].Append(nil)}})
 				}
-				if whole := n.journal.set.entries[facts[2].ID()].isWhole(); whole != (name == "after all") {
+				if whole := n.journal.set.graph.entries[facts[2].ID()].isWhole(); whole != (name == "after all") {
 					t.Errorf("in the order %v it counts: %t", order, whole)
 				}
 			}
@@ -369,7 +369,7 @@ func TestBodyThatDoesNotOpenIsStoredAndNotReduced(t *testing.T) {
 	f.at.Type, f.key = messages.FactDescriptorRevoked, [32]byte{1}
 	fact := f.fact()
 	f.ana.step(start, messages.OfferFacts{Facts: [][]byte{fact.Append(nil)}})
-	if e := f.ana.journal.set.entries[fact.ID()]; e == nil || e.body() != nil {
+	if e := f.ana.journal.set.graph.entries[fact.ID()]; e == nil || e.body() != nil {
 		t.Errorf("entry %+v", e)
 	}
 }

@@ -85,7 +85,7 @@ func TestLateFactsOfARemovedMemberAreHeldAndNeverReduced(t *testing.T) {
 		if _, described := n.view.Descriptors[ben.identity.Authority()]; described || s.counts(head) {
 			t.Errorf("%s: the late descriptor counts", n)
 		}
-		if head.seq != 2 || !s.counts(s.entries[early]) {
+		if head.seq != 2 || !s.counts(s.graph.entries[early]) {
 			t.Errorf("%s: ben's chain ends at %d", n, head.seq)
 		}
 		facts := n.view.Count
@@ -113,10 +113,10 @@ func TestOpsOfOthersAreNotLookedAt(t *testing.T) {
 	}
 	ben.journal.sign(b)
 	ana.step(start, messages.OfferFacts{Session: 1, From: ben.identity.Authority(), Facts: [][]byte{b.records[0].Value}})
-	if e := ana.journal.set.entries[id]; e == nil || !ana.journal.set.counts(e) {
+	if e := ana.journal.set.graph.entries[id]; e == nil || !ana.journal.set.counts(e) {
 		t.Fatalf("ben's op is not a fact like any other: %+v", e)
 	}
-	if e := ana.journal.set.entries[id]; e.said != nil || ana.view.Epoch != 2 {
+	if e := ana.journal.set.graph.entries[id]; e.said != nil || ana.view.Epoch != 2 {
 		t.Errorf("the op is kept in memory: %+v, and epoch %d is open", e.said, ana.view.Epoch)
 	}
 	ana.ask(start, rotation)

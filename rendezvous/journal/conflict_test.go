@@ -37,8 +37,8 @@ func TestFactsOfAContestedEpochAreHeldByAll(t *testing.T) {
 	w.settle(30)
 	for _, n := range w.nodes {
 		s := n.journal.set
-		if !s.Has(contested) || s.counts(s.entries[contested]) || !s.counts(s.entries[last]) {
-			t.Errorf("%s: the contested fact is held %t, the last one counts %t", n, s.Has(contested), s.counts(s.entries[last]))
+		if !s.Has(contested) || s.counts(s.graph.entries[contested]) || !s.counts(s.graph.entries[last]) {
+			t.Errorf("%s: the contested fact is held %t, the last one counts %t", n, s.Has(contested), s.counts(s.graph.entries[last]))
 		}
 		count := n.view.Count
 		if n.restart(start); n.view.Count != count {
@@ -119,7 +119,7 @@ func TestVoidFactSilencesNobody(t *testing.T) {
 	w.link(1, 2)
 	w.settle(30)
 	for _, n := range []*node{ana, cat} {
-		if e := n.journal.set.entries[said]; e == nil || !n.journal.set.counts(e) {
+		if e := n.journal.set.graph.entries[said]; e == nil || !n.journal.set.counts(e) {
 			t.Errorf("%s does not count what ben wrote", n)
 		}
 	}

@@ -62,7 +62,7 @@ func (s *Set) isContent(e *entry) bool {
 		return false
 	}
 	for _, cut := range s.epochs.timeline[e.epoch()+1].change.Cut {
-		if end := s.entries[cut.Fact]; cut.Author == e.author() {
+		if end := s.graph.entries[cut.Fact]; cut.Author == e.author() {
 			return e.seq <= cut.Seq && (end == nil || !end.isWhole())
 		}
 	}

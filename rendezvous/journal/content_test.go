@@ -196,7 +196,7 @@ func TestContentWithinACutNeedNotWaitForItsEnd(t *testing.T) {
 		}
 	}
 	offer(ana, op)
-	if cat.view.Epoch != 3 || cat.journal.set.counts(cat.journal.set.entries[first]) {
+	if cat.view.Epoch != 3 || cat.journal.set.counts(cat.journal.set.graph.entries[first]) {
 		t.Fatalf("epoch %d; the cut's last fact is missing, and what leads to it counts", cat.view.Epoch)
 	}
 	next := cat.expectContent(0, "first", "ana's")

@@ -357,7 +357,7 @@ func TestKillAtEveryMessage(t *testing.T) {
 // common are the facts that both nodes hold.
 func (n *node) common(other *node) map[messages.FactID]bool {
 	common := map[messages.FactID]bool{}
-	for id := range n.journal.set.entries {
+	for id := range n.journal.set.graph.entries {
 		common[id] = other.journal.set.Has(id)
 	}
 	return common

@@ -27,7 +27,7 @@ func (s *Set) isClosed(e *entry) bool { return int(e.epoch())+1 < len(s.epochs.t
 
 // markKept walks along all cuts anew.
 func (s *Set) markKept() {
-	for _, e := range s.entries {
+	for _, e := range s.graph.entries {
 		e.kept = false
 	}
 	s.cuts = cuts{ends: map[messages.FactID][]cutEnd{}, waiting: map[*entry][]messages.Epoch{}}
@@ -37,7 +37,7 @@ func (s *Set) markKept() {
 		}
 	}
 	for id := range s.cuts.ends {
-		if e := s.entries[id]; e != nil {
+		if e := s.graph.entries[id]; e != nil {
 			s.followCuts(e)
 		}
 	}
@@ -54,7 +54,7 @@ func (s *Set) followCuts(e *entry) {
 	if len(s.cuts.waiting) == 0 {
 		return
 	}
-	for _, waiter := range s.missPrev[e.id] {
+	for _, waiter := range s.graph.prevs[e.id] {
 		for _, closed := range s.cuts.waiting[waiter] {
 			s.walkCut(e, closed)
 		}
@@ -100,8 +100,7 @@ func (s *Set) keep(e *entry) {
 		s.stale = true
 	}
 	if !s.stale && !counted {
-		s.fold.count(s, e)
-		s.fold.reduce(s, e)
+		s.fold.add(s, e)
 	}
 }
 

@@ -23,13 +23,13 @@ type gist struct {
 	saying
 }
 
-// standsOn are the facts, besides prev, that the fact stands on: its parents, and
+// standsOn are the facts, besides prev, that a fact stands on: its parents, and
 // what it repeats.
-func (g gist) standsOn() []messages.FactID {
-	if g.again.IsZero() {
-		return g.parents
+func standsOn(parents []messages.FactID, again messages.Again) []messages.FactID {
+	if again.IsZero() {
+		return parents
 	}
-	return append(slices.Clip(g.parents), messages.FactID(g.again))
+	return append(slices.Clip(parents), messages.FactID(again))
 }
 
 // saying is what only some facts have. The zero saying says nothing: that is
@@ -102,15 +102,6 @@ func (e *entry) again() messages.FactID {
 // chain from seq 1 on, its parents, what it repeats, and what those stand on. A fact whose clock is
 // not ahead of all these never is, so that the order of the clocks is causal.
 func (e *entry) isWhole() bool { return e.missing == 0 }
-
-// follows reports whether the entry is first, or its prev is whole and the same
-// author's fact before it, by number and clock.
-func (e *entry) follows() bool {
-	if e.seq == 1 {
-		return true
-	}
-	return e.prev != nil && e.prev.isWhole() && e.prev.chain() == e.chain() && e.prev.seq+1 == e.seq && e.prev.hlc < e.hlc
-}
 
 // chain is what is held of one author's facts.
 type chain struct {

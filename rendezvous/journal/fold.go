@@ -12,8 +12,9 @@ import (
 // folding anew.
 type fold struct {
 	// facts are those that count.
-	facts   setHash
-	authors map[messages.AuthorityID]*authorFold
+	facts setHash
+	// descriptors are those of each author that a view takes, the newest first.
+	descriptors map[messages.AuthorityID][]*rendezvous.DescriptorRecord
 	// revoked are the nonces that their authority took back.
 	revoked map[revocation]bool
 	// ends are the seqs of the two facts that say the same of a channel.
@@ -29,11 +30,6 @@ type fold struct {
 	picked *picked
 }
 
-type authorFold struct {
-	// descriptors are those that a view takes, the newest first.
-	descriptors []*rendezvous.DescriptorRecord
-}
-
 type revocation struct {
 	authority messages.AuthorityID
 	nonce     messages.Nonce
@@ -44,12 +40,11 @@ type channelEnds struct{ initiator, responder messages.Seq }
 
 func newFold() *fold {
 	return &fold{
-		authors: map[messages.AuthorityID]*authorFold{},
-		revoked: map[revocation]bool{},
-		ends:    map[messages.ChannelEstablished]channelEnds{},
-		covered: map[messages.AuthorityID]messages.Seq{},
-
+		descriptors: map[messages.AuthorityID][]*rendezvous.DescriptorRecord{},
+		revoked:     map[revocation]bool{},
+		ends:        map[messages.ChannelEstablished]channelEnds{},
 		equivocated: map[messages.AuthorityID]messages.Seq{},
+		covered:     map[messages.AuthorityID]messages.Seq{},
 	}
 }
 
@@ -58,9 +53,8 @@ func (s *Set) refold() {
 	s.stale = true
 	s.markKept()
 	s.fold = newFold()
-	for _, e := range s.entries {
-		s.fold.count(s, e)
-		s.fold.reduce(s, e)
+	for _, e := range s.graph.entries {
+		s.fold.add(s, e)
 	}
 	s.stale, s.sifted = false, false
 }
@@ -72,16 +66,14 @@ func (s *Set) settle() {
 	}
 }
 
-// count takes the fact into count and fingerprint.
-func (f *fold) count(s *Set, e *entry) {
-	if s.counts(e) {
-		f.facts.add(e.id)
+// add takes a fact that counts into count and fingerprint, and what it says,
+// unless that is said again, into the fold.
+func (f *fold) add(s *Set, e *entry) {
+	if !s.counts(e) {
+		return
 	}
-}
-
-// reduce takes what the fact says into the fold.
-func (f *fold) reduce(s *Set, e *entry) {
-	if !s.counts(e) || s.repeats(e) {
+	f.facts.add(e.id)
+	if s.repeats(e) {
 		return
 	}
 	if e.covers > 0 {
@@ -111,16 +103,16 @@ func (f *fold) describe(s *Set, e *entry, d messages.RendezvousDescriptor) {
 		return
 	}
 	record := rendezvous.DescriptorRecord{Descriptor: d, Fact: e.id, Epoch: s.saidIn(e), Seq: e.seq}
-	author := f.author(d.Authority)
-	at, _ := slices.BinarySearchFunc(author.descriptors, record, func(held *rendezvous.DescriptorRecord, record rendezvous.DescriptorRecord) int {
+	held := f.descriptors[d.Authority]
+	at, _ := slices.BinarySearchFunc(held, record, func(held *rendezvous.DescriptorRecord, record rendezvous.DescriptorRecord) int {
 		return rendezvous.NewestFirst(*held, record)
 	})
 	most := maxDescriptors(e.chain().own)
 	if at == most {
 		return
 	}
-	author.descriptors = slices.Insert(author.descriptors, at, &record)
-	author.descriptors = author.descriptors[:min(len(author.descriptors), most)]
+	held = slices.Insert(held, at, &record)
+	f.descriptors[d.Authority] = held[:min(len(held), most)]
 	f.picked = nil
 }
 
@@ -129,7 +121,7 @@ func (f *fold) describe(s *Set, e *entry, d messages.RendezvousDescriptor) {
 // author say it again.
 func (s *Set) saidIn(e *entry) messages.Epoch {
 	for {
-		old := s.entries[e.again()]
+		old := s.graph.entries[e.again()]
 		if old == nil || old.author() != e.author() || old.epoch() >= e.epoch() {
 			return e.epoch()
 		}
@@ -165,15 +157,6 @@ func (s *Set) repeats(e *entry) bool {
 	if e.again().IsZero() {
 		return false
 	}
-	old := s.entries[e.again()]
+	old := s.graph.entries[e.again()]
 	return old != nil && old.author() == e.author() && old.epoch() < e.epoch() && s.counts(old)
-}
-
-func (f *fold) author(id messages.AuthorityID) *authorFold {
-	author := f.authors[id]
-	if author == nil {
-		author = &authorFold{}
-		f.authors[id] = author
-	}
-	return author
 }

@@ -37,9 +37,9 @@ func TestFoldKeepsTheDescriptorsThatAViewTakes(t *testing.T) {
 			}
 			f := newFold()
 			for _, e := range entries {
-				f.reduce(s, e)
+				f.add(s, e)
 			}
-			if kept := len(f.authors[ben.identity.Authority()].descriptors); kept != most {
+			if kept := len(f.descriptors[ben.identity.Authority()]); kept != most {
 				t.Errorf("%s keeps %d descriptors, and a view takes %d", n, kept, most)
 			}
 			picked := f.pick(n.identity.Authority(), s.epochs.open().number)

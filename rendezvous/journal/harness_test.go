@@ -316,7 +316,7 @@ func (n *node) facts() [][]byte {
 
 // raw are the bytes of a fact on the node's disk.
 func (n *node) raw(id messages.FactID) []byte {
-	return n.disk[messages.BucketFacts][string(n.journal.set.entries[id].place.Key())]
+	return n.disk[messages.BucketFacts][string(n.journal.set.graph.entries[id].place.Key())]
 }
 
 // learn offers all of another node's facts to this one, in HLC order.

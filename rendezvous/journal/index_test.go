@@ -19,7 +19,7 @@ func (n *node) summary() string {
 	s := n.journal.set
 	text := fmt.Sprintf("%+v\nstate %+v\nlast %d, clock %d, numbered %v\n", n.view, n.state, s.last, s.clock, s.numbered)
 	for _, id := range n.order() {
-		e := s.entries[id]
+		e := s.graph.entries[id]
 		text += fmt.Sprintf("%s at %d: %d bytes, waits for %d, kept %t, covers %d, says %+v\n",
 			id.Short(), e.place, e.size, e.missing, e.kept, e.covers, e.body())
 	}

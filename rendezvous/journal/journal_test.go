@@ -359,14 +359,14 @@ func TestOwnFactsBeyondACutAreAppendedAgain(t *testing.T) {
 	for _, n := range []*node{ana, cat, dan} {
 		n.learn(start.Add(3*time.Second), ben)
 		same(t, ben, n)
-		if !n.journal.set.Has(again) || n.journal.set.counts(n.journal.set.entries[late]) {
+		if !n.journal.set.Has(again) || n.journal.set.counts(n.journal.set.graph.entries[late]) {
 			t.Errorf("%s: the late fact counts, or its second form is not there", n)
 		}
 	}
 	// The cut of the next epoch covers the late fact's place in the chain; it
 	// makes it count no more.
 	ana.admit(start.Add(4*time.Second), 5)
-	if ana.journal.set.settle(); ana.journal.set.counts(ana.journal.set.entries[late]) {
+	if ana.journal.set.settle(); ana.journal.set.counts(ana.journal.set.graph.entries[late]) {
 		t.Error("a later cut has brought the late fact back")
 	}
 	facts := len(ben.facts())
@@ -380,7 +380,7 @@ func TestOwnFactsBeyondACutAreAppendedAgain(t *testing.T) {
 // A chain whose numbers are used up ends with a reason.
 func TestChainWithoutNumbersLeft(t *testing.T) {
 	ana := found(t, 1)
-	ana.journal.set.entries[ana.head()].seq = messages.MaxSeq
+	ana.journal.set.graph.entries[ana.head()].seq = messages.MaxSeq
 	reply := ana.do(start, messages.Commit{Facts: []messages.RendezvousFact{messages.ApplicationFact{Type: messages.FactApplication}}})
 	if !strings.Contains(reply.Refusal, "no numbers left") {
 		t.Errorf("refusal %q", reply.Refusal)

@@ -113,7 +113,7 @@ func TestRestoredBackupAppendsItsLateFactsAgain(t *testing.T) {
 	cat.learn(start, ben)
 	backup := &node{t: t, identity: ben.identity, random: seeded(9), disk: disk{}}
 	backup.disk = cat.twin(9).disk // holds all that ben has held, but
-	delete(backup.disk[messages.BucketFacts], string(cat.journal.set.entries[late].place.Key()))
+	delete(backup.disk[messages.BucketFacts], string(cat.journal.set.graph.entries[late].place.Key()))
 	ana.admit(start.Add(time.Second), 4)
 	backup.restart(start.Add(time.Second))
 	backup.learn(start.Add(time.Second), ana)
@@ -274,7 +274,7 @@ func TestLateFactsBeyondTheBoundKeepNobodyApart(t *testing.T) {
 	w.link(0, 2)
 	w.settle(50)
 	for _, n := range w.nodes {
-		if e := n.journal.set.entries[back]; e == nil || e.missing > 0 || !n.journal.set.counts(e) {
+		if e := n.journal.set.graph.entries[back]; e == nil || e.missing > 0 || !n.journal.set.counts(e) {
 			t.Errorf("%s does not read what ben wrote after it had come back", n)
 		}
 	}

@@ -155,7 +155,7 @@ func (s *Set) merged(read messages.ReadRanges) iter.Seq[*entry] {
 			}
 		}
 		for _, id := range read.Facts {
-			if e := s.entries[id]; e != nil && !yield(e) {
+			if e := s.graph.entries[id]; e != nil && !yield(e) {
 				return
 			}
 		}

@@ -36,7 +36,7 @@ func TestReadIsBoundedAndInCausalOrder(t *testing.T) {
 	}}
 	order := ana.ordered(all)
 	if len(order) != 23 || !slices.IsSortedFunc(order, func(a, b messages.FactID) int {
-		return byHLC(ana.journal.set.entries[a], ana.journal.set.entries[b])
+		return byHLC(ana.journal.set.graph.entries[a], ana.journal.set.graph.entries[b])
 	}) {
 		t.Fatalf("%d facts, or not in HLC order", len(order))
 	}

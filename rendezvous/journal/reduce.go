@@ -102,8 +102,8 @@ func (f *fold) pick(self messages.AuthorityID, epoch messages.Epoch) *picked {
 // revoked or outside its window, there is none …. A revocation removes the
 // descriptor with that nonce for ever, whatever the order of arrival."
 func (f *fold) pickDescriptors(epoch messages.Epoch) {
-	for id, author := range f.authors {
-		for at, held := range author.descriptors {
+	for id, descriptors := range f.descriptors {
+		for at, held := range descriptors {
 			record := *held
 			record.Revoked = f.revoked[revocation{id, record.Descriptor.Nonce}]
 			switch {

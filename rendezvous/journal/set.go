@@ -20,7 +20,7 @@ type Set struct {
 	context messages.ContextID
 	founder messages.AuthorityID
 	ring    *ring
-	entries map[messages.FactID]*entry
+	graph   graph
 	chains  map[messages.AuthorityID]*chain
 	tenures map[tenureKey]*tenure
 	// ready are the entries that are whole, in the order in which they came to
@@ -29,10 +29,6 @@ type Set struct {
 	ready []*entry
 	// again are the facts that say a fact again, by that fact.
 	again map[messages.FactID][]*entry
-	// missParent and missPrev are the entries that wait, by the id of the fact
-	// that they wait for: until it is whole.
-	missParent map[messages.FactID][]*entry
-	missPrev   map[messages.FactID][]*entry
 
 	// last is the place of the last fact, clock its greatest HLC reading.
 	last  messages.Place
@@ -56,27 +52,25 @@ type Set struct {
 // newSet is the empty set of the context that the op founded.
 func newSet(founded messages.ContextFounded, keys *ring) *Set {
 	s := &Set{
-		founded:    founded,
-		context:    founded.Context(),
-		founder:    founded.Founder.Authority(),
-		ring:       keys,
-		entries:    map[messages.FactID]*entry{},
-		chains:     map[messages.AuthorityID]*chain{},
-		tenures:    map[tenureKey]*tenure{},
-		epochs:     newEpochs(founded),
-		again:      map[messages.FactID][]*entry{},
-		missParent: map[messages.FactID][]*entry{},
-		missPrev:   map[messages.FactID][]*entry{},
+		founded: founded,
+		context: founded.Context(),
+		founder: founded.Founder.Authority(),
+		ring:    keys,
+		graph:   newGraph(),
+		chains:  map[messages.AuthorityID]*chain{},
+		tenures: map[tenureKey]*tenure{},
+		epochs:  newEpochs(founded),
+		again:   map[messages.FactID][]*entry{},
 	}
 	s.refold()
 	return s
 }
 
 // Len is how many facts are held, those beyond a cut too.
-func (s *Set) Len() int { return len(s.entries) }
+func (s *Set) Len() int { return len(s.graph.entries) }
 
 // Has reports whether the fact is held.
-func (s *Set) Has(id messages.FactID) bool { return s.entries[id] != nil }
+func (s *Set) Has(id messages.FactID) bool { return s.graph.entries[id] != nil }
 
 // Forks are the seqs at which the author has signed two facts (SPEC 3.1: "a
 // fork is proof of equivocation (keep both, expose it)").
@@ -100,7 +94,10 @@ func (s *Set) insert(g gist) {
 	}
 	s.sifted = s.sifted && !(e.chain().own && s.isClosed(e))
 	s.followCuts(e)
-	s.link(e, g)
+	e.chain().waiting++
+	for _, whole := range s.graph.link(e, g.prev, standsOn(g.parents, g.again)) {
+		s.take(whole)
+	}
 }
 
 // enter makes the entry.
@@ -112,13 +109,12 @@ func (s *Set) enter(g gist) *entry {
 		s.tenures[key] = t
 	}
 	e := &entry{
-		id: g.id, place: g.place, seq: g.seq, hlc: g.hlc, prev: s.entries[g.prev], tenure: t, size: uint32(g.size),
-		missing: 1, // its chain
+		id: g.id, place: g.place, seq: g.seq, hlc: g.hlc, tenure: t, size: uint32(g.size),
 	}
 	if said := g.saying; !said.isNothing() {
 		e.said = &said
 	}
-	s.entries[e.id] = e
+	s.graph.hold(e, g.prev)
 	s.last = max(s.last, e.place)
 	s.clock = max(s.clock, e.hlc)
 	return e
@@ -138,57 +134,6 @@ func (s *Set) hear(e *entry) {
 	}
 }
 
-// link finds out what the entry misses, and gives it to those that missed it.
-func (s *Set) link(e *entry, g gist) {
-	for _, waiter := range s.missPrev[e.id] {
-		waiter.prev = e
-	}
-	for _, id := range g.standsOn() {
-		if parent := s.entries[id]; parent != nil && parent.isWhole() && parent.hlc < e.hlc {
-			e.name(parent)
-			continue
-		}
-		s.missParent[id] = append(s.missParent[id], e)
-		e.missing++
-	}
-	e.chain().waiting++
-	if !e.follows() {
-		s.missPrev[g.prev] = append(s.missPrev[g.prev], e)
-		return
-	}
-	if e.missing--; e.isWhole() {
-		s.complete(e)
-	}
-}
-
-// complete takes in an entry that is whole now, and those that waited for it
-// alone.
-func (s *Set) complete(e *entry) {
-	for todo := []*entry{e}; len(todo) > 0; todo = todo[1:] {
-		whole := todo[0]
-		s.take(whole)
-		for _, waiter := range s.missParent[whole.id] {
-			if whole.hlc >= waiter.hlc {
-				continue // for ever: nothing is written before what it names
-			}
-			waiter.name(whole)
-			if waiter.missing--; waiter.isWhole() {
-				todo = append(todo, waiter)
-			}
-		}
-		for _, waiter := range s.missPrev[whole.id] {
-			if !waiter.follows() {
-				continue // for ever: it names what is not the fact before it
-			}
-			if waiter.missing--; waiter.isWhole() {
-				todo = append(todo, waiter)
-			}
-		}
-		delete(s.missParent, whole.id)
-		delete(s.missPrev, whole.id)
-	}
-}
-
 // take has a whole entry count and be reduced.
 //
 // SPEC 3.4: "Missing parents: stored, not reduced until they arrive".
@@ -197,8 +142,7 @@ func (s *Set) take(e *entry) {
 	s.ready = append(s.ready, e)
 	s.openEpoch(e)
 	if !s.stale {
-		s.fold.count(s, e)
-		s.fold.reduce(s, e)
+		s.fold.add(s, e)
 	}
 }
 
@@ -213,9 +157,7 @@ func (e *entry) name(parent *entry) {
 	if e.chain().own {
 		parent.chain().named = max(parent.chain().named, parent.seq)
 	}
-	if e.chain() != parent.chain() {
-		parent.chain().needed = max(parent.chain().needed, parent.seq)
-	}
+	parent.chain().needed = max(parent.chain().needed, parent.seq)
 }
 
 func (s *Set) chainOf(author messages.AuthorityID) *chain {

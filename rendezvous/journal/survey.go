@@ -29,8 +29,8 @@ func (j *Journal) Survey() []Held { return j.set.survey() }
 
 func (s *Set) survey() []Held {
 	s.settle()
-	held := make([]Held, 0, len(s.entries))
-	for _, e := range s.entries {
+	held := make([]Held, 0, len(s.graph.entries))
+	for _, e := range s.graph.entries {
 		held = append(held, Held{
 			FactPlace: messages.FactPlace{Place: e.place, Fact: e.id}, Author: e.author(), Seq: e.seq, HLC: e.hlc,
 			Epoch: e.epoch(), Size: int(e.size), Counts: s.counts(e), Void: !s.stands(e.tenure), Waits: !e.isWhole(),

@@ -129,5 +129,5 @@ func (n *node) reindex(change func(*segment)) {
 func (n *node) rewrite(id messages.FactID, change func(*messages.Fact)) {
 	fact := mustParse(slices.Clone(n.raw(id)))
 	change(&fact)
-	n.disk.write([]messages.Record{factRecord(n.journal.set.entries[id].place, fact.Append(nil))})
+	n.disk.write([]messages.Record{factRecord(n.journal.set.graph.entries[id].place, fact.Append(nil))})
 }
