@@ -115,7 +115,7 @@ func (j *Journal) publication() []Effect {
 		return nil
 	}
 	j.changed = false
-	view := j.view()
+	view := j.View()
 	effects := []Effect{Publish{View: view, State: stateOf(j.set, view)}}
 	return append(effects, j.tellForks(view.Equivocated)...)
 }

@@ -54,6 +54,15 @@ func (h *setHash) fingerprint() [32]byte {
 	return messages.Hash(labelSet, b)
 }
 
+// Fingerprint is that of a set of facts, which are distinct.
+func Fingerprint(facts []messages.FactID) [32]byte {
+	var sum setHash
+	for _, id := range facts {
+		sum.add(id)
+	}
+	return sum.fingerprint()
+}
+
 // rangeHash describes the facts in a range, in one sync session: the sum of
 // their ids, hashed under the salt of the session. Nobody knows the salt when a
 // fact is made, so nobody can make facts for a collision; that is why two lanes

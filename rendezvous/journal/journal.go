@@ -43,6 +43,18 @@ type Config struct {
 	Parallel func(n int, do func(at int))
 }
 
+// complete fills in what was left out.
+func (c Config) complete() Config {
+	if c.Parallel == nil {
+		c.Parallel = func(n int, do func(int)) {
+			for at := range n {
+				do(at)
+			}
+		}
+	}
+	return c
+}
+
 // Journal is the machine of one context's journal, its only writer. It is not
 // safe for concurrent use.
 //
@@ -247,8 +259,9 @@ func (j *Journal) unhold(now time.Time) (free []queued) {
 	return free
 }
 
-// view is what the facts and the ledger say.
-func (j *Journal) view() *rendezvous.View {
+// View is what the facts, the ledger and the peers say; who drives the journal gets
+// the same from Publish.
+func (j *Journal) View() *rendezvous.View {
 	view := Reduce(j.set)
 	view.Ledger, view.PenHeld = j.book.share(), j.penHeld
 	j.peers.cover(view.Covered, j.ownHead())

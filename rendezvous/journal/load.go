@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"slices"
 
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/membership"
@@ -154,37 +153,6 @@ func (k storedKeys) into(keys *ring) (records []messages.Record) {
 	return records
 }
 
-func (o *operations) load(source Source) error {
-	for record, err := range source.Records(messages.BucketOperations) {
-		if err != nil {
-			return err
-		}
-		done, err := messages.Decode[storedOperation](record.Value)
-		if err != nil || len(record.Key) != len(operationKey(messages.OperationID{}, 0)) {
-			return fmt.Errorf("%w: operation %x", ErrRecord, record.Key)
-		}
-		id := messages.OperationID(record.Key[8:])
-		o.results[id] = done
-		o.order = append(o.order, id)
-	}
-	slices.SortStableFunc(o.order, func(a, b messages.OperationID) int {
-		return int(int64(o.results[a].From) - int64(o.results[b].From))
-	})
-	return nil
-}
-
-// complete fills in what was left out.
-func (c Config) complete() Config {
-	if c.Parallel == nil {
-		c.Parallel = func(n int, do func(int)) {
-			for at := range n {
-				do(at)
-			}
-		}
-	}
-	return c
-}
-
 // loadFacts takes from the index what it knows, and reads only the facts that
 // came after it.
 func (j *Journal) loadFacts(source Source) error {
@@ -206,9 +174,7 @@ func (j *Journal) loadFacts(source Source) error {
 			wrong = fmt.Errorf("%w: fact %x", ErrRecord, record.Key)
 			continue // if one before it is missing, the source says so in the end
 		}
-		g := j.set.gistOf(fact, fact.ID(), len(record.Value), j.set.last+1)
-		j.set.insert(g)
-		j.index.note(g)
+		j.keep(fact, fact.ID(), len(record.Value))
 	}
 	return wrong
 }

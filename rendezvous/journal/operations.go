@@ -2,6 +2,7 @@ package journal
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -44,6 +45,23 @@ type operations struct {
 
 func newOperations() *operations {
 	return &operations{results: map[messages.OperationID]storedOperation{}}
+}
+
+// load takes in what is remembered on disk, in the order in which it is forgotten.
+func (o *operations) load(source Source) error {
+	for record, err := range source.Records(messages.BucketOperations) {
+		if err != nil {
+			return err
+		}
+		done, err := messages.Decode[storedOperation](record.Value)
+		if err != nil || len(record.Key) != len(operationKey(messages.OperationID{}, 0)) {
+			return fmt.Errorf("%w: operation %x", ErrRecord, record.Key)
+		}
+		id := messages.OperationID(record.Key[8:])
+		o.results[id] = done
+		o.order = append(o.order, id)
+	}
+	return nil
 }
 
 func (o *operations) has(id messages.OperationID) bool {

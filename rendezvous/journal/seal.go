@@ -67,3 +67,18 @@ func Open(fact messages.Fact, payload [membership.KeySize]byte) ([]byte, error) 
 	}
 	return messages.Unpad(padded)
 }
+
+// Open is the plaintext of a fact's body. One that does not open was sealed wrongly
+// by its author: the key of every fact that is held is held, too.
+func (j *Journal) Open(fact messages.Fact) ([]byte, error) { return j.set.ring.open(fact) }
+
+// Signer is the key that must have signed the fact, if its author was a member
+// in the epoch of the fact.
+func (j *Journal) Signer(fact messages.Fact) (messages.PublicKey, bool) {
+	state := j.set.stateOf(fact.Header.Epoch, fact.Header.KeyID)
+	if state == nil {
+		return messages.PublicKey{}, false
+	}
+	author, isMember := state.roster.Member(fact.Header.Author)
+	return author.PublicKey, isMember
+}

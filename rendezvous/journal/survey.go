@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/waymeet/waymeet/messages"
-	"github.com/waymeet/waymeet/rendezvous"
 )
 
 // Held is a fact that the journal holds, as it stands.
@@ -46,31 +45,4 @@ func (s *Set) waiting() (n int) {
 		n += c.waiting
 	}
 	return n
-}
-
-// View is what the journal says; who drives it gets the same from Publish.
-func (j *Journal) View() *rendezvous.View { return j.view() }
-
-// Open is the plaintext of a fact's body. One that does not open was sealed wrongly
-// by its author: the key of every fact that is held is held, too.
-func (j *Journal) Open(fact messages.Fact) ([]byte, error) { return j.set.ring.open(fact) }
-
-// Signer is the key that must have signed the fact, if its author was a member
-// in the epoch of the fact.
-func (j *Journal) Signer(fact messages.Fact) (messages.PublicKey, bool) {
-	state := j.set.stateOf(fact.Header.Epoch, fact.Header.KeyID)
-	if state == nil {
-		return messages.PublicKey{}, false
-	}
-	author, isMember := state.roster.Member(fact.Header.Author)
-	return author.PublicKey, isMember
-}
-
-// Fingerprint is that of a set of facts, which are distinct.
-func Fingerprint(facts []messages.FactID) [32]byte {
-	var sum setHash
-	for _, id := range facts {
-		sum.add(id)
-	}
-	return sum.fingerprint()
 }
