@@ -7,28 +7,38 @@ import (
 	"github.com/waymeet/waymeet/messages"
 )
 
-// leftOut are our facts beyond a cut that were not appended again yet. Our own
+// leftOut is what cuts have left out of our own facts.
+type leftOut struct {
+	facts []*entry
+	// known: the facts are as the entries say.
+	known bool
+}
+
+// forget has the facts looked for anew: entries have changed what they say of them.
+func (l *leftOut) forget() { *l = leftOut{} }
+
+// unsaid are our facts beyond a cut that were not appended again yet. Our own
 // epoch ops are not among them: one that did not become the next epoch is void.
 //
 // SPEC 3.4: "An author in the roster that sees own facts beyond a cut appends
 // them again in the new epoch at once (same body, field `again` = old FactID,
 // reduced once), so that nothing acknowledged is lost".
-func (s *Set) leftOut() []*entry {
+func (s *Set) unsaid() []*entry {
 	own := s.chains[s.ring.identity.Authority()]
 	if own == nil || len(s.epochs.timeline) == 1 {
 		return nil
 	}
 	s.settle()
-	if !s.sifted {
-		s.sifted, s.loose = true, nil
+	if !s.leftOut.known {
+		s.leftOut = leftOut{known: true}
 		for _, e := range own.entries {
 			_, isOp := e.body().(messages.EpochOp)
 			if s.isClosed(e) && !isOp && !s.counts(e) && !s.isRepeatedBy(e, own) {
-				s.loose = append(s.loose, e)
+				s.leftOut.facts = append(s.leftOut.facts, e)
 			}
 		}
 	}
-	return s.loose
+	return s.leftOut.facts
 }
 
 // isRepeatedBy reports whether a fact of the chain says the entry again.
@@ -43,7 +53,7 @@ func (j *Journal) appendAgain(now messages.Millis, facts map[messages.FactID]mes
 	if reason != "" {
 		return
 	}
-	for _, e := range slices.Clone(j.set.leftOut()) {
+	for _, e := range j.set.unsaid() {
 		fact, here := facts[e.id]
 		if !here {
 			continue

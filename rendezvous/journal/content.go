@@ -24,33 +24,32 @@ type GiveContent struct {
 
 func (GiveContent) journalEffect() {}
 
-// content picks the next facts that the host may read: in the order in which
-// everything that they stand on and their key was here, which never changes, so
-// that a number is all that a cursor takes. Only bringBack gives some of them another
-// place, further behind.
+// content picks the next facts that the host may read, in the order in which
+// everything that they stand on and their key was here.
 func (s *Set) content(read messages.ReadContent) GiveContent {
 	s.settle()
 	give := GiveContent{Request: read.Request, Next: read.After, Keys: map[messages.EpochKeyID]membership.EpochKey{}}
-	size := 0
-	for scanned := 0; uint64(give.Next) < uint64(len(s.ready)) && scanned < contentScan; scanned++ {
-		e := s.ready[give.Next]
-		if e != nil && (read.Author.IsZero() || read.Author == e.author()) && s.isContent(e) {
+	scanned, size := 0, 0
+	for next, e := range s.reading.after(read.After) {
+		if scanned++; scanned > contentScan {
+			break
+		}
+		if (read.Author.IsZero() || read.Author == e.author()) && s.isContent(e) {
 			if size += int(e.size); len(give.Facts) > 0 && (len(give.Facts) >= read.MaxFacts || size > read.MaxBytes) {
 				break
 			}
 			give.Facts = append(give.Facts, messages.FactPlace{Place: e.place, Fact: e.id})
-			give.Cursors = append(give.Cursors, give.Next+1)
+			give.Cursors = append(give.Cursors, next)
 			give.Keys[e.tenure.keyID] = s.ring.payloads[e.tenure.keyID]
 		}
-		give.Next++
+		give.Next = next
 	}
 	return give
 }
 
 // isContent reports whether the fact may be the host's (its type shows when it is
-// read), and counts, or will as
-// soon as the rest of what the cut of its epoch names is here: it must not be
-// passed over meanwhile. What is said again is content once.
+// read), and counts, or will as soon as the rest of what the cut of its epoch names
+// is here: it must not be passed over meanwhile. What is said again is content once.
 func (s *Set) isContent(e *entry) bool {
 	if e.body() != nil || s.repeats(e) {
 		return false
@@ -69,27 +68,19 @@ func (s *Set) isContent(e *entry) bool {
 	return false
 }
 
-// passedOver are the places, among those that are ready, of what the cut of a closed
-// epoch leaves out: who reads goes past it. A rival op opens the epoch again, and all
-// that counts.
-func (s *Set) passedOver(closed *epochState) (places []int) {
+// passedOver are the cursors behind what the cut of a closed epoch leaves out: who
+// reads goes past it. A rival op opens the epoch again, and all that counts; it must
+// then be moved back, so that nobody who has gone past it misses it. An epoch is
+// opened again at most once.
+func (s *Set) passedOver(closed *epochState) (cursors []messages.FactCursor) {
 	if !s.epochs.isTimely(closed) || closed == s.epochs.open() {
 		return nil
 	}
 	s.settle()
-	for at, e := range s.ready {
-		if e != nil && e.tenure.state == closed && !s.isContent(e) {
-			places = append(places, at)
+	for behind, e := range s.reading.after(0) {
+		if e.tenure.state == closed && !s.isContent(e) {
+			cursors = append(cursors, behind)
 		}
 	}
-	return places
-}
-
-// bringBack has them read behind all that is ready now, so that nobody who has gone
-// past them misses them. An epoch is opened again at most once.
-func (s *Set) bringBack(places []int) {
-	for _, at := range places {
-		s.ready = append(s.ready, s.ready[at])
-		s.ready[at] = nil
-	}
+	return cursors
 }

@@ -95,7 +95,9 @@ func (s *Set) endsBefore(e *entry, closed messages.Epoch) bool {
 func (s *Set) keep(e *entry) {
 	counted := s.counts(e)
 	e.kept = true
-	s.sifted = s.sifted && !e.chain().own
+	if e.chain().own {
+		s.leftOut.forget()
+	}
 	if s.again[e.id] != nil { // those that say it again may be in the fold
 		s.stale = true
 	}

@@ -21,7 +21,7 @@ func (j *Journal) errands(now time.Time) []Effect {
 	if _, reason := j.ownKeys(); reason != "" || !j.mayWrite(now) {
 		return nil
 	}
-	facts := j.set.leftOut()
+	facts := j.set.unsaid()
 	if len(facts) == 0 {
 		facts = j.set.unproven()
 	}

@@ -64,7 +64,7 @@ func TestRestoredBackupSaysNothingAgainBeforeItHasItsFacts(t *testing.T) {
 	now = start.Add(time.Hour)
 	backup.step(now, messages.PeerHolds{Peer: cat.identity.Authority(), Last: ben.journal.ownHead()})
 	backup.learn(now, ana) // the op comes first
-	if len(backup.journal.set.leftOut()) != 1 {
+	if len(backup.journal.set.unsaid()) != 1 {
 		t.Fatal("the backup has nothing to say again: nothing is proved")
 	}
 	backup.learn(now, cat)

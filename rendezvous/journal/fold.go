@@ -56,7 +56,8 @@ func (s *Set) refold() {
 	for _, e := range s.graph.entries {
 		s.fold.add(s, e)
 	}
-	s.stale, s.sifted = false, false
+	s.leftOut.forget()
+	s.stale = false
 }
 
 // settle makes sure that the fold says what the entries say.

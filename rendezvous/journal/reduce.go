@@ -57,7 +57,7 @@ func Reduce(s *Set) *rendezvous.View {
 		Fingerprint: s.fold.facts.fingerprint(),
 		Established: picked.established,
 		Equivocated: s.equivocations(),
-		Ready:       messages.FactCursor(len(s.ready)),
+		Ready:       s.reading.end(),
 	}
 	for _, state := range s.epochs.timeline {
 		if keys, held := s.ring.keys[state.id]; held {

@@ -23,10 +23,8 @@ type Set struct {
 	graph   graph
 	chains  map[messages.AuthorityID]*chain
 	tenures map[tenureKey]*tenure
-	// ready are the entries that are whole, in the order in which they came to
-	// that; the order of arrival decides it, and stays. nil: it was brought back, and
-	// stands further behind.
-	ready []*entry
+	// reading is what the host reads.
+	reading readingOrder
 	// again are the facts that say a fact again, by that fact.
 	again map[messages.FactID][]*entry
 
@@ -42,11 +40,8 @@ type Set struct {
 	// numbered is how far our own descriptors are numbered, counted or not.
 	numbered rendezvous.DescriptorNumbers
 	// stale: the fold must be made anew from the entries.
-	stale bool
-	// loose are our facts that a cut has left out; sifted: they are as the
-	// entries say.
-	loose  []*entry
-	sifted bool
+	stale   bool
+	leftOut leftOut
 }
 
 // newSet is the empty set of the context that the op founded.
@@ -92,7 +87,9 @@ func (s *Set) insert(g gist) {
 	if e.said != nil {
 		s.hear(e)
 	}
-	s.sifted = s.sifted && !(e.chain().own && s.isClosed(e))
+	if e.chain().own && s.isClosed(e) {
+		s.leftOut.forget()
+	}
 	s.followCuts(e)
 	e.chain().waiting++
 	for _, whole := range s.graph.link(e, g.prev, standsOn(g.parents, g.again)) {
@@ -130,7 +127,9 @@ func (s *Set) hear(e *entry) {
 	}
 	if old := e.again(); !old.IsZero() {
 		s.again[old] = append(s.again[old], e)
-		s.sifted = s.sifted && !e.chain().own
+		if e.chain().own {
+			s.leftOut.forget()
+		}
 	}
 }
 
@@ -139,7 +138,7 @@ func (s *Set) hear(e *entry) {
 // SPEC 3.4: "Missing parents: stored, not reduced until they arrive".
 func (s *Set) take(e *entry) {
 	e.chain().complete(e)
-	s.ready = append(s.ready, e)
+	s.reading.append(e)
 	s.openEpoch(e)
 	if !s.stale {
 		s.fold.add(s, e)

@@ -91,7 +91,7 @@ func (s *Set) openEpoch(e *entry) {
 	passed := s.passedOver(closed)
 	s.epochs.add(closed, &epochState{number: change.Epoch, id: id, roster: roster, op: e, change: change})
 	s.stale, s.left = true, nil // if rivals contest it, too: proofs about its members may be held
-	s.bringBack(passed)
+	s.reading.moveBack(passed)
 }
 
 // stateOf is the epoch of a fact, if it is known, and its key is held and is the
