@@ -30,7 +30,7 @@ func (j *Journal) addMember(now messages.Millis, e messages.AddMember, b *batch)
 			return
 		}
 	}
-	b.put(j.done.remember(e.Operation, now, now.Add(messages.MaxTicketLifetime), facts)...)
+	b.put(j.done.remember(e.Operation, now, now.Add(rememberTickets), facts)...)
 	j.welcome(e, facts, b)
 }
 
@@ -42,7 +42,7 @@ func (j *Journal) changeEpoch(now messages.Millis, operation messages.OperationI
 	}
 	facts, reason := j.advance(now, op, b)
 	if reason == "" {
-		b.put(j.done.remember(operation, now, now, facts)...)
+		b.put(j.done.remember(operation, now, now.Add(rememberOperations), facts)...)
 	}
 	b.reply(Reply{Operation: operation, Facts: facts, Refusal: reason})
 }

@@ -42,7 +42,7 @@ func (j *Journal) commit(now messages.Millis, c messages.Commit, b *batch) {
 		}
 		facts = append(facts, id)
 	}
-	b.put(j.done.remember(c.Operation, now, now, facts)...)
+	b.put(j.done.remember(c.Operation, now, now.Add(rememberOperations), facts)...)
 	b.reply(Reply{Operation: c.Operation, Facts: facts})
 }
 

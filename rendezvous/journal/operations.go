@@ -9,11 +9,12 @@ import (
 	"github.com/waymeet/waymeet/messages"
 )
 
-// Operations are remembered that long after they were done: who asks again does so
-// within seconds of a crash or a restart. A ticket asks until a day after it has
-// expired (SPEC 14.2), so for what it asks for the time begins when none can be
-// open any more.
-const rememberOperations = 24 * time.Hour
+// What was done is remembered that long. Who asks for something asks every second
+// until it is answered; a ticket asks until a day after it has expired (SPEC 14.2).
+const (
+	rememberOperations = 10 * time.Minute
+	rememberTickets    = messages.MaxTicketLifetime + 24*time.Hour
+)
 
 // forgetAtOnce bounds how many old operations one batch forgets.
 const forgetAtOnce = 64
@@ -40,7 +41,13 @@ func operationOf(event messages.JournalMessage) (operation messages.OperationID,
 type operations struct {
 	results map[messages.OperationID]storedOperation
 	// order is that in which they are forgotten.
-	order []messages.OperationID
+	order []rememberedUntil
+}
+
+// rememberedUntil is when an operation is forgotten.
+type rememberedUntil struct {
+	until     messages.Millis
+	operation messages.OperationID
 }
 
 func newOperations() *operations {
@@ -59,7 +66,7 @@ func (o *operations) load(source Source) error {
 		}
 		id := messages.OperationID(record.Key[8:])
 		o.results[id] = done
-		o.order = append(o.order, id)
+		o.order = append(o.order, rememberedUntil{done.Until, id})
 	}
 	return nil
 }
@@ -69,23 +76,23 @@ func (o *operations) has(id messages.OperationID) bool {
 	return known
 }
 
-// remember notes a result, for rememberOperations from then on. The records are
-// what must be written for it.
-func (o *operations) remember(id messages.OperationID, now, from messages.Millis, facts []messages.FactID) []messages.Record {
-	done := storedOperation{From: from, Facts: facts}
-	at, _ := slices.BinarySearchFunc(o.order, from+1, func(other messages.OperationID, from messages.Millis) int {
-		return cmp.Compare(o.results[other].From, from)
+// remember notes a result until then. The records are what must be written for it,
+// and for what is forgotten now.
+func (o *operations) remember(id messages.OperationID, now, until messages.Millis, facts []messages.FactID) []messages.Record {
+	done := storedOperation{Until: until, Facts: facts}
+	at, _ := slices.BinarySearchFunc(o.order, until+1, func(other rememberedUntil, until messages.Millis) int {
+		return cmp.Compare(other.until, until)
 	})
-	o.order = slices.Insert(o.order, at, id)
+	o.order = slices.Insert(o.order, at, rememberedUntil{until, id})
 	o.results[id] = done
 	records := []messages.Record{operationRecord(id, done)}
 	for range forgetAtOnce {
 		oldest := o.order[0]
-		if o.results[oldest].From.Add(rememberOperations) >= now {
+		if oldest.until >= now {
 			break
 		}
-		records = append(records, forgottenOperation(oldest, o.results[oldest].From))
-		delete(o.results, oldest)
+		records = append(records, forgottenOperation(oldest.operation, oldest.until))
+		delete(o.results, oldest.operation)
 		o.order = o.order[1:]
 	}
 	return records

@@ -18,7 +18,7 @@ import (
 //	index       Place 8 of the first               segment
 //	charges     "f" ‖ peer 32 ‖ epoch 8 ‖ day 4    FlowCost
 //	            "l" ‖ hour 4                       Leakage
-//	operations  from 8 ‖ OperationID 32            storedOperation
+//	operations  until 8 ‖ OperationID 32           storedOperation
 const (
 	keyFounded    = "founded"
 	prefixSecret  = "secret"
@@ -43,8 +43,8 @@ type storedSecret struct {
 // storedOperation is what an operation led to, so that asking again gives the
 // same answer and no second effect (SPEC 5.5).
 type storedOperation struct {
-	// From is when the time begins for which it is remembered.
-	From  messages.Millis   `cbor:"1,keyasint"`
+	// Until is when it is forgotten.
+	Until messages.Millis   `cbor:"1,keyasint"`
 	Facts []messages.FactID `cbor:"2,keyasint"`
 }
 
@@ -77,17 +77,17 @@ func factRecord(place messages.Place, fact []byte) messages.Record {
 }
 
 func operationRecord(id messages.OperationID, done storedOperation) messages.Record {
-	return messages.Record{Bucket: messages.BucketOperations, Key: operationKey(id, done.From), Value: messages.Encode(done)}
+	return messages.Record{Bucket: messages.BucketOperations, Key: operationKey(id, done.Until), Value: messages.Encode(done)}
 }
 
-func forgottenOperation(id messages.OperationID, from messages.Millis) messages.Record {
-	return messages.Record{Bucket: messages.BucketOperations, Key: operationKey(id, from)}
+func forgottenOperation(id messages.OperationID, until messages.Millis) messages.Record {
+	return messages.Record{Bucket: messages.BucketOperations, Key: operationKey(id, until)}
 }
 
 // operationKey sorts by time, so that operations are written one behind the
 // other.
-func operationKey(id messages.OperationID, from messages.Millis) []byte {
-	return append(binary.BigEndian.AppendUint64(nil, uint64(from)), id[:]...)
+func operationKey(id messages.OperationID, until messages.Millis) []byte {
+	return append(binary.BigEndian.AppendUint64(nil, uint64(until)), id[:]...)
 }
 
 func flowRecord(key messages.FlowKey, spent messages.FlowCost) messages.Record {
