@@ -63,6 +63,24 @@ func TestNextBatchIsFormedWhileOneIsWritten(t *testing.T) {
 	}
 }
 
+// The disk does not wait for the answers to what it has written.
+func TestNextWriteBeginsBeforeTheAnswers(t *testing.T) {
+	ana := found(t, 1)
+	ana.hold = true
+	ana.pour("one")
+	ana.pour("two")
+	effects := ana.journal.Step(start, messages.Written{Batch: ana.kept[0].Batch})
+	if len(effects) < 2 {
+		t.Fatalf("effects %+v", effects)
+	}
+	if _, first := effects[0].(Write); !first {
+		t.Errorf("%T comes first", effects[0])
+	}
+	if reply, last := effects[len(effects)-1].(Reply); !last || reply.Refusal != "" {
+		t.Errorf("%+v comes last", effects[len(effects)-1])
+	}
+}
+
 // Reads come between the batches, however many commits there are.
 func TestReadsAreNotOvertakenByCommits(t *testing.T) {
 	ana := found(t, 1)

@@ -12,7 +12,8 @@ import (
 type Effect interface{ journalEffect() }
 
 // Write asks the store for one transaction with all the records, in order, and
-// for messages.Written once it is on disk. There is one at a time.
+// for messages.Written once it is on disk, behind all other effects of the step.
+// There is one at a time.
 type Write struct {
 	Batch   messages.Batch
 	Records []messages.Record

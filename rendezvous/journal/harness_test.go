@@ -163,6 +163,7 @@ func (n *node) step(now time.Time, event messages.JournalMessage) {
 	n.noteBrought(event)
 	effects := n.journal.Step(now, event)
 	n.noteFormed(now)
+	var begun []Write
 	for _, effect := range effects {
 		switch e := effect.(type) {
 		case Write:
@@ -171,7 +172,7 @@ func (n *node) step(now time.Time, event messages.JournalMessage) {
 				n.kept = append(n.kept, e)
 				continue
 			}
-			n.finish(now, e)
+			begun = append(begun, e)
 		case Reply:
 			n.replies = append(n.replies, e)
 		case Publish:
@@ -192,6 +193,9 @@ func (n *node) step(now time.Time, event messages.JournalMessage) {
 		default:
 			n.notices = append(n.notices, effect)
 		}
+	}
+	for _, write := range begun {
+		n.finish(now, write)
 	}
 }
 

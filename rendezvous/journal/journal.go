@@ -140,10 +140,11 @@ func (j *Journal) Step(now time.Time, event messages.JournalMessage) []Effect {
 	case j.next != nil:
 		b := j.next
 		j.next = nil
-		effects = append(effects, j.send(now, b)...)
+		sent := j.send(now, b)
 		if j.flight != nil {
-			return effects
+			return append(sent, effects...) // the disk does not wait for answers
 		}
+		effects = append(effects, sent...)
 	}
 	return append(effects, j.drain(now)...)
 }
