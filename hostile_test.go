@@ -16,7 +16,7 @@ import (
 // of every rule.
 func plant(t *testing.T, dir string, cx waymeet.ContextID, facts ...messages.Fact) {
 	t.Helper()
-	file, err := store.Open(dir, cx)
+	file, err := store.Directory(dir).Journal(cx)
 	if err != nil {
 		t.Fatal(err)
 	}

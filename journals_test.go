@@ -28,11 +28,11 @@ type pen struct {
 // takePen reads where the node's chain stands.
 func takePen(t *testing.T, dir string, cx waymeet.ContextID) *pen {
 	t.Helper()
-	seed, err := store.LoadIdentity(dir, store.KindNode)
+	seed, err := store.Directory(dir).Identity(store.KindNode)
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := store.Open(dir, cx)
+	file, err := store.Directory(dir).Journal(cx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +256,7 @@ func TestVerifyNamesWhatIsWrong(t *testing.T) {
 	p := takePen(t, dir, cx)
 	forged := p.write(t, chat, 1, []byte("forged"))
 	forged.Signature[0]++
-	file, err := store.Open(dir, cx)
+	file, err := store.Directory(dir).Journal(cx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +267,7 @@ func TestVerifyNamesWhatIsWrong(t *testing.T) {
 	}
 	withJournals(t, dir, func(journals *waymeet.Journals) {
 		_, err := journals.Verify(cx)
-		for _, word := range []string{store.JournalPath(dir, cx), "bucket facts", "key 000000000000000", "did not sign"} {
+		for _, word := range []string{store.Directory(dir).JournalPath(cx), "bucket facts", "key 000000000000000", "did not sign"} {
 			if p := problem(t, err); p.Code != waymeet.ExitFailed || !strings.Contains(err.Error(), word) {
 				t.Errorf("%v does not say %q", err, word)
 			}

@@ -201,7 +201,7 @@ func TestDamagedJournalIsSaidAndLeftAlone(t *testing.T) {
 	}
 	stop(t, node)
 
-	journal := store.JournalPath(dir, founded.ID())
+	journal := store.Directory(dir).JournalPath(founded.ID())
 	sound, err := os.ReadFile(journal)
 	if err != nil {
 		t.Fatal(err)

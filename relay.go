@@ -92,10 +92,11 @@ func checkRelay(config RelayConfig) error {
 
 func (r *Relay) start(config RelayConfig) error {
 	var err error
-	if r.lock, err = store.LockDirectory(config.StateDir); err != nil {
+	state := store.Directory(config.StateDir)
+	if r.lock, err = state.Lock(); err != nil {
 		return actors.StateProblem(config.StateDir, err)
 	}
-	seed, err := store.Claim(config.StateDir, store.KindRelay)
+	seed, err := state.Claim(store.KindRelay)
 	if err != nil {
 		return actors.StateProblem(config.StateDir, err)
 	}

@@ -191,12 +191,12 @@ func (m *member) gone() (back time.Duration) {
 // out.
 func (m *member) checkJournal(acknowledged []messages.FactID) {
 	m.t.Helper()
-	disk, err := os.ReadFile(store.JournalPath(m.dir, m.context))
+	disk, err := os.ReadFile(store.Directory(m.dir).JournalPath(m.context))
 	if err != nil {
 		m.t.Fatal(err)
 	}
 	copied := m.t.TempDir()
-	path := store.JournalPath(copied, m.context)
+	path := store.Directory(copied).JournalPath(m.context)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		m.t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func (m *member) checkJournal(acknowledged []messages.FactID) {
 		m.t.Fatal(err)
 	}
 	defer os.Remove(path)
-	journal, err := store.Open(copied, m.context)
+	journal, err := store.Directory(copied).Journal(m.context)
 	if err != nil {
 		m.t.Fatal(err)
 	}

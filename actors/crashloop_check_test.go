@@ -213,7 +213,7 @@ func (l *crashLoop) awaitGivenUp() {
 // holds what was acknowledged, and that a new node goes on with it.
 func (l *crashLoop) checkJournal() {
 	l.t.Helper()
-	journal, err := store.Open(l.dir, l.node.Contexts()[0]) // verifies every record, their count and fingerprint
+	journal, err := store.Directory(l.dir).Journal(l.node.Contexts()[0]) // verifies every record, their count and fingerprint
 	if err != nil {
 		l.t.Fatal(err)
 	}

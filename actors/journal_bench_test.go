@@ -71,7 +71,7 @@ func benchAppend(b *testing.B, row string, callers, total int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	path := store.JournalPath(n.config.Dir, cx)
+	path := store.Directory(n.config.Dir).JournalPath(cx)
 	fact := messages.ApplicationFact{Type: messages.FactApplication, Body: make([]byte, bodySize)}
 	var batches int
 	ours := &bench.Contender{Name: "waymeet", Turn: func() {
@@ -256,7 +256,7 @@ func BenchmarkOpen(b *testing.B) {
 	bench.Row("bytes_per_fact", bytes, 0)
 
 	ours := &bench.Contender{Name: "waymeet", Turn: held.open, Tidy: held.close}
-	theirs := &bench.Contender{Name: "read", Turn: func() { scan(b, store.JournalPath(dir, cx)) }}
+	theirs := &bench.Contender{Name: "read", Turn: func() { scan(b, store.Directory(dir).JournalPath(cx)) }}
 	bench.Rounds(journalRounds, ours, theirs)
 	b.Logf("open %.0f ms, scan %.0f ms", 1e3*bench.Median(ours.Wall), 1e3*bench.Median(theirs.Wall))
 	bench.Cost("open_100k", ours, theirs)

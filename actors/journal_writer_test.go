@@ -72,7 +72,7 @@ func (w *journalWriter) member(seed byte) *journalWriter {
 func (w *journalWriter) begin(cx messages.ContextID, records []messages.Record) {
 	w.t.Helper()
 	w.context = cx
-	if err := store.Create(w.dir, cx, records); err != nil {
+	if err := store.Directory(w.dir).Create(cx, records); err != nil {
 		w.t.Fatal(err)
 	}
 	w.open()
@@ -81,7 +81,7 @@ func (w *journalWriter) begin(cx messages.ContextID, records []messages.Record) 
 // open opens the database and loads the journal.
 func (w *journalWriter) open() {
 	w.t.Helper()
-	database, err := store.Open(w.dir, w.context)
+	database, err := store.Directory(w.dir).Journal(w.context)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func (w *journalWriter) settle(seed byte) (dir string) {
 	if err := os.WriteFile(filepath.Join(dir, "identity.key"), key[:], 0o600); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := store.Create(dir, w.context, records); err != nil {
+	if err := store.Directory(dir).Create(w.context, records); err != nil {
 		w.t.Fatal(err)
 	}
 	return dir

@@ -28,33 +28,33 @@ const receivedDir = "received"
 // socket.
 func (n *Node) open() error {
 	n.closing, n.close = context.WithCancel(context.Background())
-	dir := n.config.Dir
+	dir, state := n.config.Dir, store.Directory(n.config.Dir)
 	err := checkRelays(n.config.Relays)
 	if err != nil {
 		return err
 	}
-	if n.lock, err = store.LockDirectory(dir); err != nil {
+	if n.lock, err = state.Lock(); err != nil {
 		return StateProblem(dir, err)
 	}
-	seed, err := store.Claim(dir, store.KindNode)
+	seed, err := state.Claim(store.KindNode)
 	if err != nil {
 		return StateProblem(dir, err)
 	}
 	n.identity = membership.NewIdentity(seed)
 	n.static = handshake.NewStatic(n.identity.NoisePrivate())
 	n.service = rendezvous.NewRendezvousService(n.identity.Authority(), rendezvous.RendezvousConfig{})
-	if n.db, err = store.OpenNode(dir); err != nil {
+	if n.db, err = state.Node(); err != nil {
 		return StateProblem(dir, err)
 	}
 	n.loadCompleted()
-	if err := n.databases.open(dir); err != nil {
+	if err := n.databases.open(state); err != nil {
 		return StateProblem(dir, err)
 	}
 	// The first write, and not before everything that is there proved sound.
 	if n.boot, err = n.db.NextBoot(n.started); err != nil {
 		return StateProblem(dir, err)
 	}
-	if n.inbox, err = filedrop.OpenInbox(filepath.Join(n.config.Dir, receivedDir), filedrop.Limits{}); err != nil {
+	if n.inbox, err = filedrop.OpenInbox(filepath.Join(dir, receivedDir), filedrop.Limits{}); err != nil {
 		return StateProblem(dir, err)
 	}
 	return n.listen()
@@ -63,7 +63,7 @@ func (n *Node) open() error {
 // Identity is who the node of a state directory is. The node need not run, but has
 // been there: nothing is made.
 func Identity(dir string) (messages.AuthorityID, error) {
-	seed, err := store.LoadIdentity(dir, store.KindNode)
+	seed, err := store.Directory(dir).Identity(store.KindNode)
 	if err != nil {
 		return messages.AuthorityID{}, StateProblem(dir, err)
 	}
@@ -164,7 +164,7 @@ func (n *Node) closeAll() {
 // databases are the open journals. They outlive the stores that write them.
 type databases struct {
 	mu       sync.Mutex
-	dir      string
+	state    store.Directory
 	journals map[messages.ContextID]*store.Store
 	// founded are the contexts that this node founded since its start.
 	founded map[messages.ContextID]bool
@@ -172,15 +172,15 @@ type databases struct {
 
 // open opens every journal of the state directory. A damaged one stops the
 // node: it would otherwise act on half of what it knows.
-func (d *databases) open(dir string) error {
-	d.dir = dir
+func (d *databases) open(state store.Directory) error {
+	d.state = state
 	d.journals = make(map[messages.ContextID]*store.Store)
-	contexts, err := store.Contexts(dir)
+	contexts, err := state.Contexts()
 	if err != nil {
 		return err
 	}
 	for _, cx := range contexts {
-		journal, err := store.Open(dir, cx)
+		journal, err := state.Journal(cx)
 		if err != nil {
 			return err
 		}
@@ -228,10 +228,10 @@ func (d *databases) create(cx messages.ContextID, records []messages.Record) err
 	if _, exists := d.journals[cx]; exists {
 		return nil
 	}
-	if err := store.Create(d.dir, cx, records); err != nil && !errors.Is(err, store.ErrExists) {
+	if err := d.state.Create(cx, records); err != nil && !errors.Is(err, store.ErrExists) {
 		return err
 	}
-	journal, err := store.Open(d.dir, cx)
+	journal, err := d.state.Journal(cx)
 	if err != nil {
 		return err
 	}

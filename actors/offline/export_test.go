@@ -18,7 +18,7 @@ func TestExportToAFileIsWholeOrNotThere(t *testing.T) {
 	path := filepath.Join(dir, "export")
 	h.lendOne(func(one *Journal) {
 		// The disk takes the facts away under the open journal.
-		good, err := os.ReadFile(store.JournalPath(h.dir, h.context))
+		good, err := os.ReadFile(store.Directory(h.dir).JournalPath(h.context))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -28,7 +28,7 @@ func TestExportToAFileIsWholeOrNotThere(t *testing.T) {
 		if left := files(t, dir); left != "" {
 			t.Errorf("an export that failed leaves %s", left)
 		}
-		if err := os.WriteFile(store.JournalPath(h.dir, h.context), good, 0o600); err != nil {
+		if err := os.WriteFile(store.Directory(h.dir).JournalPath(h.context), good, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		exported, err := one.ExportFile(path)

@@ -34,7 +34,7 @@ type home struct {
 func newHome(t *testing.T) *home {
 	t.Helper()
 	h := &home{t: t, dir: t.TempDir()}
-	seed, err := store.Claim(h.dir, store.KindNode)
+	seed, err := store.Directory(h.dir).Claim(store.KindNode)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func (h *home) found() {
 
 func (h *home) begin(cx messages.ContextID, records []messages.Record) {
 	h.t.Helper()
-	if err := store.Create(h.dir, cx, records); err != nil {
+	if err := store.Directory(h.dir).Create(cx, records); err != nil {
 		h.t.Fatal(err)
 	}
 	h.context = cx
@@ -71,7 +71,7 @@ func (h *home) begin(cx messages.ContextID, records []messages.Record) {
 // do has the journal's machine do something, and returns what it answers.
 func (h *home) do(event messages.JournalMessage) (reply journal.Reply) {
 	h.t.Helper()
-	file, err := store.Open(h.dir, h.context)
+	file, err := store.Directory(h.dir).Journal(h.context)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -218,7 +218,7 @@ func exportOf(t *testing.T, cx messages.ContextID, facts ...messages.Fact) []byt
 // harm takes everything away from the file of a context but its two heads.
 func (h *home) harm(cx messages.ContextID) {
 	h.t.Helper()
-	path := store.JournalPath(h.dir, cx)
+	path := store.Directory(h.dir).JournalPath(cx)
 	b, err := os.ReadFile(path)
 	if err != nil {
 		h.t.Fatal(err)

@@ -85,7 +85,7 @@ func (j *Journals) Import(from io.Reader) (Imported, error) {
 	if err != nil {
 		return Imported{}, notImported(err)
 	}
-	file, err := store.Open(j.dir, export.Context)
+	file, err := j.state.Journal(export.Context)
 	if errors.Is(err, store.ErrAbsent) {
 		return Imported{}, messages.Problem{
 			Code: messages.ExitUsage, What: "the export is of " + export.Context.String(), Whose: "this node is not a member of that context",

@@ -18,7 +18,7 @@ import (
 // Journals are the journals of a state directory whose node does not run. It is
 // not safe for concurrent use.
 type Journals struct {
-	dir      string
+	state    store.Directory
 	lock     *store.Lock
 	identity membership.Identity
 }
@@ -26,15 +26,16 @@ type Journals struct {
 // Open takes the state directory. Errors: a Problem, ExitNoNode while a node runs
 // there.
 func Open(dir string) (*Journals, error) {
-	seed, err := store.LoadIdentity(dir, store.KindNode) // before the lock: who only looks makes nothing
+	state := store.Directory(dir)
+	seed, err := state.Identity(store.KindNode) // before the lock: who only looks makes nothing
 	if err != nil {
 		return nil, actors.StateProblem(dir, err)
 	}
-	lock, err := store.LockDirectory(dir)
+	lock, err := state.Lock()
 	if err != nil {
 		return nil, actors.StateProblem(dir, err)
 	}
-	return &Journals{dir: dir, lock: lock, identity: membership.NewIdentity(seed)}, nil
+	return &Journals{state: state, lock: lock, identity: membership.NewIdentity(seed)}, nil
 }
 
 // Close lets go of the state directory.
@@ -42,9 +43,9 @@ func (j *Journals) Close() error { return j.lock.Release() }
 
 // Contexts are the contexts that have a journal, sorted.
 func (j *Journals) Contexts() ([]messages.ContextID, error) {
-	contexts, err := store.Contexts(j.dir)
+	contexts, err := j.state.Contexts()
 	if err != nil {
-		return nil, actors.StateProblem(j.dir, err)
+		return nil, actors.StateProblem(string(j.state), err)
 	}
 	slices.SortFunc(contexts, messages.ContextID.Compare)
 	return contexts, nil
@@ -75,7 +76,7 @@ func (j *Journals) Resolve(text string) (messages.ContextID, error) {
 
 // Journal opens one of them. Its file is verified by that.
 func (j *Journals) Journal(cx messages.ContextID) (*Journal, error) {
-	file, err := store.Open(j.dir, cx)
+	file, err := j.state.Journal(cx)
 	if err != nil {
 		return nil, j.problem(cx, err)
 	}
@@ -90,9 +91,9 @@ func (j *Journals) Journal(cx messages.ContextID) (*Journal, error) {
 // are those that were written, and that nobody can read, is damage too.
 func (j *Journals) problem(cx messages.ContextID, err error) error {
 	if errors.Is(err, journal.ErrRecord) {
-		err = &store.Damage{File: store.JournalPath(j.dir, cx), What: err.Error()}
+		err = &store.Damage{File: j.state.JournalPath(cx), What: err.Error()}
 	}
-	return actors.StateProblem(j.dir, err)
+	return actors.StateProblem(string(j.state), err)
 }
 
 // Journal is one journal, open.

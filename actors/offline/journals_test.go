@@ -18,7 +18,7 @@ import (
 
 func TestOpenIsRefusedWhere(t *testing.T) {
 	running, lost, torn := found(t), t.TempDir(), found(t)
-	lock, err := store.LockDirectory(running.dir)
+	lock, err := store.Directory(running.dir).Lock()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestOpenIsRefusedWhere(t *testing.T) {
 			wantProblem(t, err, test.code, test.want)
 		})
 	}
-	if lock, err = store.LockDirectory(torn.dir); err != nil {
+	if lock, err = store.Directory(torn.dir).Lock(); err != nil {
 		t.Fatalf("the lock of a directory that is refused is held: %v", err)
 	}
 	defer lock.Release()

@@ -18,7 +18,7 @@ func (j *Journals) Verify(cx messages.ContextID) (Summary, error) {
 	defer opened.Close()
 	flaw, err := journal.Verify(j.identity, opened.file)
 	if err == nil && flaw != nil {
-		damage := &store.Damage{File: store.JournalPath(j.dir, cx), Bucket: flaw.Bucket, What: flaw.What}
+		damage := &store.Damage{File: j.state.JournalPath(cx), Bucket: flaw.Bucket, What: flaw.What}
 		if flaw.Place > 0 {
 			damage.Key = flaw.Place.Key()
 		}

@@ -42,7 +42,7 @@ func TestVerifyNamesTheRecordThatIsWrong(t *testing.T) {
 			h := found(t)
 			h.say("one")
 			record := test.record(h)
-			file, err := store.Open(h.dir, h.context)
+			file, err := store.Directory(h.dir).Journal(h.context)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -74,14 +74,14 @@ type journalOnDisk struct {
 // readJournal reads the journal of the only context in a state directory. An
 // author who has signed one number twice, or left one out, is an error.
 func readJournal(dir string) (read journalOnDisk, err error) {
-	contexts, err := store.Contexts(dir)
+	contexts, err := store.Directory(dir).Contexts()
 	if err != nil {
 		return read, err
 	}
 	if len(contexts) != 1 {
 		return read, fmt.Errorf("%s has %d contexts, not one", dir, len(contexts))
 	}
-	journal, err := store.Open(dir, contexts[0])
+	journal, err := store.Directory(dir).Journal(contexts[0])
 	if err != nil {
 		return read, err
 	}

@@ -379,7 +379,7 @@ func (s *stormStage) checkEnd() {
 		s.t.Error(err)
 	}
 	for _, p := range s.players() {
-		lock, err := store.LockDirectory(p.dir)
+		lock, err := store.Directory(p.dir).Lock()
 		if err != nil {
 			s.t.Error(err)
 			continue

@@ -69,13 +69,13 @@ func victims(t *testing.T, facts int) (all map[string]*victim) {
 	if err := p.gone(); err != nil {
 		t.Fatal(err)
 	}
-	seed, err := store.LoadIdentity(dir, store.KindNode)
+	seed, err := store.Directory(dir).Identity(store.KindNode)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ours := &victim{
-		path:  store.JournalPath(dir, l.context),
-		open:  func() (database, error) { return opened(store.Open(dir, l.context)) },
+		path:  store.Directory(dir).JournalPath(l.context),
+		open:  func() (database, error) { return opened(store.Directory(dir).Journal(l.context)) },
 		write: func(d database) error { return d.(*store.Store).Write(records(extra, 1)) },
 		more: func(d database) error {
 			var v verdict
@@ -96,7 +96,7 @@ func victims(t *testing.T, facts int) (all map[string]*victim) {
 	nodes := &victim{
 		path: filepath.Join(dir, "node.db"),
 		open: func() (database, error) {
-			node, err := store.OpenNode(dir)
+			node, err := store.Directory(dir).Node()
 			return opened(nodeDatabase{node}, err)
 		},
 		write: func(d database) error {

@@ -102,7 +102,7 @@ func (l *ledger) check(dir string) (v verdict) {
 	if err := l.checkNode(dir); err != nil {
 		v.complain("%w", err)
 	}
-	contexts, err := store.Contexts(dir)
+	contexts, err := store.Directory(dir).Contexts()
 	if err != nil {
 		v.complain("%w", err)
 	}
@@ -126,7 +126,7 @@ func (l *ledger) check(dir string) (v verdict) {
 // may not be there yet; what is there must be whole.
 func (l *ledger) checkNode(dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, "node.db")); err == nil {
-		node, err := store.OpenNode(dir)
+		node, err := store.Directory(dir).Node()
 		if err != nil {
 			return err
 		}
@@ -137,7 +137,7 @@ func (l *ledger) checkNode(dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, "identity.key")); errors.Is(err, fs.ErrNotExist) && l.context.IsZero() {
 		return nil
 	}
-	_, err := store.LoadIdentity(dir, store.KindNode)
+	_, err := store.Directory(dir).Identity(store.KindNode)
 	return err
 }
 
@@ -178,11 +178,11 @@ func (l *ledger) compareLoaded(loaded *journal.Journal) error {
 // readJournal gives the opened bodies of all application facts of a context. It
 // loads the journal as a node does.
 func readJournal(dir string, context messages.ContextID) (map[messages.FactID][]byte, error) {
-	seed, err := store.LoadIdentity(dir, store.KindNode)
+	seed, err := store.Directory(dir).Identity(store.KindNode)
 	if err != nil {
 		return nil, err
 	}
-	database, err := store.Open(dir, context)
+	database, err := store.Directory(dir).Journal(context)
 	if err != nil {
 		return nil, err
 	}

@@ -34,13 +34,13 @@ func stoppedForGood(t *testing.T, dir string, l *ledger, why string) {
 	if len(l.facts) == 0 || len(l.refused) != writers || len(l.ended) != writers {
 		t.Errorf("%d facts, %d refusals and %d ends of %d writers", len(l.facts), len(l.refused), len(l.ended), writers)
 	}
-	journal := filepath.Base(store.JournalPath(dir, l.context))
+	journal := filepath.Base(store.Directory(dir).JournalPath(l.context))
 	for _, text := range l.ended {
 		if !strings.Contains(text, why) || !strings.Contains(text, journal) {
 			t.Errorf("the node ended with %q, not with %q of %s", text, why, journal)
 		}
 	}
-	if _, err := os.Stat(store.JournalPath(dir, l.context)); err != nil {
+	if _, err := os.Stat(store.Directory(dir).JournalPath(l.context)); err != nil {
 		t.Fatal(err)
 	}
 	if v := l.check(dir); v.why != nil {

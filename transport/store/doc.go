@@ -10,8 +10,8 @@
 // page and record is looked at when it is read, because bbolt trusts them, and a
 // disk may change them at any time.
 //
-// Start reading at store.go; record.go is the format, change.go writes it,
-// read.go and reader.go read it; verify.go and structure.go look at all of it
-// when a file is opened. The node's own database, node.go, is read then and never
-// again.
+// Start reading at directory.go, which opens what the others are; store.go is a
+// journal's database, record.go its format, change.go writes it, read.go and
+// reader.go read it; verify.go and structure.go look at all of it when a file is
+// opened. The node's own database, node.go, is read then and never again.
 package store

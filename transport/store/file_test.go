@@ -30,10 +30,10 @@ func valueOf(t *testing.T, s *Store, key []byte) (value []byte) {
 func TestWriteErrorStopsForGood(t *testing.T) {
 	state := t.TempDir()
 	context := messages.ContextID{1}
-	if err := Create(state, context, nil); err != nil {
+	if err := Directory(state).Create(context, nil); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(state, context)
+	s, err := Directory(state).Journal(context)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,10 +55,10 @@ func TestWriteErrorStopsForGood(t *testing.T) {
 func TestUnknownSchemaIsRefusedUntouched(t *testing.T) {
 	state := t.TempDir()
 	context := messages.ContextID{1}
-	if err := Create(state, context, nil); err != nil {
+	if err := Directory(state).Create(context, nil); err != nil {
 		t.Fatal(err)
 	}
-	path := JournalPath(state, context)
+	path := Directory(state).JournalPath(context)
 	db, err := bolt.Open(path, fileMode, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func TestUnknownSchemaIsRefusedUntouched(t *testing.T) {
 		t.Fatal(err)
 	}
 	var unknown *UnknownSchema
-	if _, err := Open(state, context); !errors.As(err, &unknown) || unknown.Schema != 9 {
+	if _, err := Directory(state).Journal(context); !errors.As(err, &unknown) || unknown.Schema != 9 {
 		t.Errorf("got %v", err)
 	}
 	after, err := os.ReadFile(path)
@@ -88,10 +88,10 @@ func TestMissingRecordIsDamage(t *testing.T) {
 	state := t.TempDir()
 	context := messages.ContextID{1}
 	record := messages.Record{Bucket: messages.BucketCharges, Key: []byte("key"), Value: []byte{1}}
-	if err := Create(state, context, []messages.Record{record}); err != nil {
+	if err := Directory(state).Create(context, []messages.Record{record}); err != nil {
 		t.Fatal(err)
 	}
-	db, err := bolt.Open(JournalPath(state, context), fileMode, nil)
+	db, err := bolt.Open(Directory(state).JournalPath(context), fileMode, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestMissingRecordIsDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	var damage *Damage
-	if _, err := Open(state, context); !errors.As(err, &damage) {
+	if _, err := Directory(state).Journal(context); !errors.As(err, &damage) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -110,10 +110,10 @@ func TestMissingRecordIsDamage(t *testing.T) {
 func TestLaterLifeFencesTheEarlierOne(t *testing.T) {
 	state := t.TempDir()
 	context := messages.ContextID{1}
-	if err := Create(state, context, nil); err != nil {
+	if err := Directory(state).Create(context, nil); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(state, context)
+	s, err := Directory(state).Journal(context)
 	if err != nil {
 		t.Fatal(err)
 	}

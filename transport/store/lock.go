@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,25 +19,8 @@ const (
 
 // Lock holds the state directory: one authority runs on one node at a time
 // (SPEC 3.1: "a second process is refused"). The operating system lets go of it
-// when the process ends, however it ends.
+// when the process ends, however it ends. Directory.Lock takes it.
 type Lock struct{ handle *os.File }
-
-// LockDirectory makes the state directory, if it is not there, and takes its
-// lock. The error is ErrInUse while another process holds it.
-func LockDirectory(state string) (*Lock, error) {
-	if err := makeDirectory(state); err != nil {
-		return nil, err
-	}
-	path := filepath.Join(state, lockName)
-	handle, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
-	if err != nil {
-		return nil, err
-	}
-	if err := lockFile(handle, 0); err != nil {
-		return nil, errors.Join(err, handle.Close())
-	}
-	return &Lock{handle: handle}, nil
-}
 
 // lockFile takes the lock of an open file, for as long as it is open. Within
 // that time whoever holds it may let go.

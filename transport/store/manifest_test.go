@@ -18,7 +18,7 @@ func claimed(t *testing.T) string {
 	if err := openNode(t, state).Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Create(state, context, sample(1)); err != nil {
+	if err := store.Directory(state).Create(context, sample(1)); err != nil {
 		t.Fatal(err)
 	}
 	return state
@@ -26,7 +26,7 @@ func claimed(t *testing.T) string {
 
 func claim(t *testing.T, state string) {
 	t.Helper()
-	if _, err := store.Claim(state, store.KindNode); err != nil {
+	if _, err := store.Directory(state).Claim(store.KindNode); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -75,9 +75,9 @@ func TestALostKeyIsNotMadeAgain(t *testing.T) {
 			spoil(t, state)
 			remove(t, state, store.IdentityFile)
 			before := names(t, state)
-			_, err := store.LoadIdentity(state, store.KindNode)
+			_, err := store.Directory(state).Identity(store.KindNode)
 			isLost(t, err, store.IdentityFile)
-			_, err = store.Claim(state, store.KindNode)
+			_, err = store.Directory(state).Claim(store.KindNode)
 			isLost(t, err, store.IdentityFile)
 			if after := names(t, state); after != before {
 				t.Errorf("there is %s, want %s", after, before)
@@ -93,10 +93,10 @@ func TestTheKeyOfAnotherIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	var foreign *store.Foreign
-	if _, err := store.LoadIdentity(state, store.KindNode); !errors.As(err, &foreign) {
+	if _, err := store.Directory(state).Identity(store.KindNode); !errors.As(err, &foreign) {
 		t.Errorf("who looks got %v", err)
 	}
-	if _, err := store.Claim(state, store.KindNode); !errors.As(err, &foreign) {
+	if _, err := store.Directory(state).Claim(store.KindNode); !errors.As(err, &foreign) {
 		t.Errorf("who claims got %v", err)
 	}
 }
@@ -104,19 +104,19 @@ func TestTheKeyOfAnotherIsRefused(t *testing.T) {
 func TestADirectoryIsOfOneKind(t *testing.T) {
 	node, old, relay := claimed(t), claimed(t), t.TempDir()
 	remove(t, old, store.ManifestFile)
-	if _, err := store.Claim(relay, store.KindRelay); err != nil {
+	if _, err := store.Directory(relay).Claim(store.KindRelay); err != nil {
 		t.Fatal(err)
 	}
 	for state, kind := range map[string]store.Kind{node: store.KindRelay, old: store.KindRelay, relay: store.KindNode} {
 		var wrong *store.WrongKind
-		if _, err := store.Claim(state, kind); !errors.As(err, &wrong) {
+		if _, err := store.Directory(state).Claim(kind); !errors.As(err, &wrong) {
 			t.Errorf("a %s claims it: %v", kind, err)
 		}
-		if _, err := store.LoadIdentity(state, kind); !errors.As(err, &wrong) {
+		if _, err := store.Directory(state).Identity(kind); !errors.As(err, &wrong) {
 			t.Errorf("a %s looks: %v", kind, err)
 		}
 	}
-	if _, err := store.Claim(relay, store.KindRelay); err != nil {
+	if _, err := store.Directory(relay).Claim(store.KindRelay); err != nil {
 		t.Errorf("the relay comes back: %v", err)
 	}
 }
@@ -124,7 +124,7 @@ func TestADirectoryIsOfOneKind(t *testing.T) {
 func TestALostDatabaseIsNotMadeAgain(t *testing.T) {
 	state := claimed(t)
 	remove(t, state, store.NodeFile)
-	_, err := store.OpenNode(state)
+	_, err := store.Directory(state).Node()
 	isLost(t, err, store.NodeFile)
 }
 
@@ -132,16 +132,16 @@ func TestALostJournalIsListedAndDoesNotOpen(t *testing.T) {
 	for name, claimAgain := range map[string]bool{"in the same life": false, "in the next one": true} {
 		t.Run(name, func(t *testing.T) {
 			state := claimed(t)
-			remove(t, store.JournalPath(state, context))
+			remove(t, store.Directory(state).JournalPath(context))
 			if claimAgain {
 				claim(t, state)
 			}
-			contexts, err := store.Contexts(state)
+			contexts, err := store.Directory(state).Contexts()
 			if err != nil || len(contexts) != 1 || contexts[0] != context {
 				t.Fatalf("contexts %v, %v", contexts, err)
 			}
-			_, err = store.Open(state, context)
-			isLost(t, err, store.JournalPath(state, context))
+			_, err = store.Directory(state).Journal(context)
+			isLost(t, err, store.Directory(state).JournalPath(context))
 		})
 	}
 }
@@ -183,7 +183,7 @@ func TestADamagedManifestIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		var damage *store.Damage
-		if _, err := store.Claim(state, store.KindNode); !errors.As(err, &damage) {
+		if _, err := store.Directory(state).Claim(store.KindNode); !errors.As(err, &damage) {
 			t.Errorf("%q: got %v", text, err)
 		}
 	}
@@ -193,7 +193,7 @@ func TestADamagedManifestIsRefused(t *testing.T) {
 func TestLookingMakesNothing(t *testing.T) {
 	state := t.TempDir()
 	for _, dir := range []string{state, filepath.Join(state, "nowhere")} {
-		if _, err := store.LoadIdentity(dir, store.KindNode); !errors.Is(err, store.ErrUnclaimed) {
+		if _, err := store.Directory(dir).Identity(store.KindNode); !errors.Is(err, store.ErrUnclaimed) {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -207,7 +207,7 @@ func TestADirectoryThatEverybodyMayWriteToIsRefused(t *testing.T) {
 	if err := os.Chmod(state, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.Claim(state, store.KindNode); err == nil || !strings.Contains(err.Error(), "0700") {
+	if _, err := store.Directory(state).Claim(store.KindNode); err == nil || !strings.Contains(err.Error(), "0700") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"iter"
 	"maps"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -37,7 +36,7 @@ const keyBoot = "boot"
 //
 // It is small, so it is read once, when it is opened, and answers from memory. A
 // bit that changes on the disk later hides nothing, and what is not there costs no
-// search.
+// search. Directory.Node opens it.
 type Node struct {
 	file *file
 	// writing is held from looking to writing; mutex is held over records alone,
@@ -48,23 +47,8 @@ type Node struct {
 	records map[messages.Bucket]map[string][]byte
 }
 
-// OpenNode opens and verifies the node's database; the first time it makes it. One
-// that is gone is not made again: the error is *Lost.
-func OpenNode(state string) (*Node, error) {
-	path := filepath.Join(state, NodeFile)
-	f, err := openFile(path, messages.ContextID{})
-	if err = lost(state, NodeFile, err); errors.Is(err, ErrAbsent) {
-		if err := createFile(path, messages.ContextID{}, nil); err != nil {
-			return nil, err
-		}
-		if err := remember(state, NodeFile); err != nil {
-			return nil, err
-		}
-		f, err = openFile(path, messages.ContextID{})
-	}
-	if err != nil {
-		return nil, err
-	}
+// loadNode reads the records of a database that has been verified.
+func loadNode(f *file) (*Node, error) {
 	n := &Node{file: f, records: map[messages.Bucket]map[string][]byte{}}
 	for bucket := range f.tallies {
 		for record, err := range f.records(bucket, nil, 0) {

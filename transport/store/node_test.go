@@ -15,7 +15,7 @@ import (
 
 func openNode(t *testing.T, state string) *store.Node {
 	t.Helper()
-	node, err := store.OpenNode(state)
+	node, err := store.Directory(state).Node()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,11 +111,11 @@ func TestTicketsAreListedAndDeleted(t *testing.T) {
 
 func TestIdentityIsMadeOnceAndKept(t *testing.T) {
 	state := t.TempDir()
-	first, err := store.Claim(state, store.KindNode)
+	first, err := store.Directory(state).Claim(store.KindNode)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := store.LoadIdentity(state, store.KindNode)
+	second, err := store.Directory(state).Identity(store.KindNode)
 	if err != nil || first != second || first == (store.Seed{}) {
 		t.Errorf("the second time: %v, same %t", err, first == second)
 	}
@@ -148,7 +148,7 @@ func TestIdentityIsRefusedWhen(t *testing.T) {
 			if err := test.make(filepath.Join(state, "identity.key")); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := store.Claim(state, store.KindNode); err == nil || !strings.Contains(err.Error(), test.want) {
+			if _, err := store.Directory(state).Claim(store.KindNode); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 		})

@@ -102,30 +102,3 @@ func (f *file) abandon() error {
 	}
 	return err
 }
-
-// makeDirectory makes a directory that is on disk when it returns.
-func makeDirectory(path string) error {
-	switch info, err := os.Stat(path); {
-	case err == nil && info.IsDir():
-		return nil
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return err
-	}
-	parent := filepath.Dir(path)
-	if err := makeDirectory(parent); err != nil {
-		return err
-	}
-	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return SyncDirectory(parent)
-}
-
-// SyncDirectory makes the names in a directory durable.
-func SyncDirectory(path string) error {
-	directory, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(directory.Sync(), directory.Close())
-}

@@ -20,12 +20,12 @@ import (
 func opened(t *testing.T) (*Store, image) {
 	t.Helper()
 	state := book(t)
-	s, err := Open(state, here)
+	s, err := Directory(state).Journal(here)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	return s, imageOf(t, JournalPath(state, here))
+	return s, imageOf(t, Directory(state).JournalPath(here))
 }
 
 // overwrite changes the file under the open database.
@@ -191,7 +191,7 @@ func TestPageZeroIsDamage(t *testing.T) {
 // do. A claim, a counter: none is taken for absent, and none is written anew.
 func TestHiddenRecordsOfANodeAreStillThere(t *testing.T) {
 	state := t.TempDir()
-	node, err := OpenNode(state)
+	node, err := Directory(state).Node()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +265,7 @@ func TestForgottenTransactionIsDamage(t *testing.T) {
 // After bbolt has panicked nothing of it is called again, and the file is let go.
 func TestPanicIsDamageForGood(t *testing.T) {
 	state := book(t)
-	s, err := Open(state, here)
+	s, err := Directory(state).Journal(here)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +279,7 @@ func TestPanicIsDamageForGood(t *testing.T) {
 	if err := errors.Join(s.Close(), s.Close()); err != nil {
 		t.Errorf("close: %v", err)
 	}
-	if s, err = Open(state, here); err != nil {
+	if s, err = Directory(state).Journal(here); err != nil {
 		t.Fatalf("the file is not let go: %v", err)
 	}
 	_ = s.Close()

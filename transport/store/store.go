@@ -1,100 +1,15 @@
 package store
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"iter"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/waymeet/waymeet/messages"
 )
 
-// Names inside the state directory (docs/operating.md: "State").
-const (
-	journalFolder = "journal"
-	journalSuffix = ".db"
-)
-
-// JournalPath is where the database of a context lies inside the state
-// directory.
-func JournalPath(state string, context messages.ContextID) string {
-	return filepath.Join(state, journalFile(context))
-}
-
-// journalFile is its name in the manifest.
-func journalFile(context messages.ContextID) string {
-	return journalFolder + "/" + context.String() + journalSuffix
-}
-
-// Contexts are the contexts that have a database in the state directory, and those
-// whose database is gone: to open one of these is *Lost. A file with another name
-// is not one.
-func Contexts(state string) ([]messages.ContextID, error) {
-	contexts, err := onDisk(state)
-	if err != nil {
-		return nil, err
-	}
-	m, err := readManifest(state)
-	if err != nil {
-		return nil, err
-	}
-	for _, file := range m.files {
-		name := strings.TrimSuffix(strings.TrimPrefix(file, journalFolder+"/"), journalSuffix)
-		if context, err := messages.ParseContextID(name); err == nil && !slices.Contains(contexts, context) {
-			contexts = append(contexts, context)
-		}
-	}
-	return contexts, nil
-}
-
-func onDisk(state string) ([]messages.ContextID, error) {
-	entries, err := os.ReadDir(filepath.Join(state, journalFolder))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var contexts []messages.ContextID
-	for _, entry := range entries {
-		name, isDB := strings.CutSuffix(entry.Name(), journalSuffix)
-		if context, err := messages.ParseContextID(name); isDB && err == nil {
-			contexts = append(contexts, context)
-		}
-	}
-	return contexts, nil
-}
-
 // Store is the database of one context's journal. It is safe for concurrent
-// use; its writer is the context's journal alone.
+// use; its writer is the context's journal alone. Directory.Journal opens it.
 type Store struct{ file *file }
-
-// Create makes the database of a context with its first records. It is there
-// complete or not at all; the error is ErrExists if it was there before.
-func Create(state string, context messages.ContextID, records []messages.Record) error {
-	path := JournalPath(state, context)
-	if err := makeDirectory(filepath.Dir(path)); err != nil {
-		return err
-	}
-	if err := createFile(path, context, records); err != nil {
-		return err
-	}
-	return remember(state, journalFile(context))
-}
-
-// Open opens and verifies the database of a context. The error is ErrAbsent,
-// ErrInUse, *Lost, *Damage, *UnknownSchema, or the operating system's.
-func Open(state string, context messages.ContextID) (*Store, error) {
-	f, err := openFile(JournalPath(state, context), context)
-	if err != nil {
-		return nil, lost(state, journalFile(context), err)
-	}
-	return &Store{file: f}, nil
-}
 
 // Write puts all records in one transaction and returns when they are on disk.
 // An error stops the database for good: every later Write fails with it. It is

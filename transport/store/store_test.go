@@ -52,7 +52,7 @@ func create(t testing.TB, records []messages.Record) (state string) {
 	t.Helper()
 	state = t.TempDir()
 	half := len(records) / 2
-	if err := store.Create(state, context, records[:half]); err != nil {
+	if err := store.Directory(state).Create(context, records[:half]); err != nil {
 		t.Fatal(err)
 	}
 	s := open(t, state)
@@ -67,7 +67,7 @@ func create(t testing.TB, records []messages.Record) (state string) {
 
 func open(t testing.TB, state string) *store.Store {
 	t.Helper()
-	s, err := store.Open(state, context)
+	s, err := store.Directory(state).Journal(context)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestFactWithAnotherIDIsNeverGiven(t *testing.T) {
 
 func TestFileCutShortIsDamage(t *testing.T) {
 	state := create(t, sample(60))
-	path := store.JournalPath(state, context)
+	path := store.Directory(state).JournalPath(context)
 	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +175,7 @@ func TestFileCutShortIsDamage(t *testing.T) {
 			t.Fatal(err)
 		}
 		var damage *store.Damage
-		if _, err := store.Open(state, context); !errors.As(err, &damage) {
+		if _, err := store.Directory(state).Journal(context); !errors.As(err, &damage) {
 			t.Errorf("%d bytes: %v", size, err)
 		}
 	}
@@ -184,28 +184,28 @@ func TestFileCutShortIsDamage(t *testing.T) {
 func TestFileOfAnotherContextIsRefused(t *testing.T) {
 	state := create(t, sample(2))
 	other := messages.ContextID{8}
-	if err := os.Rename(store.JournalPath(state, context), store.JournalPath(state, other)); err != nil {
+	if err := os.Rename(store.Directory(state).JournalPath(context), store.Directory(state).JournalPath(other)); err != nil {
 		t.Fatal(err)
 	}
 	var damage *store.Damage
-	if _, err := store.Open(state, other); !errors.As(err, &damage) || damage.Bucket != "meta" {
+	if _, err := store.Directory(state).Journal(other); !errors.As(err, &damage) || damage.Bucket != "meta" {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestOpenSaysWhatIsWrong(t *testing.T) {
 	state := create(t, sample(2))
-	if _, err := store.Open(state, messages.ContextID{9}); !errors.Is(err, store.ErrAbsent) {
+	if _, err := store.Directory(state).Journal(messages.ContextID{9}); !errors.Is(err, store.ErrAbsent) {
 		t.Errorf("absent: %v", err)
 	}
-	if err := store.Create(state, context, nil); !errors.Is(err, store.ErrExists) {
+	if err := store.Directory(state).Create(context, nil); !errors.Is(err, store.ErrExists) {
 		t.Errorf("there already: %v", err)
 	}
 	open(t, state)
-	if _, err := store.Open(state, context); !errors.Is(err, store.ErrInUse) {
+	if _, err := store.Directory(state).Journal(context); !errors.Is(err, store.ErrInUse) {
 		t.Errorf("open already: %v", err)
 	}
-	contexts, err := store.Contexts(state)
+	contexts, err := store.Directory(state).Contexts()
 	if err != nil || !slices.Equal(contexts, []messages.ContextID{context}) {
 		t.Errorf("contexts: %v, %v", contexts, err)
 	}
@@ -213,17 +213,17 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 
 func TestCreateThatWasCutOffLeavesNothing(t *testing.T) {
 	state := t.TempDir()
-	path := store.JournalPath(state, context)
+	path := store.Directory(state).JournalPath(context)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(path+".new", []byte("half of a database"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if contexts, err := store.Contexts(state); err != nil || len(contexts) != 0 {
+	if contexts, err := store.Directory(state).Contexts(); err != nil || len(contexts) != 0 {
 		t.Fatalf("contexts: %v, %v", contexts, err)
 	}
-	if err := store.Create(state, context, sample(1)); err != nil {
+	if err := store.Directory(state).Create(context, sample(1)); err != nil {
 		t.Fatal(err)
 	}
 	open(t, state)
@@ -235,15 +235,15 @@ func TestHelperProcess(t *testing.T) {
 	if state == "" {
 		return
 	}
-	_, err := store.LockDirectory(state)
+	_, err := store.Directory(state).Lock()
 	fmt.Printf("lock: %t\n", errors.Is(err, store.ErrInUse))
-	_, err = store.Open(state, context)
+	_, err = store.Directory(state).Journal(context)
 	fmt.Printf("open: %t\n", errors.Is(err, store.ErrInUse))
 }
 
 func TestSecondProcessIsRefused(t *testing.T) {
 	state := create(t, sample(2))
-	lock, err := store.LockDirectory(state)
+	lock, err := store.Directory(state).Lock()
 	if err != nil {
 		t.Fatal(err)
 	}

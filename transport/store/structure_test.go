@@ -25,10 +25,10 @@ func book(t *testing.T) (state string) {
 		records = append(records, messages.Record{Bucket: messages.BucketFacts, Key: messages.Place(n).Key(), Value: make([]byte, 100)})
 	}
 	records = append(records, messages.Record{Bucket: messages.BucketKeys, Key: []byte("key"), Value: []byte("small")})
-	if err := Create(state, here, records); err != nil {
+	if err := Directory(state).Create(here, records); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(state, here)
+	s, err := Directory(state).Journal(here)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestStructureIsRefusedWhen(t *testing.T) {
 		"a page is free and in use": {func(i image, _, leaf uint64) { put64(i.at(i.head.freeList)[pageHeader:], leaf) }, "in use twice"},
 	}
 	state := book(t)
-	path := JournalPath(state, here)
+	path := Directory(state).JournalPath(here)
 	good := imageOf(t, path)
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -128,7 +128,7 @@ func TestStructureIsRefusedWhen(t *testing.T) {
 				t.Fatal(err)
 			}
 			var damage *Damage
-			if _, err := Open(state, here); !errors.As(err, &damage) || !strings.Contains(err.Error(), test.want) {
+			if _, err := Directory(state).Journal(here); !errors.As(err, &damage) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 			if err := os.WriteFile(path, good.bytes, 0o600); err != nil {
@@ -142,10 +142,10 @@ func TestStructureIsRefusedWhen(t *testing.T) {
 // agree that the file is sound, and the reader finds what bbolt holds.
 func TestEveryTransactionLeavesSoundPages(t *testing.T) {
 	state := t.TempDir()
-	if err := Create(state, here, nil); err != nil {
+	if err := Directory(state).Create(here, nil); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(state, here)
+	s, err := Directory(state).Journal(here)
 	if err != nil {
 		t.Fatal(err)
 	}
