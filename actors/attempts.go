@@ -39,7 +39,7 @@ type heldHello struct {
 type attemptEntry struct {
 	terms messages.HandshakeTerms
 	// datagramKey is what the keys of its early datagrams come from.
-	datagramKey messages.HandshakeKey
+	datagramKey messages.SecretKey
 	// hello is the inbound datagram that began it; nil if we began.
 	hello []byte
 	owner handshakeOwner
@@ -164,10 +164,10 @@ func (n *Node) freeAttempt(id messages.AttemptID) {
 }
 
 // sealHello makes the datagram of a hello.
-func sealHello(key messages.HandshakeKey, index messages.KeyIndex, hello messages.Hello) ([]byte, error) {
+func sealHello(key messages.SecretKey, index messages.KeyIndex, hello messages.Hello) ([]byte, error) {
 	var nonce [24]byte
 	if _, err := rand.Read(nonce[:]); err != nil {
 		return nil, err
 	}
-	return mux.SealHello(mux.Key(key), index, nonce, hello.Append(nil))
+	return mux.SealHello(key, index, nonce, hello.Append(nil))
 }

@@ -39,7 +39,7 @@ func newLine(t *testing.T) *vault.Line {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hello, err := sealHello(messages.HandshakeKey{}, 1, messages.Hello{Kind: messages.HelloInit, Noise: []byte("noise")})
+	hello, err := sealHello(messages.SecretKey{}, 1, messages.Hello{Kind: messages.HelloInit, Noise: []byte("noise")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -113,7 +113,7 @@ func (n *Node) failHandshake(id messages.AttemptID, err error) {
 func linkConfig(entry attemptEntry, hello []byte, path mux.Path) mux.LinkConfig {
 	return mux.LinkConfig{
 		Hello:        hello,
-		DatagramKey:  mux.Key(entry.datagramKey),
+		DatagramKey:  entry.datagramKey,
 		Suite:        entry.terms.Suite,
 		Path:         path,
 		ReceiveIndex: entry.terms.ReceiveIndex,

@@ -64,10 +64,10 @@ func (h *hellos) dropTicket(socket *mux.Socket, ticket messages.TicketHash) {
 func (h *hellos) install(socket *mux.Socket) {
 	table := make(mux.HelloTable)
 	h.topics = make(map[mux.Tag]helloTopic)
-	enter := func(index messages.KeyIndex, key messages.HandshakeKey, topic helloTopic) {
+	enter := func(index messages.KeyIndex, key messages.SecretKey, topic helloTopic) {
 		h.last++
 		h.topics[h.last] = topic
-		table[index] = append(table[index], mux.HelloKey{Key: mux.Key(key), Tag: h.last})
+		table[index] = append(table[index], mux.HelloKey{Key: key, Tag: h.last})
 	}
 	for cx, keys := range h.contexts {
 		for _, k := range keys {

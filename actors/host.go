@@ -119,7 +119,7 @@ func (n *Node) invite(ctx context.Context, view *rendezvous.View, direct []messa
 func (n *Node) ticketSlots() ([]messages.TicketSlot, error) {
 	var slots []messages.TicketSlot
 	for _, url := range n.config.Relays {
-		var seed messages.TicketSecret
+		var seed messages.SecretKey
 		if _, err := rand.Read(seed[:]); err != nil {
 			return nil, err
 		}

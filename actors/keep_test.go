@@ -34,7 +34,7 @@ func TestRestartOfBootstrapAnswersWhoWaits(t *testing.T) {
 		defer cancel()
 		invited := n.invites.open(1)
 		j, ok := n.joins.begin(messages.Ticket{
-			Version: messages.CurrentVersion, Context: messages.ContextID{1}, Inviter: messages.PublicKey{1}, Secret: messages.TicketSecret{1},
+			Version: messages.CurrentVersion, Context: messages.ContextID{1}, Inviter: messages.PublicKey{1}, Secret: messages.SecretKey{1},
 			Endpoints: []messages.LinkEndpoint{deadRelay(3)}, Expires: messages.MillisOf(time.Now().Add(time.Hour)),
 		})
 		if !ok {

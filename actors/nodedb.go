@@ -32,8 +32,8 @@ func (n *Node) keepPort(port uint16) error {
 
 // slotKey is the seed of the key that owns the node's slot at a relay in a
 // context: random, made once (SPEC 11.2).
-func (n *Node) slotKey(url messages.RelayURL, cx messages.ContextID) ([32]byte, error) {
-	var fresh [32]byte
+func (n *Node) slotKey(url messages.RelayURL, cx messages.ContextID) (messages.SecretKey, error) {
+	var fresh messages.SecretKey
 	if _, err := rand.Read(fresh[:]); err != nil {
 		return fresh, err
 	}
@@ -41,7 +41,7 @@ func (n *Node) slotKey(url messages.RelayURL, cx messages.ContextID) ([32]byte, 
 	if err != nil || len(kept) != len(fresh) {
 		return fresh, err
 	}
-	return [32]byte(kept), nil
+	return messages.SecretKey(kept), nil
 }
 
 // storedTickets is what a life of the inviter begins with. A record that

@@ -1,34 +1,10 @@
 package messages
 
-import (
-	"fmt"
-	"log/slog"
-)
+import "fmt"
 
 // HandshakerMessage is the inbox of the HandshakerActor: one Noise handshake,
 // from the first message to its end (SPEC 7.6).
 type HandshakerMessage interface{ handshakerMessage() }
-
-// HandshakeKey is a 32-byte secret of a handshake: a PSK, a hello key, an
-// ephemeral seed, a key of the channel. It prints as "[secret]" everywhere.
-type HandshakeKey [32]byte
-
-const handshakeKeyText = "[secret]"
-
-// IsZero reports whether the key is missing.
-func (k HandshakeKey) IsZero() bool { return k == HandshakeKey{} }
-
-// Format writes "[secret]", whatever the verb.
-func (HandshakeKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, handshakeKeyText) }
-
-// String is "[secret]".
-func (HandshakeKey) String() string { return handshakeKeyText }
-
-// MarshalText writes "[secret]".
-func (HandshakeKey) MarshalText() ([]byte, error) { return []byte(handshakeKeyText), nil }
-
-// LogValue is "[secret]" (SPEC 2.4).
-func (HandshakeKey) LogValue() slog.Value { return slog.StringValue(handshakeKeyText) }
 
 // HelloHash is the SHA-256 of a whole hello datagram as it was received.
 type HelloHash [32]byte
@@ -83,12 +59,12 @@ type HandshakeTerms struct {
 	Suite    Suite
 	// Minor is the highest minor version that we speak.
 	Minor uint16
-	PSK   HandshakeKey
+	PSK   SecretKey
 	// Prologue is Prologue.Append under the keys of an epoch, and the ticket's
 	// hash under a ticket.
 	Prologue []byte
 	// HelloKey seals our hello and HelloIndex stands at its head (SPEC 7.2).
-	HelloKey   HandshakeKey
+	HelloKey   SecretKey
 	HelloIndex KeyIndex
 	SelfNonce  Nonce
 	PeerNonce  Nonce
@@ -107,7 +83,7 @@ type HandshakeResult struct {
 	// Hash is the handshake hash, the transcript of everything said.
 	Hash [32]byte
 	// Send and Receive are the keys of the channel's data, from Split.
-	Send, Receive HandshakeKey
+	Send, Receive SecretKey
 	// SendIndex was chosen by the peer, ReceiveIndex by us.
 	SendIndex, ReceiveIndex KeyIndex
 	// PeerStatic is the X25519 key that the peer proved.
@@ -177,7 +153,7 @@ type HandshakeAnswered struct{ Hello Hello }
 // MessageOneMade is the result of computing Noise message 1. The ephemeral
 // seed rebuilds the state of the handshake as often as it takes.
 type MessageOneMade struct {
-	Ephemeral HandshakeKey
+	Ephemeral SecretKey
 	Noise     []byte
 }
 

@@ -131,7 +131,7 @@ func RefusedAnswer(reason InvitationReason) Answer {
 func (a Answer) String() string {
 	switch a.Kind {
 	case AnswerWelcome:
-		return "welcome " + redactedText
+		return "welcome " + secretText
 	case AnswerWaiting:
 		return fmt.Sprintf("waiting for %d of %d", a.Have, a.Need)
 	case AnswerRefused:

@@ -14,7 +14,7 @@ type TicketSlot struct {
 	// Endpoint is the slot as the ticket names it.
 	Endpoint LinkEndpoint `cbor:"1,keyasint"`
 	// Key is the seed of the Ed25519 key whose hash is the slot (SPEC 11.2).
-	Key TicketSecret `cbor:"2,keyasint"`
+	Key SecretKey `cbor:"2,keyasint"`
 }
 
 // StoredTicket is what node.db keeps of a ticket until 24 h after it expired:
@@ -55,7 +55,7 @@ type CreateTicket struct {
 	// node. One of either is needed.
 	Slots  []TicketSlot
 	Direct []LinkEndpoint
-	Secret TicketSecret
+	Secret SecretKey
 	// Lifetime is TicketLifetime if zero.
 	Lifetime time.Duration
 }

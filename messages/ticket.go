@@ -31,25 +31,6 @@ const (
 	LabelClaim  Label = "waymeet/1 claim"
 )
 
-// TicketSecret is the one-time secret of a ticket, 32 bytes: who knows it can
-// reach the inviter. It prints as "[secret]" everywhere; only Append and the
-// key derivation see its bytes.
-type TicketSecret [32]byte
-
-const redactedText = "[secret]"
-
-// Format writes "[secret]", whatever the verb.
-func (TicketSecret) Format(f fmt.State, _ rune) { fmt.Fprint(f, redactedText) }
-
-// String is "[secret]".
-func (TicketSecret) String() string { return redactedText }
-
-// MarshalText writes "[secret]".
-func (TicketSecret) MarshalText() ([]byte, error) { return []byte(redactedText), nil }
-
-// LogValue is "[secret]" (SPEC 2.4).
-func (TicketSecret) LogValue() slog.Value { return slog.StringValue(redactedText) }
-
 // TicketHash names a ticket without giving it away; it is the prologue of the
 // handshake under the ticket. It never leaves the node in clear.
 type TicketHash [32]byte
@@ -70,7 +51,7 @@ type Ticket struct {
 	Context   ContextID      `cbor:"2,keyasint"`
 	Inviter   PublicKey      `cbor:"3,keyasint"`
 	Endpoints []LinkEndpoint `cbor:"4,keyasint"`
-	Secret    TicketSecret   `cbor:"5,keyasint"`
+	Secret    SecretKey      `cbor:"5,keyasint"`
 	// Expires is the first instant at which it cannot be claimed any more.
 	Expires Millis `cbor:"6,keyasint"`
 }
@@ -106,7 +87,7 @@ func (t Ticket) Validate() error {
 	case t.Version.Major != CurrentVersion.Major:
 		return badTicket(fmt.Sprintf("it is of protocol version %d, this program speaks %d",
 			t.Version.Major, CurrentVersion.Major), "use the same release on both sides")
-	case t.Context.IsZero(), t.Inviter.IsZero(), t.Secret == TicketSecret{}, t.Expires == 0:
+	case t.Context.IsZero(), t.Inviter.IsZero(), t.Secret == SecretKey{}, t.Expires == 0:
 		return badTicket("it lacks its context, inviter, secret or time", askForNew)
 	case len(t.Endpoints) == 0 || len(t.Endpoints) > MaxTicketEndpoints:
 		return badTicket(fmt.Sprintf("it has %d endpoints, not 1 to %d",

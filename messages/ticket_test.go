@@ -23,7 +23,7 @@ func aTicket() messages.Ticket {
 			{Protocol: messages.LinkRelayUDP, Address: "relay.example:7342", RelayKey: messages.PublicKey{3}, Slot: messages.SlotID{4}},
 			{Protocol: messages.LinkQUIC, Address: "192.0.2.1:4000"},
 		},
-		Secret:  messages.TicketSecret(bytes.Repeat([]byte{0x5e}, 32)),
+		Secret:  messages.SecretKey(bytes.Repeat([]byte{0x5e}, 32)),
 		Expires: 1000,
 	}
 }
@@ -62,7 +62,7 @@ func TestTicketIsRefusedWhen(t *testing.T) {
 		"the version is another": func(t *messages.Ticket) { t.Version.Major++ },
 		"no context":             func(t *messages.Ticket) { t.Context = messages.ContextID{} },
 		"no inviter":             func(t *messages.Ticket) { t.Inviter = messages.PublicKey{} },
-		"no secret":              func(t *messages.Ticket) { t.Secret = messages.TicketSecret{} },
+		"no secret":              func(t *messages.Ticket) { t.Secret = messages.SecretKey{} },
 		"no time":                func(t *messages.Ticket) { t.Expires = 0 },
 		"no endpoint":            func(t *messages.Ticket) { t.Endpoints = nil },
 		"a bad endpoint":         func(t *messages.Ticket) { t.Endpoints[1].Address = "nowhere" },

@@ -22,7 +22,7 @@ var (
 )
 
 func identity(n byte) membership.Identity {
-	return membership.NewIdentity([membership.SeedSize]byte{n})
+	return membership.NewIdentity(messages.SecretKey{n})
 }
 
 var (

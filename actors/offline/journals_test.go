@@ -163,7 +163,7 @@ func TestFactIsFoundByItsName(t *testing.T) {
 func TestFactThatDoesNotOpenSaysWhy(t *testing.T) {
 	ana := found(t)
 	good := ana.say("good")[0]
-	wrong := ana.seal(func(key *[32]byte) { key[0]++ })
+	wrong := ana.seal(func(key *messages.SecretKey) { key[0]++ })
 	ana.take(exportOf(t, ana.context, wrong))
 	ana.lendOne(func(one *Journal) {
 		if fact, err := one.Fact(wrong.ID().String()); err != nil || fact.Opens || fact.Body != nil || fact.Signature != "good" {
@@ -176,7 +176,7 @@ func TestFactThatDoesNotOpenSaysWhy(t *testing.T) {
 }
 
 // seal makes the next fact of the home's own chain, under a key that was changed.
-func (h *home) seal(change func(key *[32]byte)) (fact messages.Fact) {
+func (h *home) seal(change func(key *messages.SecretKey)) (fact messages.Fact) {
 	h.lendOne(func(one *Journal) {
 		view := one.machine.View()
 		keys, last := view.Keys[view.Epoch], view.Frontier[h.identity.Authority()]

@@ -30,12 +30,12 @@ func TestVerifyNamesTheRecordThatIsWrong(t *testing.T) {
 		want   []string
 	}{
 		"a forged fact": {func(h *home) messages.Record {
-			fact := h.seal(func(*[32]byte) {})
+			fact := h.seal(func(*messages.SecretKey) {})
 			fact.Signature[0]++
 			return messages.Record{Bucket: messages.BucketFacts, Key: messages.Place(3).Key(), Value: fact.Append(nil)}
 		}, []string{"bucket facts", "key 0000000000000003", "did not sign"}},
 		"a hole": {func(h *home) messages.Record {
-			return messages.Record{Bucket: messages.BucketFacts, Key: messages.Place(9).Key(), Value: h.seal(func(*[32]byte) {}).Append(nil)}
+			return messages.Record{Bucket: messages.BucketFacts, Key: messages.Place(9).Key(), Value: h.seal(func(*messages.SecretKey) {}).Append(nil)}
 		}, []string{".db is damaged", "fact 0000000000000009", "backup"}},
 	} {
 		t.Run(name, func(t *testing.T) {

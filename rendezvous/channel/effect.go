@@ -10,7 +10,7 @@ type Effect interface{ effect() }
 // HelloKey is a key that hellos to us are opened with.
 type HelloKey struct {
 	Index messages.KeyIndex
-	Key   messages.HandshakeKey
+	Key   messages.SecretKey
 	Epoch messages.Epoch
 }
 

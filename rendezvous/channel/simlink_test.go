@@ -35,7 +35,7 @@ func (n *node) sendHello(id messages.AttemptID, l *link) {
 
 // receiveHello opens a hello with the keys that are installed, or drops it.
 func (n *node) receiveHello(datagram []byte) {
-	key, plain := messages.HandshakeKey(datagram[:32]), datagram[32:]
+	key, plain := messages.SecretKey(datagram[:32]), datagram[32:]
 	hello, err := messages.ParseHello(plain)
 	if err != nil {
 		n.sim.fault("a hello that does not parse: %v", err)
@@ -63,7 +63,7 @@ func (n *node) sendData(id messages.AttemptID, l *link) {
 }
 
 // receiveData finds the link by its key, as the mux does by its index.
-func (n *node) receiveData(key messages.HandshakeKey) {
+func (n *node) receiveData(key messages.SecretKey) {
 	for id, l := range n.links {
 		if !l.keyed || !bytes.Equal(l.keys.Receive[:], key[:]) {
 			continue
@@ -103,7 +103,7 @@ func (n *node) sayClosed(l *link) {
 	}
 }
 
-func (n *node) receiveClose(key messages.HandshakeKey) {
+func (n *node) receiveClose(key messages.SecretKey) {
 	for id, l := range n.links {
 		if !l.keyed || !bytes.Equal(l.keys.Receive[:], key[:]) {
 			continue

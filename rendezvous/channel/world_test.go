@@ -37,8 +37,8 @@ func (m *member) View(context messages.ContextID) *rendezvous.View {
 // first. Each holds both descriptors.
 func newMembers(tb testing.TB) (small, large *member) {
 	tb.Helper()
-	small = &member{identity: membership.NewIdentity([membership.SeedSize]byte{1})}
-	large = &member{identity: membership.NewIdentity([membership.SeedSize]byte{2})}
+	small = &member{identity: membership.NewIdentity(messages.SecretKey{1})}
+	large = &member{identity: membership.NewIdentity(messages.SecretKey{2})}
 	if small.id().Compare(large.id()) > 0 {
 		small, large = large, small
 	}
@@ -67,7 +67,7 @@ func newMembers(tb testing.TB) (small, large *member) {
 func crowd(small, large *member, more int) []*member {
 	var others []*member
 	for n := range more {
-		other := &member{identity: membership.NewIdentity([membership.SeedSize]byte{3, byte(n)})}
+		other := &member{identity: membership.NewIdentity(messages.SecretKey{3, byte(n)})}
 		described := describe(other, small.view.Keys[small.view.Epoch], 1)
 		for _, m := range []*member{small, large} {
 			m.change(func(v *rendezvous.View) {

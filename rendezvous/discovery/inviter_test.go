@@ -54,7 +54,7 @@ func TestInvitationIsRefusedWhen(t *testing.T) {
 		"the role is unknown":          {func(m *messages.CreateTicket) { m.Role = 9 }, messages.InvitationMalformed},
 		"it would live for ever":       {func(m *messages.CreateTicket) { m.Lifetime = messages.MaxTicketLifetime + 1 }, messages.InvitationMalformed},
 		"it would be dead at once":     {func(m *messages.CreateTicket) { m.Lifetime = -1 }, messages.InvitationMalformed},
-		"there is no secret":           {func(m *messages.CreateTicket) { m.Secret = messages.TicketSecret{} }, messages.InvitationMalformed},
+		"there is no secret":           {func(m *messages.CreateTicket) { m.Secret = messages.SecretKey{} }, messages.InvitationMalformed},
 		"nobody could reach it":        {func(m *messages.CreateTicket) { m.Slots, m.Direct = nil, nil }, messages.Unreachable},
 	}
 	for name, test := range tests {
@@ -91,7 +91,7 @@ func TestNodeKeepsSoManyTickets(t *testing.T) {
 	s := newSituation()
 	for n := range maxTickets {
 		m := s.world.request(1)
-		m.Secret = messages.TicketSecret{1, byte(n), byte(n >> 8)}
+		m.Secret = messages.SecretKey{1, byte(n), byte(n >> 8)}
 		only[SaveTicket](t, s.inviter.Step(s.now, m))
 	}
 	failed := only[InviteFailed](t, s.inviter.Step(s.now, s.world.request(1)))

@@ -43,7 +43,7 @@ type StartResponder struct {
 	Terms  messages.HandshakeTerms
 	Hello  messages.Hello
 	// Attempt is what the keys of the attempt's early datagrams come from.
-	Attempt messages.HandshakeKey
+	Attempt messages.SecretKey
 }
 
 // RepeatResponse sends the answer to a hello once more.

@@ -27,10 +27,10 @@ const (
 type TicketKeys struct {
 	Ticket messages.TicketHash
 	// Hello seals the hellos of both directions.
-	Hello messages.HandshakeKey
+	Hello messages.SecretKey
 	// Attempt is what the keys of early datagrams come from.
-	Attempt messages.HandshakeKey
-	PSK     messages.HandshakeKey
+	Attempt messages.SecretKey
+	PSK     messages.SecretKey
 	// Index stands at the head of the hellos of both directions.
 	Index messages.KeyIndex
 }
@@ -39,12 +39,12 @@ type TicketKeys struct {
 // salt = ticket hash, info = label, 32 bytes each.
 func DeriveTicketKeys(t messages.Ticket) TicketKeys {
 	k := TicketKeys{Ticket: t.Hash()}
-	derive := func(label messages.Label) messages.HandshakeKey {
-		key, err := hkdf.Key(sha256.New, t.Secret[:], k.Ticket[:], string(label), len(messages.HandshakeKey{}))
+	derive := func(label messages.Label) messages.SecretKey {
+		key, err := hkdf.Key(sha256.New, t.Secret[:], k.Ticket[:], string(label), len(messages.SecretKey{}))
 		if err != nil {
 			panic("discovery: " + err.Error())
 		}
-		return messages.HandshakeKey(key)
+		return messages.SecretKey(key)
 	}
 	k.Hello, k.Attempt, k.PSK = derive(labelTicketHello), derive(labelTicketAttempt), derive(labelTicketPSK)
 	mac := hmac.New(sha256.New, k.Hello[:])

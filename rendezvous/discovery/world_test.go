@@ -66,7 +66,7 @@ type job struct {
 
 var dawn = time.UnixMilli(1_700_000_000_000)
 
-func person(n byte) membership.Identity { return membership.NewIdentity([membership.SeedSize]byte{n}) }
+func person(n byte) membership.Identity { return membership.NewIdentity(messages.SecretKey{n}) }
 
 func newWorld(joiners int) *world {
 	w := &world{
@@ -157,13 +157,13 @@ func (w *world) request(n byte) messages.CreateTicket {
 	slot := messages.TicketSlot{
 		Endpoint: messages.LinkEndpoint{Protocol: messages.LinkRelayUDP, Address: "127.0.0.1:7342",
 			RelayKey: messages.PublicKey{1}, Slot: messages.SlotID{n}},
-		Key: messages.TicketSecret{n},
+		Key: messages.SecretKey{n},
 	}
 	return messages.CreateTicket{
 		Request: messages.InviteRequest(n), Context: w.founded.Context(),
 		Founder: w.state.Founder, Finality: w.state.Finality, Slots: []messages.TicketSlot{slot},
 		Direct: []messages.LinkEndpoint{{Protocol: messages.LinkQUIC, Address: "127.0.0.1:4000"}},
-		Secret: messages.TicketSecret{n, n},
+		Secret: messages.SecretKey{n, n},
 	}
 }
 

@@ -12,7 +12,7 @@ type Compute struct {
 	Work  Work
 	Terms messages.HandshakeTerms
 	// Ephemeral is the seed that MessageOneMade brought; for WorkFinish.
-	Ephemeral messages.HandshakeKey
+	Ephemeral messages.SecretKey
 	// Message is the Noise message to read.
 	Message []byte
 }
@@ -23,7 +23,7 @@ type Compute struct {
 // hello with the same bytes (SPEC 7.2).
 type SendHello struct {
 	Attempt messages.AttemptID
-	Key     messages.HandshakeKey
+	Key     messages.SecretKey
 	Index   messages.KeyIndex
 	Hello   messages.Hello
 	// Via is where the answer goes; zero is the path of the pair.

@@ -2,6 +2,8 @@ package handshake
 
 import (
 	"bytes"
+	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/waymeet/waymeet/messages"
@@ -58,7 +60,7 @@ type Handshaker struct {
 
 	// computing is set between a Compute and its result.
 	computing bool
-	ephemeral messages.HandshakeKey
+	ephemeral messages.SecretKey
 	// answers wait to be read, the oldest first; unopened is set once one of
 	// them did not open.
 	answers  [][]byte
@@ -75,8 +77,11 @@ func (h *Handshaker) State() State { return h.state }
 // String says how far it is, and nothing of its keys.
 func (h *Handshaker) String() string { return "handshaker " + h.state.String() }
 
-// GoString says the same.
-func (h *Handshaker) GoString() string { return h.String() }
+// Format writes String, whatever the verb.
+func (h *Handshaker) Format(f fmt.State, _ rune) { fmt.Fprint(f, h.String()) }
+
+// LogValue is String (SPEC 2.4).
+func (h *Handshaker) LogValue() slog.Value { return slog.StringValue(h.String()) }
 
 // Failure is why it failed; zero unless it did.
 func (h *Handshaker) Failure() messages.HandshakeFailure { return h.failure }
@@ -197,7 +202,7 @@ func (h *Handshaker) messageTwoRead(e messages.MessageTwoRead) []Effect {
 		return nil
 	}
 	h.state, h.computing, h.result = Completed, false, e.Result
-	h.answers, h.ephemeral = nil, messages.HandshakeKey{}
+	h.answers, h.ephemeral = nil, messages.SecretKey{}
 	return append([]Effect{h.install()}, h.announce()...)
 }
 

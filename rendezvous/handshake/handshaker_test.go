@@ -33,7 +33,7 @@ var (
 	terms     = newPair(messages.SuiteAESGCM)
 	initiate  = messages.InitiateHandshake{Terms: terms.left}
 	respond   = messages.AnswerHandshake{Terms: terms.right, Hello: messages.Hello{Noise: []byte("one")}}
-	oneMade   = messages.MessageOneMade{Ephemeral: messages.HandshakeKey{1}, Noise: []byte("one")}
+	oneMade   = messages.MessageOneMade{Ephemeral: messages.SecretKey{1}, Noise: []byte("one")}
 	twoMade   = messages.MessageTwoMade{Noise: []byte("two"), Result: messages.HandshakeResult{Hash: [32]byte{1}}}
 	twoRead   = messages.MessageTwoRead{Result: messages.HandshakeResult{Hash: [32]byte{1}}}
 	unopened  = messages.ComputeFailed{Failure: messages.FailUnopened}

@@ -40,8 +40,8 @@ type secondPayload struct {
 // Initiate makes Noise message 1. The ephemeral seed that it returns stands
 // for the whole state of the handshake: Finish rebuilds the rest. It takes 32
 // bytes from random.
-func Initiate(local Static, terms messages.HandshakeTerms, random io.Reader) (messages.HandshakeKey, []byte, messages.HandshakeFailure) {
-	var ephemeral messages.HandshakeKey
+func Initiate(local Static, terms messages.HandshakeTerms, random io.Reader) (messages.SecretKey, []byte, messages.HandshakeFailure) {
+	var ephemeral messages.SecretKey
 	if failure := check(terms, true); failure != 0 {
 		return ephemeral, nil, failure
 	}
@@ -105,7 +105,7 @@ func Respond(local Static, terms messages.HandshakeTerms, first []byte, random i
 // Finish reads Noise message 2. It rebuilds the state from the ephemeral seed
 // first, so that a message 2 which a fellow member forged spoils nothing: the
 // next one is read as if it were the first.
-func Finish(local Static, terms messages.HandshakeTerms, ephemeral messages.HandshakeKey, second []byte) (messages.HandshakeResult, messages.HandshakeFailure) {
+func Finish(local Static, terms messages.HandshakeTerms, ephemeral messages.SecretKey, second []byte) (messages.HandshakeResult, messages.HandshakeFailure) {
 	var none messages.HandshakeResult
 	if failure := check(terms, true); failure != 0 {
 		return none, failure
@@ -136,7 +136,7 @@ func Finish(local Static, terms messages.HandshakeTerms, ephemeral messages.Hand
 
 // begin is the initiator's state after message 1, and that message. The same
 // seed gives the same bytes.
-func begin(local Static, terms messages.HandshakeTerms, ephemeral messages.HandshakeKey) (*noise.HandshakeState, []byte, messages.HandshakeFailure) {
+func begin(local Static, terms messages.HandshakeTerms, ephemeral messages.SecretKey) (*noise.HandshakeState, []byte, messages.HandshakeFailure) {
 	state, err := newState(local, terms, bytes.NewReader(ephemeral[:]))
 	if err != nil {
 		return nil, nil, messages.FailTerms

@@ -15,13 +15,13 @@ import (
 // Static is the X25519 key pair that belongs to an authority's identity key
 // (SPEC 1.2). It is a secret and prints as one.
 type Static struct {
-	private messages.HandshakeKey
+	private messages.SecretKey
 	public  [32]byte
 }
 
 // NewStatic is the key pair of a private key, as membership's NoisePrivate
 // gives it.
-func NewStatic(private [32]byte) Static {
+func NewStatic(private messages.SecretKey) Static {
 	secret, public := x25519.Key(private), x25519.Key{}
 	x25519.KeyGen(&public, &secret)
 	return Static{private: private, public: public}
@@ -48,7 +48,7 @@ var errLowOrder = errors.New("handshake: public key of low order")
 type curve struct{}
 
 func (curve) GenerateKeypair(random io.Reader) (noise.DHKey, error) {
-	var private [32]byte
+	var private messages.SecretKey
 	if _, err := io.ReadFull(random, private[:]); err != nil {
 		return noise.DHKey{}, err
 	}

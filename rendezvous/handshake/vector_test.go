@@ -64,7 +64,7 @@ func count(from byte) (key [32]byte) {
 func TestVectors(t *testing.T) {
 	for _, v := range vectors {
 		left := messages.HandshakeTerms{
-			Suite: v.suite, Prologue: []byte(vectorPrologue), PSK: messages.HandshakeKey([]byte(vectorPSK)),
+			Suite: v.suite, Prologue: []byte(vectorPrologue), PSK: messages.SecretKey([]byte(vectorPSK)),
 			PeerStatic: NewStatic(count(1)).Public(),
 		}
 		right := left

@@ -59,11 +59,11 @@ var (
 	vectorBen = membership.NewIdentity(thirtyTwo(2))
 	vectorOp  = messages.ContextFounded{
 		Founder: vectorAna.Public(), Random: thirtyTwo(3), History: messages.HistoryFull,
-		Finality: messages.FinalityFounder, SecretHash: membership.Secret(thirtyTwo(4)).Hash(),
+		Finality: messages.FinalityFounder, SecretHash: membership.SecretHash(membership.Secret(thirtyTwo(4))),
 	}
 	vectorAdded = messages.MemberAdded{
 		Member: vectorBen.Public(), Role: messages.RoleParticipant, Change: messages.EpochChange{
-			Epoch: 1, Closes: membership.FoundedEpoch(vectorOp), SecretHash: membership.Secret(thirtyTwo(5)).Hash(),
+			Epoch: 1, Closes: membership.FoundedEpoch(vectorOp), SecretHash: membership.SecretHash(membership.Secret(thirtyTwo(5))),
 			Cut: []messages.CutEntry{{Author: vectorAna.Authority(), Seq: 1, Fact: messages.FactID(thirtyTwo(6))}},
 		},
 	}

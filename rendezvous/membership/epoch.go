@@ -50,7 +50,7 @@ func Found(identity Identity, random io.Reader) (messages.ContextFounded, Secret
 	if err != nil {
 		return messages.ContextFounded{}, Secret{}, err
 	}
-	op.SecretHash = secret.Hash()
+	op.SecretHash = SecretHash(secret)
 	return op, secret, nil
 }
 
@@ -123,7 +123,7 @@ func Advance(author messages.AuthorityID, at State, op messages.EpochOp, secret 
 	change := messages.EpochChange{
 		Epoch:      at.Keys.Epoch + 1,
 		Closes:     at.Keys.EpochID,
-		SecretHash: secret.Hash(),
+		SecretHash: SecretHash(secret),
 		Cut:        cut,
 	}
 	opened := OpenedKeys(at.Keys.Context, op.WithChange(change), secret)

@@ -4,22 +4,21 @@ import (
 	"crypto/ed25519"
 	"crypto/sha512"
 	"errors"
+	"fmt"
+	"log/slog"
 
 	"filippo.io/edwards25519"
 
 	"github.com/waymeet/waymeet/messages"
 )
 
-// SeedSize is the size of an identity's seed, in bytes.
-const SeedSize = ed25519.SeedSize
-
 // ErrLowOrder reports a public key that is no point of the curve or one of low
 // order, with which no secret can be agreed. It is the fault of whoever made
 // the key (SPEC 1.2).
 var ErrLowOrder = errors.New("public key is not a point of full order")
 
-// Identity is an authority's Ed25519 key pair (SPEC 1.1). It is a secret; it
-// prints as one.
+// Identity is an authority's Ed25519 key pair (SPEC 1.1). It is a secret, and
+// prints as whose it is.
 type Identity struct {
 	private   ed25519.PrivateKey
 	public    messages.PublicKey
@@ -27,7 +26,7 @@ type Identity struct {
 }
 
 // NewIdentity is the identity whose Ed25519 seed is given.
-func NewIdentity(seed [SeedSize]byte) Identity {
+func NewIdentity(seed messages.SecretKey) Identity {
 	private := ed25519.NewKeyFromSeed(seed[:])
 	public := messages.PublicKey(private.Public().(ed25519.PublicKey))
 	return Identity{private: private, public: public, authority: public.Authority()}
@@ -39,6 +38,18 @@ func (i Identity) Public() messages.PublicKey { return i.public }
 // Authority is the id that the public key proves.
 func (i Identity) Authority() messages.AuthorityID { return i.authority }
 
+// String names the authority alone.
+func (i Identity) String() string { return "identity of " + i.authority.Short() }
+
+// Format writes String, whatever the verb.
+func (i Identity) Format(f fmt.State, _ rune) { fmt.Fprint(f, i.String()) }
+
+// LogValue is String (SPEC 2.4).
+func (i Identity) LogValue() slog.Value { return slog.StringValue(i.String()) }
+
+// MarshalText writes String.
+func (i Identity) MarshalText() ([]byte, error) { return []byte(i.String()), nil }
+
 // Sign signs the message with Ed25519. What is signed begins with a label of
 // its own, so that no signature serves two purposes.
 func (i Identity) Sign(message []byte) messages.Signature {
@@ -47,9 +58,9 @@ func (i Identity) Sign(message []byte) messages.Signature {
 
 // NoisePrivate is the X25519 private key that belongs to the identity:
 // SHA-512(seed)[:32] (SPEC 1.2). X25519 clamps it wherever it is used.
-func (i Identity) NoisePrivate() [32]byte {
+func (i Identity) NoisePrivate() messages.SecretKey {
 	digest := sha512.Sum512(i.private.Seed())
-	return [32]byte(digest[:32])
+	return messages.SecretKey(digest[:32])
 }
 
 // NoisePublic is the X25519 form of an identity key.

@@ -13,7 +13,7 @@ import (
 )
 
 // KeySize is the size of a secret and of every key derived from one, in bytes.
-const KeySize = 32
+const KeySize = messages.SecretKeySize
 
 // Labels of what is derived from an epoch secret (SPEC 2.4, 4.3, 7.2).
 const (
@@ -29,9 +29,8 @@ const (
 	labelSecretHash    messages.Label = "waymeet/1 epoch secret"
 )
 
-// Secret is the 32-byte secret of an epoch (SPEC 2.1). It prints as
-// "[secret]".
-type Secret [KeySize]byte
+// Secret is the secret of an epoch (SPEC 2.1).
+type Secret = messages.SecretKey
 
 // NewSecret draws a secret from random, which must be a cryptographic source.
 func NewSecret(random io.Reader) (Secret, error) {
@@ -42,12 +41,12 @@ func NewSecret(random io.Reader) (Secret, error) {
 	return secret, nil
 }
 
-// Hash is what the epoch op holds of the secret: SHA-256("waymeet/1 epoch
+// SecretHash is what the epoch op holds of the secret: SHA-256("waymeet/1 epoch
 // secret" ‖ secret) (SPEC 2.4).
-func (s Secret) Hash() [32]byte { return messages.Hash(labelSecretHash, s[:]) }
+func SecretHash(secret Secret) [32]byte { return messages.Hash(labelSecretHash, secret[:]) }
 
-// Keys are all keys of one epoch of one context (SPEC 2.4). They are secret
-// and print as such.
+// Keys are all keys of one epoch of one context (SPEC 2.4). They print as
+// secrets, but for their names.
 type Keys struct {
 	Context messages.ContextID
 	Epoch   messages.Epoch
@@ -55,15 +54,15 @@ type Keys struct {
 	// KeyID names the keys in fact headers; it is public.
 	KeyID messages.EpochKeyID
 	// Payload seals the bodies of facts.
-	Payload [KeySize]byte
+	Payload messages.SecretKey
 	// Hello is the membership datagram key: it seals hellos.
-	Hello [KeySize]byte
+	Hello messages.SecretKey
 	// PSKRoot is what the PSK of every pair and the commitments come from.
-	PSKRoot [KeySize]byte
+	PSKRoot messages.SecretKey
 	// Beacon makes the tags of LAN beacons.
-	Beacon [KeySize]byte
+	Beacon messages.SecretKey
 	// SyncTag makes the context tags of sync sessions.
-	SyncTag [KeySize]byte
+	SyncTag messages.SecretKey
 }
 
 // DeriveKeys derives the keys of an epoch from its secret.
@@ -91,12 +90,12 @@ func DeriveKeys(context messages.ContextID, epoch messages.Epoch, id messages.Ep
 //
 // SPEC 2.4: "PSK of a pair = HKDF(psk root, smaller id ‖ larger id): it proves
 // membership in the epoch; who is who rests on the Noise static keys."
-func (k Keys) PairPSK(a, b messages.AuthorityID) [KeySize]byte {
+func (k Keys) PairPSK(a, b messages.AuthorityID) messages.SecretKey {
 	if bytes.Compare(a[:], b[:]) > 0 {
 		a, b = b, a
 	}
 	info := append([]byte(labelPairPSK), a[:]...)
-	return [KeySize]byte(expand(k.PSKRoot[:], append(info, b[:]...), KeySize))
+	return messages.SecretKey(expand(k.PSKRoot[:], append(info, b[:]...), KeySize))
 }
 
 // PSKCommitment is what a descriptor with that nonce says of the psk root.
@@ -110,7 +109,7 @@ func (k Keys) PSKCommitment(nonce messages.Nonce) [32]byte {
 // HelloIndex is the key index at the head of a hello to the owner of the
 // descriptor with that nonce (SPEC 7.2): HMAC-SHA-256(hello key,
 // "waymeet/1 hello index" ‖ nonce)[:4].
-func HelloIndex(hello [KeySize]byte, nonce messages.Nonce) messages.KeyIndex {
+func HelloIndex(hello messages.SecretKey, nonce messages.Nonce) messages.KeyIndex {
 	mac := hmac.New(sha256.New, hello[:])
 	mac.Write([]byte(labelHelloIndex))
 	mac.Write(nonce[:])
@@ -123,7 +122,7 @@ type EpochKey struct {
 	Epoch   messages.Epoch      `cbor:"1,keyasint"`
 	EpochID messages.EpochID    `cbor:"2,keyasint"`
 	KeyID   messages.EpochKeyID `cbor:"3,keyasint"`
-	Payload [KeySize]byte       `cbor:"4,keyasint"`
+	Payload messages.SecretKey  `cbor:"4,keyasint"`
 }
 
 // Payloads is the part of the keys that reads the epoch's facts.

@@ -21,7 +21,7 @@ type invitation struct {
 }
 
 func identity(n byte) membership.Identity {
-	return membership.NewIdentity([membership.SeedSize]byte{n})
+	return membership.NewIdentity(messages.SecretKey{n})
 }
 
 func invite(t *testing.T) invitation {

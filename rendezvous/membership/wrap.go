@@ -62,7 +62,7 @@ func Unwrap(identity Identity, epoch messages.EpochID, wraps []messages.SecretWr
 		if err != nil {
 			return Secret{}, err
 		}
-		if secret.Hash() != hash {
+		if SecretHash(secret) != hash {
 			return Secret{}, ErrSecret
 		}
 		return secret, nil
@@ -101,12 +101,12 @@ func SealPrevious(opened Keys, closed EpochKey) []byte {
 
 // OpenPrevious opens what SealPrevious sealed; closes is the epoch id that the
 // op names.
-func OpenPrevious(opened Keys, closes messages.EpochID, sealed []byte) ([KeySize]byte, error) {
+func OpenPrevious(opened Keys, closes messages.EpochID, sealed []byte) (messages.SecretKey, error) {
 	key, err := previousAEAD(opened, closes).Open(nil, make([]byte, chacha20poly1305.NonceSize), sealed, nil)
 	if err != nil || len(key) != KeySize {
-		return [KeySize]byte{}, ErrPrevious
+		return messages.SecretKey{}, ErrPrevious
 	}
-	return [KeySize]byte(key), nil
+	return messages.SecretKey(key), nil
 }
 
 func previousAEAD(opened Keys, closes messages.EpochID) cipher.AEAD {

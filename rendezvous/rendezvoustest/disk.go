@@ -18,7 +18,7 @@ type disk struct {
 	tickets  map[messages.TicketHash]messages.StoredTicket
 	claims   map[messages.TicketHash]messages.PublicKey
 	// slots are the seeds of slot keys, by relay and context (SPEC 11.2).
-	slots map[relayKey][32]byte
+	slots map[relayKey]messages.SecretKey
 	// completed keeps the replay counters (SPEC 7.3).
 	completed map[channel.Pair]channel.Counter
 }
@@ -28,7 +28,7 @@ func newDisk() disk {
 		journals:  map[messages.ContextID]*database{},
 		tickets:   map[messages.TicketHash]messages.StoredTicket{},
 		claims:    map[messages.TicketHash]messages.PublicKey{},
-		slots:     map[relayKey][32]byte{},
+		slots:     map[relayKey]messages.SecretKey{},
 		completed: map[channel.Pair]channel.Counter{},
 	}
 }

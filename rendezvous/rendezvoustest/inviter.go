@@ -103,7 +103,7 @@ func (p *process) invite(cx messages.ContextID, done func(messages.Ticket, error
 	}
 	p.world.draw(create.Secret[:])
 	for _, url := range p.relays {
-		var seed messages.TicketSecret
+		var seed messages.SecretKey
 		p.world.draw(seed[:])
 		public := ed25519.NewKeyFromSeed(seed[:]).Public().(ed25519.PublicKey)
 		create.Slots = append(create.Slots, messages.TicketSlot{

@@ -165,7 +165,7 @@ const (
 // one over its bytes; nonce makes every sealing another.
 type helloDatagram struct {
 	index messages.KeyIndex
-	key   messages.HandshakeKey
+	key   messages.SecretKey
 	nonce [24]byte
 	text  string
 	kind  messages.HelloKind
@@ -186,7 +186,7 @@ func (h helloDatagram) hash() messages.HelloHash {
 // one acknowledges what has come in order.
 type dataDatagram struct {
 	index   messages.KeyIndex
-	key     messages.HandshakeKey
+	key     messages.SecretKey
 	ack     uint64
 	payload payload
 }

@@ -22,7 +22,7 @@ type Tag uint64
 
 // HelloKey is a key that hellos are opened with.
 type HelloKey struct {
-	Key Key
+	Key messages.SecretKey
 	Tag Tag
 }
 
@@ -49,7 +49,7 @@ type Hello struct {
 //
 // The nonce must be random. The plaintext is at most MaxHelloText bytes, else
 // ErrTooLong.
-func SealHello(key Key, index messages.KeyIndex, nonce [24]byte, plaintext []byte) ([]byte, error) {
+func SealHello(key messages.SecretKey, index messages.KeyIndex, nonce [24]byte, plaintext []byte) ([]byte, error) {
 	if len(plaintext) > MaxHelloText {
 		return nil, fmt.Errorf("%w: hello of %d bytes", ErrTooLong, len(plaintext))
 	}
@@ -60,7 +60,7 @@ func SealHello(key Key, index messages.KeyIndex, nonce [24]byte, plaintext []byt
 	return helloAEAD(key).Seal(d, nonce[:], plaintext, d[:5]), nil
 }
 
-func helloAEAD(key Key) cipher.AEAD {
+func helloAEAD(key messages.SecretKey) cipher.AEAD {
 	aead, err := chacha20poly1305.NewX(key[:])
 	if err != nil {
 		panic("mux: a Key is not a key: " + err.Error())

@@ -70,7 +70,7 @@ func TestUnknownHelloCostsAtMostACheckAndNoAnswer(t *testing.T) {
 			7:             {{Key: tt.DatagramKey, Tag: 3}},
 		})
 		before := w.right.Socket.Stats()
-		send := func(key mux.Key, index messages.KeyIndex, checks uint64, opened int) {
+		send := func(key messages.SecretKey, index messages.KeyIndex, checks uint64, opened int) {
 			t.Helper()
 			d, err := mux.SealHello(key, index, [24]byte{1}, []byte("hello"))
 			if err != nil {

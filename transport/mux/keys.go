@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"log/slog"
 
 	"golang.org/x/crypto/chacha20poly1305"
 
@@ -20,25 +19,10 @@ const (
 	labelAttempt        = "waymeet/1 attempt id"
 )
 
-// Key is a 32-byte symmetric key. It prints as "redacted" everywhere.
-type Key [32]byte
-
-// String is "redacted".
-func (Key) String() string { return "redacted" }
-
-// GoString is "redacted".
-func (Key) GoString() string { return "redacted" }
-
-// Format writes "redacted", whatever the verb.
-func (Key) Format(f fmt.State, _ rune) { fmt.Fprint(f, "redacted") }
-
-// LogValue is "redacted" (SPEC 2.4).
-func (Key) LogValue() slog.Value { return slog.StringValue("redacted") }
-
 // DataKeys are the keys of one generation of a channel's data, from Noise's
 // Split, and the indexes under which each end wants to receive.
 type DataKeys struct {
-	Send, Receive Key
+	Send, Receive messages.SecretKey
 	// SendIndex was chosen by the peer; ReceiveIndex by us, with ReserveIndex.
 	SendIndex, ReceiveIndex messages.KeyIndex
 }
@@ -48,12 +32,12 @@ type AttemptID uint32
 
 // AttemptOf derives the id of the attempt that a hello began: HKDF-SHA-256 of
 // the membership datagram key with the hello's hash as salt (SPEC 7.2).
-func AttemptOf(datagramKey Key, hello []byte) AttemptID {
+func AttemptOf(datagramKey messages.SecretKey, hello []byte) AttemptID {
 	return AttemptID(binary.BigEndian.Uint32(attemptSecret(datagramKey, hello, labelAttempt, 4)))
 }
 
 // attemptSecret derives one of the secrets of an attempt.
-func attemptSecret(datagramKey Key, hello []byte, label string, size int) []byte {
+func attemptSecret(datagramKey messages.SecretKey, hello []byte, label string, size int) []byte {
 	salt := sha256.Sum256(hello)
 	secret, err := hkdf.Key(sha256.New, datagramKey[:], salt[:], label, size)
 	if err != nil {
@@ -64,12 +48,12 @@ func attemptSecret(datagramKey Key, hello []byte, label string, size int) []byte
 
 // earlyKey derives the key of early datagrams. SPEC 7.2: "Only the initiator
 // sends early datagrams", so one direction is all there is.
-func earlyKey(datagramKey Key, hello []byte) Key {
-	return Key(attemptSecret(datagramKey, hello, labelEarlyInitiator, len(Key{})))
+func earlyKey(datagramKey messages.SecretKey, hello []byte) messages.SecretKey {
+	return messages.SecretKey(attemptSecret(datagramKey, hello, labelEarlyInitiator, messages.SecretKeySize))
 }
 
 // newAEAD builds the suite's AEAD (SPEC 7.1).
-func newAEAD(suite messages.Suite, key Key) (cipher.AEAD, error) {
+func newAEAD(suite messages.Suite, key messages.SecretKey) (cipher.AEAD, error) {
 	switch suite {
 	case messages.SuiteAESGCM:
 		block, err := aes.NewCipher(key[:])

@@ -26,7 +26,7 @@ type LinkConfig struct {
 	Hello []byte
 	// DatagramKey is the membership datagram key that sealed it; the keys of
 	// the attempt come from it and the hello.
-	DatagramKey Key
+	DatagramKey messages.SecretKey
 	Suite       messages.Suite
 	// Path is where the initiator sends, or where the responder got the first
 	// copy of the hello from.

@@ -56,13 +56,13 @@ func NewClientControl(relay messages.PublicKey, pseudonym ed25519.PrivateKey) (*
 	return &ClientControl{relay: relay, relayDH: relayDH, static: staticKey(pseudonym)}, nil
 }
 
-// String never shows a key.
-func (c *ClientControl) String() string { return "relay control [keys redacted]" }
+// String says what it is, and nothing of its keys.
+func (c *ClientControl) String() string { return "relay control" }
 
-// GoString never shows a key.
-func (c *ClientControl) GoString() string { return c.String() }
+// Format writes String, whatever the verb.
+func (c *ClientControl) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
 
-// LogValue never shows a key.
+// LogValue is String (SPEC 2.4).
 func (c *ClientControl) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // Start begins a new handshake, forgets the one before, and returns the hello

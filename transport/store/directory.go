@@ -46,17 +46,17 @@ func (d Directory) Lock() (*Lock, error) {
 // Claim makes the directory that of a node or relay, the first time, and returns
 // the seed of its identity. The error is *WrongKind, *Foreign, *Lost, *Damage, or
 // the operating system's.
-func (d Directory) Claim(kind Kind) (Seed, error) {
+func (d Directory) Claim(kind Kind) (messages.SecretKey, error) {
 	info, err := os.Stat(string(d))
 	if err != nil {
-		return Seed{}, err
+		return messages.SecretKey{}, err
 	}
 	if info.Mode().Perm()&0o002 != 0 {
-		return Seed{}, fmt.Errorf("everybody may write to %s (mode %04o): make it 0700", d, info.Mode().Perm())
+		return messages.SecretKey{}, fmt.Errorf("everybody may write to %s (mode %04o): make it 0700", d, info.Mode().Perm())
 	}
 	m, unnamed, err := d.survey()
 	if err != nil {
-		return Seed{}, err
+		return messages.SecretKey{}, err
 	}
 	seed, err := d.seed(m, kind)
 	if errors.Is(err, ErrUnclaimed) {
@@ -75,13 +75,13 @@ func (d Directory) Claim(kind Kind) (Seed, error) {
 // kind does; *Lost where the key is gone that belongs to what is there, and *Foreign
 // where another is in its place. A key that others may read, or that has anything
 // but 32 bytes, is refused.
-func (d Directory) Identity(kind Kind) (Seed, error) {
+func (d Directory) Identity(kind Kind) (messages.SecretKey, error) {
 	if info, err := os.Stat(string(d)); errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
-		return Seed{}, fmt.Errorf("%w: %s", ErrUnclaimed, d)
+		return messages.SecretKey{}, fmt.Errorf("%w: %s", ErrUnclaimed, d)
 	}
 	m, _, err := d.survey()
 	if err != nil {
-		return Seed{}, err
+		return messages.SecretKey{}, err
 	}
 	return d.seed(m, kind)
 }
@@ -180,19 +180,19 @@ func (d Directory) databases() (files []string, err error) {
 }
 
 // seed is the seed of the identity, if it is that of the manifest's owner.
-func (d Directory) seed(m manifest, kind Kind) (Seed, error) {
+func (d Directory) seed(m manifest, kind Kind) (messages.SecretKey, error) {
 	if m.kind != "" && m.kind != kind {
-		return Seed{}, &WrongKind{State: string(d), Is: m.kind}
+		return messages.SecretKey{}, &WrongKind{State: string(d), Is: m.kind}
 	}
 	path := d.join(IdentityFile)
 	seed, err := readSeed(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && m.kind != "":
-		return Seed{}, &Lost{File: path, Owner: m.owner}
+		return messages.SecretKey{}, &Lost{File: path, Owner: m.owner}
 	case errors.Is(err, fs.ErrNotExist):
-		return Seed{}, fmt.Errorf("%w: %s", ErrUnclaimed, d)
+		return messages.SecretKey{}, fmt.Errorf("%w: %s", ErrUnclaimed, d)
 	case err == nil && m.owner != "" && m.owner != kind.owner(seed):
-		return Seed{}, &Foreign{File: path, Owner: m.owner, Other: kind.owner(seed)}
+		return messages.SecretKey{}, &Foreign{File: path, Owner: m.owner, Other: kind.owner(seed)}
 	}
 	return seed, err
 }

@@ -5,50 +5,36 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
+
+	"github.com/waymeet/waymeet/messages"
 )
 
-const (
-	IdentityFile = "identity.key"
-	seedSize     = 32
-	redacted     = "[secret]"
-)
+// IdentityFile holds the seed of the identity key, its 32 bytes and no more.
+const IdentityFile = "identity.key"
 
-// Seed is the seed of an identity key, 32 bytes. It prints as "[secret]".
-type Seed [seedSize]byte
-
-// Format writes "[secret]", whatever the verb.
-func (Seed) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
-
-// LogValue is "[secret]".
-func (Seed) LogValue() slog.Value { return slog.StringValue(redacted) }
-
-// MarshalText writes "[secret]".
-func (Seed) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
-func readSeed(path string) (Seed, error) {
+func readSeed(path string) (messages.SecretKey, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
-		return Seed{}, err
+		return messages.SecretKey{}, err
 	}
 	switch {
 	case !info.Mode().IsRegular():
-		return Seed{}, fmt.Errorf("%s is not a regular file", path)
+		return messages.SecretKey{}, fmt.Errorf("%s is not a regular file", path)
 	case info.Mode().Perm()&0o077 != 0:
-		return Seed{}, fmt.Errorf("%s can be read by others (mode %04o): make it 0600", path, info.Mode().Perm())
-	case info.Size() != seedSize:
-		return Seed{}, fmt.Errorf("%s has %d bytes, an identity key has %d: restore it from a backup", path, info.Size(), seedSize)
+		return messages.SecretKey{}, fmt.Errorf("%s can be read by others (mode %04o): make it 0600", path, info.Mode().Perm())
+	case info.Size() != messages.SecretKeySize:
+		return messages.SecretKey{}, fmt.Errorf("%s has %d bytes, an identity key has %d: restore it from a backup", path, info.Size(), messages.SecretKeySize)
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return Seed{}, err
+		return messages.SecretKey{}, err
 	}
-	if len(b) != seedSize {
-		return Seed{}, fmt.Errorf("%s changed while it was read", path)
+	if len(b) != messages.SecretKeySize {
+		return messages.SecretKey{}, fmt.Errorf("%s changed while it was read", path)
 	}
-	return Seed(b), nil
+	return messages.SecretKey(b), nil
 }
 
 // makeSeed writes a new seed: whole, on disk, and never over another.
@@ -58,7 +44,7 @@ func makeSeed(path string) error {
 		return err
 	}
 	defer os.Remove(handle.Name())
-	var seed Seed
+	var seed messages.SecretKey
 	if _, err := rand.Read(seed[:]); err != nil {
 		return errors.Join(err, handle.Close())
 	}

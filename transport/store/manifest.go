@@ -25,7 +25,7 @@ const (
 )
 
 // owner is the name of whoever has that seed, as people know it.
-func (k Kind) owner(seed Seed) string {
+func (k Kind) owner(seed messages.SecretKey) string {
 	key := messages.PublicKey(ed25519.NewKeyFromSeed(seed[:]).Public().(ed25519.PublicKey))
 	if k == KindRelay {
 		return messages.RelayURL{Key: key}.KeyText()

@@ -19,7 +19,7 @@ const (
 var DatagramKey = NewKey("datagram")
 
 // NewKey is a key made of a name.
-func NewKey(name string) mux.Key { return sha256.Sum256([]byte(name)) }
+func NewKey(name string) messages.SecretKey { return sha256.Sum256([]byte(name)) }
 
 // AcceptHellos lets the end open the hellos of Hello.
 func (e *End) AcceptHellos() {

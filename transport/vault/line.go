@@ -98,7 +98,7 @@ func (l *Line) Install(result messages.HandshakeResult) error {
 	l.result = result
 	defer close(l.installed)
 	return l.link.Install(mux.DataKeys{
-		Send: mux.Key(result.Send), Receive: mux.Key(result.Receive),
+		Send: result.Send, Receive: result.Receive,
 		SendIndex: result.SendIndex, ReceiveIndex: result.ReceiveIndex,
 	})
 }

@@ -102,7 +102,7 @@ func meet(t *testing.T, left, right *side) (dialled, accepted *Line) {
 		}
 	}
 	out, back := config(left, right), config(right, left)
-	there, here := messages.HandshakeKey(tt.NewKey("there")), messages.HandshakeKey(tt.NewKey("back"))
+	there, here := messages.SecretKey(tt.NewKey("there")), messages.SecretKey(tt.NewKey("back"))
 	hash := [32]byte(tt.NewKey("handshake"))
 	dialled, err := left.lines.Dial(outbound, out)
 	if err != nil {
