@@ -21,9 +21,6 @@ type claims struct {
 	mu      sync.Mutex
 	streams map[messages.AttemptID]*quicx.Stream
 	allowed map[messages.AttemptID]allowedSync
-	// running counts the readers and writers; none begins once closed is set.
-	running sync.WaitGroup
-	closed  bool
 }
 
 // allowedSync is what a ticket's channel may carry beside the claim.
@@ -102,36 +99,11 @@ func (c *claims) forget(id messages.AttemptID) (allowedSync, bool) {
 	return what, ok
 }
 
-// send writes a frame on the claim stream of an attempt. It does not wait: a
-// frame that is lost with its stream is asked for again.
-func (c *claims) send(id messages.AttemptID, frame messages.ClaimFrame) {
-	c.mu.Lock()
-	stream := c.streams[id]
-	c.mu.Unlock()
-	if stream == nil {
-		return
-	}
-	c.start(func() {
-		_, _ = stream.Write(messages.AppendClaimFrame(nil, frame)) // the line is closing
-	})
-}
-
-// start runs a reader or writer, unless the node is stopping.
-func (c *claims) start(run func()) {
+// stream is the claim stream of an attempt, nil if it has none.
+func (c *claims) stream(id messages.AttemptID) *quicx.Stream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.closed {
-		c.running.Go(run)
-	}
-}
-
-// wait lets nothing begin any more, and waits for what runs. The lines are
-// closed already.
-func (c *claims) wait() {
-	c.mu.Lock()
-	c.closed = true
-	c.mu.Unlock()
-	c.running.Wait()
+	return c.streams[id]
 }
 
 // closeInbound resets the streams on which others claim.
@@ -216,7 +188,7 @@ func (n *Node) takeClaim(l *vault.Line, stream *quicx.Stream) {
 		return
 	}
 	id := l.Attempt()
-	n.claims.start(func() {
+	n.running.start(func() {
 		reader := bufio.NewReader(stream)
 		for {
 			frame, err := messages.ReadClaimFrame(reader)
@@ -231,6 +203,16 @@ func (n *Node) takeClaim(l *vault.Line, stream *quicx.Stream) {
 			}
 		}
 	})
+}
+
+// sendClaim writes a frame on the claim stream of an attempt. It does not wait: a
+// frame that is lost with its stream is asked for again.
+func (n *Node) sendClaim(id messages.AttemptID, frame messages.ClaimFrame) {
+	if stream := n.claims.stream(id); stream != nil {
+		n.running.start(func() {
+			_, _ = stream.Write(messages.AppendClaimFrame(nil, frame)) // the line is closing
+		})
+	}
 }
 
 // makeClaim opens the claim stream, writes the claim and reads the answers.

@@ -72,10 +72,3 @@ func TestNothingIsKeptOfALineThatIsOver(t *testing.T) {
 		t.Errorf("%d streams and %d rights stay for ever", len(c.streams), len(c.allowed))
 	}
 }
-
-func TestNoClaimBeginsWhileStopping(t *testing.T) {
-	var c claims
-	c.wait()
-	c.start(func() { t.Error("it ran") })
-	c.wait()
-}

@@ -73,7 +73,7 @@ func sendProblem(pair channel.Pair, name string, err error) error {
 // actor, so no kill of one can lose them.
 func (n *Node) receiveFile(pair channel.Pair, stream *quicx.Stream) {
 	sender := filedrop.Sender(pair.Context.String() + " " + pair.Peer.String())
-	n.receiving.Go(func() {
+	began := n.running.start(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		defer context.AfterFunc(n.closing, cancel)()
@@ -87,4 +87,7 @@ func (n *Node) receiveFile(pair channel.Pair, stream *quicx.Stream) {
 			File: file.Name, Bytes: file.Size,
 		})
 	})
+	if !began {
+		stream.Reset(resetBusy)
+	}
 }

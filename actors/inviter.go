@@ -90,7 +90,7 @@ func (n *Node) performClaim(c *inviterContext, effect discovery.InviterEffect) {
 	case discovery.AllowSync:
 		n.allowSync(e.Attempt, e.Context, e.Member)
 	case discovery.SendAnswer:
-		n.claims.send(e.Attempt, e.Answer)
+		n.sendClaim(e.Attempt, e.Answer)
 	case discovery.CloseAttempt:
 		n.closeTicketAttempt(e.Attempt)
 	}

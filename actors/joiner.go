@@ -103,7 +103,7 @@ func (n *Node) performJoin(c *joinerContext, j *join, effect discovery.JoinerEff
 			}
 		})
 	case discovery.SendSynced:
-		n.claims.send(e.Attempt, messages.Synced{})
+		n.sendClaim(e.Attempt, messages.Synced{})
 	case discovery.CloseAttempt:
 		n.closeTicketAttempt(e.Attempt)
 		n.leaveRelays(relayScope(j.hash))

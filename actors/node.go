@@ -11,7 +11,6 @@ import (
 	mathrand "math/rand/v2"
 	"net/netip"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -51,11 +50,10 @@ type Node struct {
 	root    atomic.Pointer[supervision.Tree]
 	inbox   *filedrop.Inbox
 	control chan mux.Control
-	// receiving counts the goroutines that receive files or open control
-	// datagrams; closing ends them.
-	receiving sync.WaitGroup
-	closing   context.Context
-	close     context.CancelFunc
+	running goroutines
+	// closing ends when the node stops.
+	closing context.Context
+	close   context.CancelFunc
 
 	databases databases
 	views     views

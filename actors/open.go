@@ -118,7 +118,7 @@ func (n *Node) listen() error {
 		return err
 	}
 	n.lines.Store(lines)
-	n.receiving.Go(n.controlLoop)
+	n.running.start(n.controlLoop)
 	return nil
 }
 
@@ -142,9 +142,9 @@ func (n *Node) closeAll() {
 	if lines := n.lines.Load(); lines != nil {
 		_ = lines.Close() // from here on nothing hands out a stream
 	}
-	n.sessions.wait()
-	n.claims.wait()
-	n.receiving.Wait()
+	n.running.close()
+	n.sessions.endAll()
+	n.running.wait()
 	if n.socket != nil {
 		_ = n.socket.Close()
 	}

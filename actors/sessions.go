@@ -29,16 +29,12 @@ const mailboxPause = 5 * time.Millisecond
 
 var errFrameTooLong = errors.New("a sync frame is longer than its limit")
 
-// sessions are the streams of all sync sessions of the node. A session has two
-// goroutines, a reader and a writer; both end with the stream.
+// sessions are the streams of all sync sessions of the node. A session is read in
+// one goroutine and written in another; both end with the stream.
 type sessions struct {
 	mu   sync.Mutex
 	last messages.SyncSession
 	open map[messages.SyncSession]*syncSession
-	// closed: the node is stopping, nothing begins any more.
-	closed bool
-	// running counts the goroutines, so that the node can wait for them.
-	running sync.WaitGroup
 }
 
 type syncSession struct {
@@ -62,27 +58,25 @@ func (n *Node) acceptSession(pair channel.Pair, over messages.ChannelID, stream 
 // pump moves the frames of a session until it ends. The actor hears of the
 // session first, if it is not its own.
 func (n *Node) pump(s *syncSession, opened messages.JournalSyncMessage) {
-	n.sessions.mu.Lock()
-	defer n.sessions.mu.Unlock()
-	if n.sessions.closed {
-		s.stream.Reset(0)
-		return
-	}
-	n.sessions.running.Go(s.write)
-	n.sessions.running.Go(func() {
-		if opened != nil && !n.tellSyncPatiently(s, opened) {
-			n.sessions.close(s.id)
-			return
+	began := n.running.start(func() {
+		var writer sync.WaitGroup
+		writer.Go(s.write)
+		if opened == nil || n.tellSyncPatiently(s, opened) {
+			n.readSession(s)
 		}
-		n.readSession(s)
+		n.sessions.close(s.id) // whoever ended it: the writer ends too
+		writer.Wait()
 	})
+	if !began {
+		s.stream.Reset(0)
+		n.sessions.close(s.id)
+	}
 }
 
 // readSession pumps the frames of a session to the sync actor, and then its
 // end: an actor that did not hear of it would hold the session, and refuse the
 // peer's, until it took it for silent.
 func (n *Node) readSession(s *syncSession) {
-	defer n.sessions.close(s.id) // whoever ended it: the writer ends too
 	reader := bufio.NewReader(s.stream)
 	for {
 		frame, err := readSyncFrame(reader)
@@ -196,26 +190,20 @@ func (t *sessions) close(id messages.SyncSession) {
 
 // closeAll ends the sessions of a context at once.
 func (t *sessions) closeAll(cx messages.ContextID) {
+	t.endThose(func(s *syncSession) bool { return s.context == cx })
+}
+
+// endAll ends all sessions at once.
+func (t *sessions) endAll() { t.endThose(func(*syncSession) bool { return true }) }
+
+func (t *sessions) endThose(which func(*syncSession) bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for id, s := range t.open {
-		if s.context == cx {
+		if which(s) {
 			delete(t.open, id)
 			s.end()
 			s.stream.Reset(0)
 		}
 	}
-}
-
-// wait ends all sessions and waits for their goroutines.
-func (t *sessions) wait() {
-	t.mu.Lock()
-	t.closed = true
-	for id, s := range t.open {
-		delete(t.open, id)
-		s.end()
-		s.stream.Reset(0)
-	}
-	t.mu.Unlock()
-	t.running.Wait()
 }
