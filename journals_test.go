@@ -189,7 +189,7 @@ func TestEqualJournalsExportTheSameBytes(t *testing.T) {
 	stop(t, m.ben)
 	of := export(t, dirs[1])
 	imported, err := importInto(t, dirs[0], of)
-	if err != nil || imported.Admitted == 0 || imported.Held == 0 || imported.Refused+imported.Waiting != 0 || !imported.Complete {
+	if err != nil || imported.Admitted == 0 || imported.Held == 0 || imported.Refused+imported.Pending != 0 || !imported.Complete {
 		t.Fatalf("imported %+v, %v", imported, err)
 	}
 	if !bytes.Equal(export(t, dirs[0]), of) {
@@ -224,7 +224,7 @@ func TestImportRefuses(t *testing.T) {
 	foreign := p.write(t, chat, 1, []byte("of another context"))
 
 	imported, err := importInto(t, dir, exportOf(t, cx, forged, torn, later, foreign, good))
-	if err != nil || imported.Admitted != 1 || imported.Held != 0 || imported.Waiting != 1 || imported.Refused != 3 || imported.Complete {
+	if err != nil || imported.Admitted != 1 || imported.Held != 0 || imported.Pending != 1 || imported.Refused != 3 || imported.Complete {
 		t.Errorf("imported %+v, %v", imported, err)
 	}
 	for at, word := range []string{"did not sign", "body", "another context"} {

@@ -21,10 +21,10 @@ type Imported struct {
 	// before.
 	Admitted int `json:"admitted"`
 	Held     int `json:"held"`
-	// Waiting is how many were not kept because the epoch that they are of is not
+	// Pending is how many were not kept because the epoch that they are of is not
 	// here, or their hour has not come; Refused how many no member may have said, or
 	// come when too many of their author wait for others.
-	Waiting int `json:"waiting"`
+	Pending int `json:"pending"`
 	Refused int `json:"refused"`
 	// Reasons are the first reasons of those that were refused.
 	Reasons []string `json:"reasons"`
@@ -56,9 +56,9 @@ func (i Imported) Verdict() error {
 	case !i.Sound:
 		problem.Whose = "the facts in the file are not those that it was made of"
 		problem.Hint = "an export of another member"
-	case i.Waiting > 0:
+	case i.Pending > 0:
 		problem.Code = messages.ExitWaiting
-		problem.Whose = facts(i.Waiting, "waits", "wait") + " for an epoch whose key is not here, or for an hour to come"
+		problem.Whose = facts(i.Pending, "is", "are") + " pending: the key of their epoch is not here, or their hour has not come"
 		problem.Hint = "a newer export, or this one again later"
 	case i.Uncounted > 0:
 		problem.Whose = facts(i.Uncounted, "does", "do") + " not count here: their epoch was closed without them, or is void, or what they stand on is missing"
@@ -233,5 +233,5 @@ func (i *importer) compare(before int) {
 	if i.failed == "" { // else nobody knows what is on disk of the last ones
 		i.result.Admitted = len(survey) - before // the hour of some may have come meanwhile
 	}
-	i.result.Waiting = max(0, len(i.read)-here-(i.result.Refused-i.unread))
+	i.result.Pending = max(0, len(i.read)-here-(i.result.Refused-i.unread))
 }

@@ -48,12 +48,12 @@ func TestImportCountsWhatWasReleased(t *testing.T) {
 		return -1
 	})
 	imported, err := ben.take(exportOf(t, ana.context, append([]messages.Fact{forge(all[0])}, all...)...))
-	if err != nil || imported.Admitted != want || imported.Held != 0 || imported.Waiting != 0 || imported.Refused != 1 || len(imported.Reasons) != 1 {
+	if err != nil || imported.Admitted != want || imported.Held != 0 || imported.Pending != 0 || imported.Refused != 1 || len(imported.Reasons) != 1 {
 		t.Errorf("of %d facts: %+v, %v", want, imported, err)
 	}
 	wantProblem(t, imported.Verdict(), messages.ExitFailed, "1 of its facts was refused", "did not sign")
 	again, err := ben.take(file)
-	if err != nil || again.Admitted != 0 || again.Held != want || again.Waiting+again.Refused != 0 || !again.Complete || again.Verdict() != nil {
+	if err != nil || again.Admitted != 0 || again.Held != want || again.Pending+again.Refused != 0 || !again.Complete || again.Verdict() != nil {
 		t.Errorf("again: %+v, %v", again, err)
 	}
 	if !bytes.Equal(ben.export(), file) {
@@ -61,14 +61,14 @@ func TestImportCountsWhatWasReleased(t *testing.T) {
 	}
 }
 
-func TestImportOfAnUnknownEpochWaits(t *testing.T) {
+func TestImportOfAnUnknownEpochIsPending(t *testing.T) {
 	ana, ben, file := twoEpochs(t)
 	all := slices.DeleteFunc(factsOf(t, file), isOp)
 	imported, err := ben.take(exportOf(t, ana.context, append(all, all...)...))
-	if err != nil || imported.Waiting != len(all) || imported.Admitted+imported.Held+imported.Refused != 0 || imported.Complete {
+	if err != nil || imported.Pending != len(all) || imported.Admitted+imported.Held+imported.Refused != 0 || imported.Complete {
 		t.Errorf("of %d facts: %+v, %v", len(all), imported, err)
 	}
-	wantProblem(t, imported.Verdict(), messages.ExitWaiting, "4 of its facts wait")
+	wantProblem(t, imported.Verdict(), messages.ExitWaiting, "4 of its facts are pending")
 }
 
 // What a file that is cut short has held is here, and counted.

@@ -70,7 +70,7 @@ func (c *command) printImported(i waymeet.Imported, err error) error {
 			fmt.Fprintln(c.out, waymeet.Printable(reason))
 		}
 	}
-	return say(c, i, "%s: %d admitted, %d held, %d waiting, %d refused; %s", i.Context, i.Admitted, i.Held, i.Waiting, i.Refused, agreement(i, err))
+	return say(c, i, "%s: %d admitted, %d held, %d pending, %d refused; %s", i.Context, i.Admitted, i.Held, i.Pending, i.Refused, agreement(i, err))
 }
 
 // agreement compares the journal with an export.

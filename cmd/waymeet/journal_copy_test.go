@@ -17,7 +17,7 @@ func TestAgreement(t *testing.T) {
 	}{
 		"equal":           {waymeet.Imported{Sound: true, Complete: true}, nil, "the journal agrees"},
 		"more is here":    {waymeet.Imported{Sound: true, More: 3}, nil, "holds all of the export, and 3 facts more"},
-		"some waits":      {waymeet.Imported{Sound: true, Waiting: 1, More: 3}, nil, "does not agree"},
+		"some is pending": {waymeet.Imported{Sound: true, Pending: 1, More: 3}, nil, "does not agree"},
 		"it is torn":      {waymeet.Imported{}, nil, "does not agree"},
 		"it is cut short": {waymeet.Imported{}, errors.New("cut short"), "ends too early"},
 	} {
