@@ -16,17 +16,10 @@ import (
 const protocolClaim = messages.ClaimProtocol
 
 // claims are the claim streams of attempts under tickets, ours and those of
-// others, and which member a ticket's channel may sync with.
+// others.
 type claims struct {
 	mu      sync.Mutex
 	streams map[messages.AttemptID]*quicx.Stream
-	allowed map[messages.AttemptID]allowedSync
-}
-
-// allowedSync is what a ticket's channel may carry beside the claim.
-type allowedSync struct {
-	context messages.ContextID
-	member  messages.AuthorityID
 }
 
 // put enters the claim stream of a line, and refuses a second one: there is one
@@ -46,20 +39,6 @@ func (c *claims) put(l *vault.Line, stream *quicx.Stream) bool {
 	return true
 }
 
-// allow enters what a line's channel may carry, as long as the line lives.
-func (c *claims) allow(l *vault.Line, what allowedSync) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if isOver(l) {
-		return false
-	}
-	if c.allowed == nil {
-		c.allowed = make(map[messages.AttemptID]allowedSync)
-	}
-	c.allowed[l.Attempt()] = what
-	return true
-}
-
 func isOver(l *vault.Line) bool {
 	select {
 	case <-l.Done():
@@ -69,34 +48,11 @@ func isOver(l *vault.Line) bool {
 	}
 }
 
-func (c *claims) allows(id messages.AttemptID) (allowedSync, bool) {
+// forget drops the stream of an attempt.
+func (c *claims) forget(id messages.AttemptID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	what, ok := c.allowed[id]
-	return what, ok
-}
-
-// allowedIn are the attempts whose channels may sync a context.
-func (c *claims) allowedIn(cx messages.ContextID) map[messages.AttemptID]messages.AuthorityID {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	members := make(map[messages.AttemptID]messages.AuthorityID)
-	for id, what := range c.allowed {
-		if what.context == cx {
-			members[id] = what.member
-		}
-	}
-	return members
-}
-
-// forget drops what is known of an attempt, and says what it was allowed.
-func (c *claims) forget(id messages.AttemptID) (allowedSync, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	what, ok := c.allowed[id]
-	delete(c.allowed, id)
 	delete(c.streams, id)
-	return what, ok
 }
 
 // stream is the claim stream of an attempt, nil if it has none.
@@ -140,14 +96,15 @@ func (n *Node) adoptTicketLine(m messages.HandshakeComplete) {
 // ticketLineClosed ends what an attempt under a ticket had.
 func (n *Node) ticketLineClosed(l *vault.Line) {
 	id := l.Attempt()
-	if what, ok := n.claims.forget(id); ok {
+	n.claims.forget(id)
+	if what, ok := n.ticketSyncs.forget(id); ok {
 		var over messages.ChannelID
 		if record := l.Record(); record != nil {
 			over = record.Channel
 		}
 		// The sync took the ticket's channel for the member's; it goes on with
 		// the one that the two have, if they have one.
-		n.stopSync(pairIn(what), over)
+		n.stopSync(what.pair(), over)
 	}
 	if id.Inbound() {
 		n.tellInviter(messages.TicketChannelClosed{Attempt: id})
@@ -163,22 +120,6 @@ func (n *Node) closeTicketAttempt(id messages.AttemptID) {
 		line.Close(quicx.CloseDone)
 	}
 	n.attempts.end(n.socket, id)
-}
-
-// allowSync lets a ticket's channel carry the sync of one context with one
-// member. Our own sync uses it too while the two have no channel.
-func (n *Node) allowSync(id messages.AttemptID, cx messages.ContextID, member messages.AuthorityID) {
-	line, ok := n.lines.Load().Attempt(id)
-	if !ok {
-		return
-	}
-	if !n.claims.allow(line, allowedSync{cx, member}) {
-		return
-	}
-	line.Allow(protocolSync)
-	if record := line.Record(); record != nil {
-		n.tellSync(cx, messages.SyncPeerUp{Peer: member, Channel: record.Channel})
-	}
 }
 
 // takeClaim reads what a joiner says on its claim stream.

@@ -65,10 +65,13 @@ func TestOneClaimStreamAChannel(t *testing.T) {
 }
 
 func TestNothingIsKeptOfALineThatIsOver(t *testing.T) {
-	var c claims
+	var (
+		c claims
+		s ticketSyncs
+	)
 	line := newLine(t)
 	line.Close(quicx.CloseDone)
-	if c.put(line, &quicx.Stream{}) || c.allow(line, allowedSync{}) || len(c.streams)+len(c.allowed) != 0 {
-		t.Errorf("%d streams and %d rights stay for ever", len(c.streams), len(c.allowed))
+	if c.put(line, &quicx.Stream{}) || s.allow(line, ticketSync{}) || len(c.streams)+len(s.allowed) != 0 {
+		t.Errorf("%d streams and %d rights stay for ever", len(c.streams), len(s.allowed))
 	}
 }

@@ -55,17 +55,18 @@ type Node struct {
 	closing context.Context
 	close   context.CancelFunc
 
-	databases databases
-	views     views
-	hellos    hellos
-	attempts  attempts
-	sessions  sessions
-	claims    claims
-	welcomes  welcomes
-	relays    relays
-	joins     joins
-	hub       hub
-	hosted    hostedStreams
+	databases   databases
+	views       views
+	hellos      hellos
+	attempts    attempts
+	sessions    sessions
+	claims      claims
+	ticketSyncs ticketSyncs
+	welcomes    welcomes
+	relays      relays
+	joins       joins
+	hub         hub
+	hosted      hostedStreams
 	// hostActors are those under /host.
 	hostActors hostActors
 

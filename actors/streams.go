@@ -82,12 +82,12 @@ func (w lineWatcher) LineStream(l *vault.Line, protocol string, stream *quicx.St
 // ticketStream serves a stream on the channel of a ticket: the claim, and the
 // sync that the inviter allowed.
 func (n *Node) ticketStream(l *vault.Line, over messages.ChannelID, protocol string, stream *quicx.Stream) {
-	allowed, ok := n.claims.allows(l.Attempt())
+	allowed, ok := n.ticketSyncs.of(l.Attempt())
 	switch {
 	case protocol == protocolClaim && l.Attempt().Inbound():
 		n.takeClaim(l, stream)
 	case protocol == protocolSync && ok:
-		n.acceptSession(pairIn(allowed), over, stream)
+		n.acceptSession(allowed.pair(), over, stream)
 	default:
 		stream.Reset(resetBusy)
 	}
@@ -126,8 +126,4 @@ func (n *Node) awaitChannel(ctx context.Context, pair channel.Pair) (*vault.Line
 		return ok && !line.Record().Draining
 	})
 	return line, err
-}
-
-func pairIn(what allowedSync) channel.Pair {
-	return channel.Pair{Context: what.context, Peer: what.member}
 }

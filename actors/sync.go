@@ -39,7 +39,7 @@ func (n *Node) syncBegin(cx messages.ContextID) []messages.JournalSyncMessage {
 			first = append(first, messages.SyncPeerUp{Peer: r.Peer, Channel: r.Channel})
 		}
 	}
-	for id, member := range n.claims.allowedIn(cx) { // the channels of tickets
+	for id, member := range n.ticketSyncs.in(cx) { // the channels of tickets
 		if line, ok := n.lines.Load().Attempt(id); ok && line.Record() != nil {
 			first = append(first, messages.SyncPeerUp{Peer: member, Channel: line.Record().Channel})
 		}
@@ -62,32 +62,6 @@ func (n *Node) performSync(c *syncContext, cx messages.ContextID, effect journal
 	case journal.Synced:
 		n.synced(cx, e)
 	}
-}
-
-// allowCatchUp lets a channel that is not Active carry the sync. The actor
-// hears of it before the first stream.
-func (n *Node) allowCatchUp(e channel.AllowSync) {
-	if line, ok := n.lines.Load().Channel(e.Channel); ok {
-		n.log.Info("catching up", "context", e.Pair.Context.Short(), "peer", e.Pair.Peer.Short())
-		n.tellSync(e.Pair.Context, messages.SyncPeerUp{Peer: e.Pair.Peer, Channel: e.Channel})
-		line.AllowFirst(protocolSync)
-		n.changed.broadcast()
-	}
-}
-
-// stopSync tells the sync that a channel of the pair is over, and which one
-// carries it now, if any does.
-func (n *Node) stopSync(pair channel.Pair, over messages.ChannelID) {
-	defer n.changed.broadcast()
-	if line, ok := n.channelOf(pair); ok && line.Record().Channel != over {
-		n.tellSync(pair.Context, messages.SyncPeerUp{Peer: pair.Peer, Channel: line.Record().Channel})
-		return
-	}
-	if line, ok := n.establishing(pair); ok && line.Record().CatchUpUntil != 0 && line.Record().Channel != over {
-		n.tellSync(pair.Context, messages.SyncPeerUp{Peer: pair.Peer, Channel: line.Record().Channel})
-		return
-	}
-	n.tellSync(pair.Context, messages.SyncPeerDown{Peer: pair.Peer})
 }
 
 // openSession opens the stream of a session. The actor hears of the session

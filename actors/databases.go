@@ -1,0 +1,107 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/transport/store"
+)
+
+// databases are the open journals. They outlive the stores that write them.
+type databases struct {
+	mu       sync.Mutex
+	state    store.Directory
+	journals map[messages.ContextID]*store.Store
+	// founded are the contexts that this node founded since its start.
+	founded map[messages.ContextID]bool
+}
+
+// open opens every journal of the state directory. A damaged one stops the
+// node: it would otherwise act on half of what it knows.
+func (d *databases) open(state store.Directory) error {
+	d.state = state
+	d.journals = make(map[messages.ContextID]*store.Store)
+	contexts, err := state.Contexts()
+	if err != nil {
+		return err
+	}
+	for _, cx := range contexts {
+		journal, err := state.Journal(cx)
+		if err != nil {
+			return err
+		}
+		d.journals[cx] = journal
+	}
+	return nil
+}
+
+func (d *databases) find(cx messages.ContextID) (*store.Store, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	journal, ok := d.journals[cx]
+	return journal, ok
+}
+
+func (d *databases) all() []messages.ContextID {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.SortedFunc(maps.Keys(d.journals), messages.ContextID.Compare)
+}
+
+// found notes that a context is being founded here and now.
+func (d *databases) found(cx messages.ContextID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.founded == nil {
+		d.founded = make(map[messages.ContextID]bool)
+	}
+	d.founded[cx] = true
+}
+
+func (d *databases) isFounded(cx messages.ContextID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.founded[cx]
+}
+
+// create makes the journal of a context; one that is there is left as it is.
+func (d *databases) create(cx messages.ContextID, records []messages.Record) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.journals == nil {
+		return store.ErrClosed // the directory may have another user by now
+	}
+	if _, exists := d.journals[cx]; exists {
+		return nil
+	}
+	if err := d.state.Create(cx, records); err != nil && !errors.Is(err, store.ErrExists) {
+		return err
+	}
+	journal, err := d.state.Journal(cx)
+	if err != nil {
+		return err
+	}
+	d.journals[cx] = journal
+	return nil
+}
+
+func (d *databases) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, journal := range d.journals {
+		_ = journal.Close()
+	}
+	d.journals = nil
+}
+
+// createContext makes the journal of a context and starts its subtree.
+func (n *Node) createContext(cx messages.ContextID, records []messages.Record) error {
+	if err := n.databases.create(cx, records); err != nil {
+		return fmt.Errorf("the journal of %s: %w", cx.Short(), err)
+	}
+	return n.spawnContext(cx)
+}
