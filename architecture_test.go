@@ -32,7 +32,7 @@ type layer struct {
 
 var cryptoModules = []string{"github.com/flynn/noise", "github.com/cloudflare/circl", "filippo.io/edwards25519", "golang.org/x/crypto"}
 
-// The arrows of DESIGN.md. Inside rendezvous/ the parent and its children see
+// The arrows (DESIGN.md: "Layers"). Inside rendezvous/ the parent and its children see
 // the two foundations, children see the parent, siblings never each other.
 var layers = []layer{
 	{folder: "messages", modules: []string{"github.com/fxamacker/cbor/v2"}, pure: true},
@@ -70,7 +70,7 @@ var impureCalls = map[string][]string{
 	"math/rand/v2": {"Int", "IntN", "Int32", "Int32N", "Int64", "Int64N", "Uint32", "Uint32N", "Uint64", "Uint64N", "UintN", "Uint", "N", "Float32", "Float64", "ExpFloat64", "NormFloat64", "Perm", "Shuffle"},
 }
 
-// SPEC and DESIGN draw who may import whom; here it is enforced.
+// Who may import whom (DESIGN.md: "Layers") is enforced here.
 func TestHouseImportArrows(t *testing.T) {
 	eachFile(t, func(name string, file *ast.File, _ *token.FileSet) {
 		for _, complaint := range badImports(name, file) {

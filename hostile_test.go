@@ -49,7 +49,7 @@ func told(t *testing.T, events <-chan waymeet.Event, kind waymeet.EventKind) way
 	return waymeet.Event{}
 }
 
-// SPEC 3.4: "HLC ≤ 60 s ahead (else quarantined …). A quarantine is told to the
+// SPEC 3.4: "HLC ≤ 60 s ahead (else quarantined … A quarantine is told to the
 // host".
 func TestHostHearsOfAClockThatIsAhead(t *testing.T) {
 	t.Parallel()

@@ -7,8 +7,7 @@ import (
 )
 
 // FileProtocol is the name that a stream begins with which carries one file
-// (SPEC 8.3; DESIGN: "every other stream begins with u16 length ‖ protocol
-// name").
+// (SPEC 8.3; docs/wire.md: "Streams and protocol names").
 const FileProtocol = "file/1"
 
 // ClaimProtocol is the name of the stream on which a ticket is claimed.

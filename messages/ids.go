@@ -151,8 +151,8 @@ type Signature [ed25519.SignatureSize]byte
 // A Label separates the domains of hashes, keys and signatures.
 type Label string
 
-// Labels that the vocabulary itself hashes under (DESIGN: "Labels
-// waymeet/1 <noun>").
+// Labels that the vocabulary itself hashes under
+// (docs/wire.md: "Labels and text forms").
 const (
 	LabelAuthority     Label = "waymeet/1 authority"
 	LabelContext       Label = "waymeet/1 context"

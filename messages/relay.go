@@ -8,7 +8,7 @@ import (
 )
 
 // First bytes of what a relay's port receives and sends besides STUN
-// (DESIGN: "First byte of a datagram").
+// (docs/wire.md: "First byte of a datagram").
 const (
 	// FirstByteHop begins sealed channel traffic under a hop header.
 	FirstByteHop byte = 0x08
@@ -16,8 +16,8 @@ const (
 	FirstByteRelayControl byte = 0x0a
 )
 
-// RelayPort is the port, UDP and TCP, that a relay listens on unless told
-// otherwise.
+// RelayPort is the UDP port that a relay listens on unless told otherwise
+// (docs/wire.md: "Ports").
 const RelayPort = 7342
 
 const (

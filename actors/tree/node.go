@@ -23,8 +23,8 @@ type Node struct {
 	Host []supervision.Child
 }
 
-// Spec is the specification of the tree, as DESIGN draws it. Contexts come
-// first: everything else reads what their journals say.
+// Spec is the specification of the tree (DESIGN.md: "The supervision tree").
+// Contexts come first: everything else reads what their journals say.
 func (n Node) Spec() supervision.SupervisorSpec {
 	root := n.supervisor("", supervision.RestForOne,
 		n.dynamic("contexts"),

@@ -68,7 +68,7 @@ type Keys struct {
 // DeriveKeys derives the keys of an epoch from its secret.
 //
 // SPEC 2.4: "Derived with HKDF-SHA-256 (info = label ‖ context ‖ epoch ‖
-// EpochID): epoch key id (16), fact payload key, membership datagram key, psk
+// EpochID): epoch key id (16, …), fact payload key, membership datagram key, psk
 // root, LAN beacon key, sync tag key."
 func DeriveKeys(context messages.ContextID, epoch messages.Epoch, id messages.EpochID, secret Secret) Keys {
 	keys := Keys{Context: context, Epoch: epoch, EpochID: id}

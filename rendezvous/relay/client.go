@@ -32,8 +32,10 @@ func (c ClientConfig) backoffMax() time.Duration  { return cmp.Or(c.BackoffMax, 
 func (c ClientConfig) dialTimeout() time.Duration { return cmp.Or(c.DialTimeout, 5*time.Second) }
 
 const (
-	// idleKeepalive and probeKeepalive: "keepalive (15 s; while traffic is
-	// unanswered 500 ms, two lost: new handshake)" (DESIGN, relay control).
+	// idleKeepalive and probeKeepalive pace keepalives, and maxLost ends the
+	// patience (docs/wire.md: "Relay control": "a keepalive every 15 s, up to a
+	// fifth sooner; while traffic is unanswered it sends one every 500 ms, and
+	// after two lost ones it begins a new handshake").
 	idleKeepalive  = 15 * time.Second
 	probeKeepalive = 500 * time.Millisecond
 	maxLost        = 2

@@ -114,7 +114,7 @@ func TestClientReportsWhatTheRelaySays(t *testing.T) {
 	}
 }
 
-// DESIGN, relay control: "keepalive (15 s …)".
+// docs/wire.md: "Relay control": "a keepalive every 15 s, up to a fifth sooner".
 func TestClientKeepsAliveAtMostEvery15s(t *testing.T) {
 	c := ready(t)
 	last := noon
@@ -129,8 +129,8 @@ func TestClientKeepsAliveAtMostEvery15s(t *testing.T) {
 	}
 }
 
-// DESIGN, relay control: "while traffic is unanswered 500 ms, two lost: new
-// handshake".
+// docs/wire.md: "Relay control": "while traffic is unanswered it sends one every
+// 500 ms, and after two lost ones it begins a new handshake."
 func TestClientGivesUpASilentRelayAfterTwoLostKeepalives(t *testing.T) {
 	c := ready(t)
 	dial := one(t, controls[messages.RelayDial](c.Step(noon, messages.RelayDialSlot{Dial: 9, Slot: slotB})))

@@ -189,7 +189,7 @@ func TestForwarderKeepsWhoKeepsAlive(t *testing.T) {
 	}
 }
 
-// SPEC 11.4: "Limits: per slot and global token buckets, sessions,
+// SPEC 11.4: "Limits: per slot and global token buckets …, sessions,
 // registrations per address".
 func TestForwarderLimits(t *testing.T) {
 	full := func(client messages.RelayClientIndex) ForwarderEffect {

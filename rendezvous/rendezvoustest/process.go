@@ -13,7 +13,7 @@ import (
 )
 
 // process is a running node: its machines, and outside of them all that they
-// must not lose (DESIGN: "The supervision tree").
+// must not lose (DESIGN.md: "Where state lives").
 type process struct {
 	*node
 	socket  netip.AddrPort

@@ -69,8 +69,8 @@ func (c *Connection) localNetwork(now time.Time, e messages.LocalNetwork) {
 // too, without another token.
 //
 // SPEC 10.3: "resets budget and window and starts one fresh cycle. Every
-// cycle, the first too, takes a token from a bucket; a cycle that has to wait
-// is not lost, the newest generation gets it."
+// cycle, the first too, takes a token from a bucket …; a cycle that has to
+// wait is not lost, the newest generation gets it."
 func (c *Connection) freshCycle(reason string) {
 	c.dirty = true
 	if c.attempt != nil {

@@ -41,7 +41,7 @@ func TestOutOfBudget(t *testing.T) {
 	}
 }
 
-// SPEC 10.3: "A newer CandidateGeneration (of either side) or
+// SPEC 10.3: "A newer CandidateGeneration (of either side …) or
 // NetworkGeneration resets budget and window and starts one fresh cycle."
 // SPEC 1.4: "an equal or older one changes nothing".
 func TestOnlyNewerGenerationsReset(t *testing.T) {

@@ -8,7 +8,8 @@ import (
 	"github.com/waymeet/waymeet/messages"
 )
 
-// minPrefix is how many characters of an id must be given (DESIGN 8).
+// minPrefix is how many characters of an id must be given
+// (docs/wire.md: "Labels and text forms").
 const minPrefix = 4
 
 // match is something that a text may have meant.

@@ -249,7 +249,8 @@ func notWritten(err error) messages.FileRefusal {
 
 // publish links the part file under the first name that is free.
 //
-// DESIGN, files from peers: "link without overwrite, `name (2).ext`".
+// docs/wire.md: "Files from peers": "linked, without overwriting, into
+// `received/`: as `name.ext`, `name (2).ext`".
 func (i *Inbox) publish(part, name string) (string, error) {
 	for n := 1; n <= maxNumber; n++ {
 		stored := numbered(name, n)

@@ -106,8 +106,8 @@ func TestFileArrivesAsItWasSent(t *testing.T) {
 	}
 }
 
-// SPEC 8.3 and DESIGN, files from peers: "link without overwrite, `name
-// (2).ext`".
+// docs/wire.md: "Files from peers": "linked, without overwriting, into
+// `received/`: as `name.ext`, `name (2).ext`".
 func TestNothingIsEverReplaced(t *testing.T) {
 	inbox, directory := openInbox(t, Limits{})
 	outside := filepath.Join(t.TempDir(), "precious")

@@ -19,10 +19,11 @@ var ErrName = errors.New("the name is not allowed")
 
 // CheckName checks the rule for the names of files, at both ends.
 //
-// DESIGN, files from peers: "base name only, UTF-8, no control characters, no
-// leading dot, ≤ 200 B". What would fool the eye of whoever lists the folder
-// (marks that reverse the direction of text, line separators) counts as
-// control characters. A backslash is refused too: elsewhere it is a separator.
+// docs/wire.md: "Files from peers": "a base name only: UTF-8, no control
+// characters, no leading dot, at most 200 bytes". What would fool the eye of
+// whoever lists the folder (marks that reverse the direction of text, line
+// separators) counts as control characters. A backslash is refused too:
+// elsewhere it is a separator.
 func CheckName(name string) error { return checkName(name, MaxName) }
 
 func checkName(name string, most int) error {

@@ -18,7 +18,8 @@ type place struct {
 // admit takes a place and room on the disk for the file. Of the room that is
 // left by others, one sender is promised a half, and never all.
 //
-// DESIGN, files from peers: "announced size and free space checked first".
+// docs/wire.md: "Files from peers": "The announced size and the free space are
+// checked first".
 func (i *Inbox) admit(from Sender, offer messages.FileOffer) *RefusedError {
 	refuse := func(reason messages.FileRefusal, err error) *RefusedError {
 		return &RefusedError{Name: offer.Name, Reason: reason, Err: err}

@@ -13,7 +13,8 @@ const (
 	// keepalive goes out.
 	keepAliveAfter = 15 * time.Second
 	// deadAfter is how long nothing valid comes before a link is dead
-	// (DESIGN: 90 s without a valid datagram).
+	// (docs/wire.md: "Streams and protocol names": "90 s without a valid
+	// datagram").
 	deadAfter = 90 * time.Second
 	// silentAgain is how often a silence that goes on is told.
 	silentAgain = time.Second

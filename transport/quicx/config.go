@@ -14,7 +14,8 @@ import (
 	"github.com/waymeet/waymeet/transport/mux"
 )
 
-// alpn is the protocol that both ends speak inside TLS (DESIGN 8).
+// alpn is the protocol that both ends speak inside TLS
+// (docs/wire.md: "Streams and protocol names").
 const alpn = "waymeet/1"
 
 const (

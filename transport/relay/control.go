@@ -10,7 +10,8 @@ import (
 	"github.com/waymeet/waymeet/messages"
 )
 
-// The control datagrams (DESIGN, relay control). All integers are big-endian.
+// The control datagrams (docs/wire.md: "Relay control"). All integers are
+// big-endian.
 //
 //	1 hello    0x0a | 1 | mac 16 | index 4 | Noise IK message 1 | zero padding
 //	2 welcome  0x0a | 2 | index 4 | Noise IK message 2

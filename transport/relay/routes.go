@@ -35,8 +35,8 @@ type link struct {
 	meter          *meter
 	// opened is set by the dialler's first datagram.
 	//
-	// DESIGN, relay control: "nothing flows to the dialler before its first
-	// hop datagram."
+	// docs/wire.md: "Relay control": "Nothing flows to the dialler before its
+	// first hop datagram."
 	opened atomic.Bool
 }
 
@@ -155,8 +155,8 @@ func sameSession(data []byte, segment int) []byte {
 // forward hands a run of hop datagrams of one session on, each under the other
 // side's session.
 //
-// SPEC 11.2 and DESIGN, relay control: a session is "valid only from the client
-// address it was given to".
+// docs/wire.md: "Relay control": "valid only from the address of the client it
+// was given to".
 func (s *Server) forward(now time.Time, from netip.AddrPort, run []byte, segment int) {
 	datagrams := (len(run) + segment - 1) / segment
 	session, _, ok := messages.ParseHop(run)

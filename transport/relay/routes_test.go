@@ -44,8 +44,9 @@ func (s *Server) hop(from *endpoint, session messages.HopSession, inner string) 
 	return fmt.Sprintf("%v %x %s", out[0].to.addr, to, body)
 }
 
-// DESIGN, relay control: "nothing flows to the dialler before its first hop
-// datagram"; a session is "valid only from the client address it was given to".
+// docs/wire.md: "Relay control": "valid only from the address of the client it
+// was given to". And docs/wire.md: "Relay control": "Nothing flows to the
+// dialler before its first hop datagram."
 func TestForwardObeysTheRoute(t *testing.T) {
 	s := forwarding()
 	s.SetRoute(route)

@@ -56,8 +56,8 @@ func TestNodesLearnTheirAddressFromTheRelay(t *testing.T) {
 	p.alice.observed()
 }
 
-// DESIGN, relay control: a hop session is "valid only from the client address
-// it was given to".
+// docs/wire.md: "Relay control": "valid only from the address of the client it
+// was given to".
 func TestASessionIsWorthNothingFromAnotherAddress(t *testing.T) {
 	p := startPair(t, messages.RelayRate{})
 	thief := listen(t, loopback)

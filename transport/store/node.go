@@ -66,7 +66,7 @@ func (n *Node) Close() error { return n.file.shut() }
 
 // NextBoot counts this start of the node, on disk before it returns.
 //
-// SPEC 7.3: "boot = max(stored+1, Unix seconds at start), stored before the
+// SPEC 7.3: "boot = max(stored + 1, Unix seconds at start), stored before the
 // first hello".
 func (n *Node) NextBoot(now time.Time) (boot messages.Boot, err error) {
 	stored := n.Get(BucketBoot, []byte(keyBoot))

@@ -22,7 +22,7 @@ func openNode(t *testing.T, state string) *store.Node {
 	return node
 }
 
-// SPEC 7.3: "boot = max(stored+1, Unix seconds at start), stored before the
+// SPEC 7.3: "boot = max(stored + 1, Unix seconds at start), stored before the
 // first hello".
 func TestBootOnlyGrows(t *testing.T) {
 	state := t.TempDir()
