@@ -16,7 +16,8 @@ import (
 
 // Comments and documents cite each other in these forms, and in no other:
 //
-//	SPEC 3.5                             a rule of docs/spec.md
+//	SPEC 13                              a chapter of docs/spec.md
+//	SPEC 3.5                             a rule of it
 //	SPEC 3.5: "Durable before …"         and what it says
 //	docs/wire.md: "Ports"                a heading of a document
 //	docs/wire.md: "Ports": "UDP 7342"    and what stands below it
@@ -26,7 +27,8 @@ import (
 // "…" in a quotation stands for what is left out; quotation marks, spaces, line
 // ends and a closing period do not count.
 var (
-	citedRules    = regexp.MustCompile(`SPEC (\d+\.\d+(?:(?:, | and |–)\d+\.\d+)*)(?:: "([^"]*)")?`)
+	citedRules    = regexp.MustCompile(`SPEC (\d+\.\d+(?:(?:, | and |–)\d+\.\d+)*)(?:[:,] "([^"]*)")?`)
+	citedChapter  = regexp.MustCompile(`SPEC (\d+)\b`)
 	citedHeading  = regexp.MustCompile(`((?:docs/)?\w+\.md): "([^"]+)"(?:: "([^"]+)")?`)
 	citedNumber   = regexp.MustCompile(`((?:docs/)?\w+\.md) (\d+)\b`)
 	citedLink     = regexp.MustCompile(`\[([^\]]*)\]\(([^)\s]+)\)`)
@@ -59,6 +61,9 @@ func TestCitationRulesCatchWhatLeadsNowhere(t *testing.T) {
 		{"a.go", `(SPEC 1.1, 1.2 and 1.1)`, ""},
 		{"a.go", `SPEC 1.3`, "SPEC has no rule 1.3"},
 		{"a.go", `SPEC 1.1, 2.7`, "SPEC has no rule 2.7"},
+		{"a.go", `(SPEC 1)`, ""},
+		{"a.go", `SPEC 16`, "SPEC has no chapter 16"},
+		{"a.go", `SPEC 1.2, "an id"`, "does not stand in SPEC 1.2"},
 		{"a.go", `SPEC 1.1: "an 'id' proves the key. … MUST"`, ""},
 		{"a.go", `SPEC 1.2: "An id proves"`, "does not stand in SPEC 1.2"},
 		{"a.go", `SPEC 1.1: "MUST … proves"`, "does not stand in SPEC 1.1"},
@@ -127,12 +132,13 @@ func parseDocument(text string) document {
 		if strings.HasPrefix(line, "```") {
 			code = !code
 		}
-		if len(title) < len(line) && title[0] == ' ' && !code {
+		if len(title) < len(line) && strings.HasPrefix(title, " ") && !code {
 			heading = strings.TrimSpace(title)
 			d.anchors[anchor(heading)] = true
 			if number, rest, _ := strings.Cut(heading, " "); isNumber(number) {
 				d.numbers[number], heading = true, rest
 			}
+			d.sections[heading] += "\n"
 			rule = ""
 			continue
 		}
@@ -148,42 +154,58 @@ func parseDocument(text string) document {
 }
 
 // badCitations lists what a text cites that is not there.
-func (all documents) badCitations(name, text string) (complaints []string) {
-	complain := func(format string, args ...any) { complaints = append(complaints, fmt.Sprintf(format, args...)) }
+func (all documents) badCitations(name, text string) []string {
+	complaints := append(all["docs/spec.md"].badRules(text), all.badPlaces(text)...)
+	if vague := vagueCitation.FindString(text); vague != "" && strings.HasSuffix(name, ".go") {
+		complaints = append(complaints, fmt.Sprintf("%q cites no place: which file, under which heading?", vague))
+	}
+	if strings.HasSuffix(name, ".md") {
+		complaints = append(complaints, all.badLinks(name, text)...)
+	}
+	return complaints
+}
+
+// badRules lists the rules of the specification that a text cites wrongly.
+func (spec document) badRules(text string) (complaints []string) {
+	for _, cited := range citedChapter.FindAllStringSubmatch(text, -1) {
+		if !spec.numbers[cited[1]] {
+			complaints = append(complaints, "SPEC has no chapter "+cited[1])
+		}
+	}
 	for _, cited := range citedRules.FindAllStringSubmatch(text, -1) {
 		numbers := ruleNumber.FindAllString(cited[1], -1)
 		for _, number := range numbers {
-			if _, there := all["docs/spec.md"].rules[number]; !there {
-				complain("SPEC has no rule %s", number)
+			if spec.rules[number] == "" {
+				complaints = append(complaints, "SPEC has no rule "+number)
 			}
 		}
-		if last := numbers[len(numbers)-1]; !holds(all["docs/spec.md"].rules[last], cited[2]) {
-			complain("%q does not stand in SPEC %s", cited[2], last)
+		if last := numbers[len(numbers)-1]; !holds(spec.rules[last], cited[2]) {
+			complaints = append(complaints, fmt.Sprintf("%q does not stand in SPEC %s", cited[2], last))
 		}
 	}
+	return complaints
+}
+
+// badPlaces lists the documents and headings that a text cites wrongly.
+func (all documents) badPlaces(text string) (complaints []string) {
 	for _, cited := range citedHeading.FindAllStringSubmatch(text, -1) {
 		section, there := all[cited[1]].sections[cited[2]]
-		if !there {
-			complain("%s has no heading %q", cited[1], cited[2])
-		} else if !holds(section, cited[3]) {
-			complain("%q does not stand below %q of %s", cited[3], cited[2], cited[1])
+		switch {
+		case !there:
+			complaints = append(complaints, fmt.Sprintf("%s has no heading %q", cited[1], cited[2]))
+		case !holds(section, cited[3]):
+			complaints = append(complaints, fmt.Sprintf("%q does not stand below %q of %s", cited[3], cited[2], cited[1]))
 		}
 	}
 	for _, cited := range citedNumber.FindAllStringSubmatch(text, -1) {
 		if !all[cited[1]].numbers[cited[2]] {
-			complain("%s has no heading %s", cited[1], cited[2])
+			complaints = append(complaints, fmt.Sprintf("%s has no heading %s", cited[1], cited[2]))
 		}
 	}
 	for _, cited := range citedDocument.FindAllString(text, -1) {
 		if _, there := all[cited]; !there {
-			complain("there is no %s", cited)
+			complaints = append(complaints, "there is no "+cited)
 		}
-	}
-	if vague := vagueCitation.FindString(text); vague != "" && strings.HasSuffix(name, ".go") {
-		complain("%q cites no place: which file, under which heading?", vague)
-	}
-	if strings.HasSuffix(name, ".md") {
-		complaints = append(complaints, all.badLinks(name, text)...)
 	}
 	return complaints
 }
@@ -206,7 +228,7 @@ func (all documents) badLinks(name, text string) (complaints []string) {
 		case place != "" && !document.anchors[place]:
 			complaints = append(complaints, fmt.Sprintf("%s has no heading %q", target, "#"+place))
 		case path.Base(target) == "spec.md" && ruleNumber.FindString(link[1]) == link[1]:
-			if _, there := document.rules[link[1]]; !there {
+			if document.rules[link[1]] == "" {
 				complaints = append(complaints, "SPEC has no rule "+link[1])
 			}
 		}
