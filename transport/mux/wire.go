@@ -7,7 +7,8 @@ import (
 	"github.com/waymeet/waymeet/messages"
 )
 
-// The first byte of a datagram says what it is. Everything else is dropped.
+// The first byte of a datagram says what it is (docs/wire.md: "First byte of a
+// datagram"). Everything else is dropped.
 //
 //	0x00–0x03  STUN (RFC 7983)
 //	0x05       hello: index 4 ‖ nonce 24 ‖ ciphertext ‖ tag 16
