@@ -23,7 +23,7 @@ type journalWriter struct {
 	context    messages.ContextID
 	database   *store.Store
 	journal    *journal.Journal
-	pen        *store.Writer
+	writer     *store.Writer
 	view       *journal.Publish
 	replies    []journal.Reply
 	offered    []messages.FactsOffered
@@ -86,8 +86,8 @@ func (w *journalWriter) open() {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(w.close)
-	w.database, w.pen = database, database.Writer()
-	w.journal, err = journal.Load(journal.Config{Identity: w.identity, Random: rand.Reader, Parallel: parallel}, w.pen)
+	w.database, w.writer = database, database.Writer()
+	w.journal, err = journal.Load(journal.Config{Identity: w.identity, Random: rand.Reader, Parallel: parallel}, w.writer)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func (w *journalWriter) step(event messages.JournalMessage) {
 	for _, effect := range w.journal.Step(time.Now(), event) {
 		switch e := effect.(type) {
 		case journal.Write:
-			if err := w.pen.Write(e.Records); err != nil {
+			if err := w.writer.Write(e.Records); err != nil {
 				w.t.Fatal(err)
 			}
 			w.step(messages.Written{Batch: e.Batch})
@@ -149,7 +149,7 @@ func (w *journalWriter) say(n, size int) {
 // facts are those that are held, from that place on.
 func (w *journalWriter) facts(from messages.Place) (facts [][]byte) {
 	w.t.Helper()
-	for record, err := range w.pen.RecordsFrom(messages.BucketFacts, from.Key(), uint64(from-1)) {
+	for record, err := range w.writer.RecordsFrom(messages.BucketFacts, from.Key(), uint64(from-1)) {
 		if err != nil {
 			w.t.Fatal(err)
 		}

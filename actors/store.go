@@ -16,9 +16,9 @@ import (
 type storeContext = supervision.Context[messages.JournalMessage]
 
 // storeActor is a context's only writer. The database is open outside it; in
-// every life the machine is loaded from it again. A life begins by taking the
-// pen from the one before: a transaction of a dead life ends before the load,
-// or never begins, so the node cannot sign two facts with one number.
+// every life the machine is loaded from it again. A life begins by fencing off
+// the one before: a transaction of a dead life ends before the load, or never
+// begins, so the node cannot sign two facts with one number.
 func (n *Node) storeActor(cx messages.ContextID) supervision.Actor[messages.JournalMessage] {
 	var writer *store.Writer
 	return supervision.Host[messages.JournalMessage, journal.Effect]{
@@ -83,13 +83,13 @@ func (n *Node) performJournal(c *storeContext, cx messages.ContextID, effect jou
 }
 
 // writeJournal runs one transaction in a task. It is done whatever becomes of
-// the actor; a later life has the pen only after it.
+// the actor; a later life begins only after it.
 func (n *Node) writeJournal(c *storeContext, writer *store.Writer, e journal.Write) {
 	c.Task("write", func(_ context.Context, emit func(messages.JournalMessage)) {
 		written := messages.Written{Batch: e.Batch}
 		err := writer.Write(e.Records)
 		if errors.Is(err, store.ErrFenced) {
-			return // a newer life has the pen: nobody waits for this batch
+			return // a newer life writes: nobody waits for this batch
 		}
 		if err != nil {
 			written.Failure = err.Error()

@@ -48,7 +48,7 @@ func (s RendezvousService) PrepareCatchUp(
 func (v *View) Lacks(peer messages.AuthorityID, epoch messages.Epoch, now messages.Millis) string {
 	own, theirs := v.Descriptors[v.Self], v.Descriptors[peer]
 	switch {
-	case v.PenHeld:
+	case !v.MayWrite:
 		return "we have not synced since our start"
 	case epoch != v.Epoch:
 		return fmt.Sprintf("it is of epoch %d, the context is in epoch %d", epoch, v.Epoch)

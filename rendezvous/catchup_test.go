@@ -134,9 +134,9 @@ func TestWhatACatchUpChannelLacks(t *testing.T) {
 		wantWord(t, word, w.view(alice).Lacks(bob.Authority(), epoch, noon), word)
 	}
 	w := newWorld(t)
-	held := *w.view(alice)
-	held.PenHeld = true
-	wantWord(t, "the pen is held", held.Lacks(bob.Authority(), epoch, noon), "we have not synced since our start")
+	mute := *w.view(alice)
+	mute.MayWrite = false
+	wantWord(t, "the pen is withheld", mute.Lacks(bob.Authority(), epoch, noon), "we have not synced since our start")
 	wantWord(t, "an epoch behind", w.view(alice).Lacks(bob.Authority(), epoch-1, noon), "it is of epoch 2, the context is in epoch 3")
 }
 

@@ -70,6 +70,7 @@ func (w *world) view(self membership.Identity) *View {
 	return &View{
 		Context: w.context, Self: self.Authority(), Epoch: epoch, Roster: w.roster, Keys: w.keys,
 		Descriptors: maps.Clone(w.records), Older: maps.Clone(w.older), Covered: maps.Clone(w.covered), Ledger: w.ledger,
+		MayWrite: true,
 	}
 }
 

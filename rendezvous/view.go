@@ -57,10 +57,10 @@ type View struct {
 	// known to hold: from its facts' parents and from its sync frontiers. No
 	// entry: unknown.
 	Covered map[messages.AuthorityID]messages.Seq
-	// PenHeld is set while Self may write no fact here: the node has not synced
+	// MayWrite: Self may write facts here. It may not while the node has not synced
 	// since its start, or a peer shows more of Self's chain than it holds
 	// (SPEC 3.1).
-	PenHeld bool
+	MayWrite bool
 	// Ledger is what Self has spent in this context (SPEC 5.5, 5.6).
 	Ledger messages.Ledger
 	// Frontier is, per author, the last fact of the contiguous chain held.

@@ -91,10 +91,11 @@ func (m *Manager) becomeValid(c *SecureChannel) {
 	}
 }
 
-// penHeld reports whether we may write no fact in the context yet.
-func (m *Manager) penHeld(context messages.ContextID) bool {
+// mayWrite reports whether nothing is known that keeps us from writing facts in the
+// context.
+func (m *Manager) mayWrite(context messages.ContextID) bool {
 	view := m.view(context)
-	return view != nil && view.PenHeld
+	return view == nil || view.MayWrite
 }
 
 // activate lets a channel go the way of any other once it has caught up: it is

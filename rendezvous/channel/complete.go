@@ -43,7 +43,7 @@ func (m *Manager) handshakeComplete(e messages.HandshakeComplete) {
 		Path:       a.path,
 	})
 	c.completed, c.completedAt = m.step, m.now
-	if a.establish.CatchUp || m.penHeld(p.Context) {
+	if a.establish.CatchUp || !m.mayWrite(p.Context) {
 		c.CatchUp, c.catchUpUntil = true, m.now.Add(catchUpTime)
 	}
 	p.behind = a.establish.CatchUp

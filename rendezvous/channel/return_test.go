@@ -13,13 +13,13 @@ import (
 // started takes the pen away from a member: its node has just started.
 func started(m *member, peer *member) {
 	m.change(func(v *rendezvous.View) {
-		v.PenHeld = true
+		v.MayWrite = false
 		v.Covered = map[messages.AuthorityID]messages.Seq{peer.id(): 99}
 	})
 }
 
 // synced gives it back.
-func synced(m *member) { m.change(func(v *rendezvous.View) { v.PenHeld = false }) }
+func synced(m *member) { m.change(func(v *rendezvous.View) { v.MayWrite = true }) }
 
 // SPEC 3.1: "at every start, before its first own fact in a context with other
 // members, a node syncs once or waits 5 s for a peer". So the channel carries
@@ -59,7 +59,7 @@ func TestChannelSyncsBeforeItsFirstFact(t *testing.T) {
 
 // A peer that may be met in full is not one that was away for long: when the
 // channel is lost, it is called again as soon as any other.
-func TestPenHeldIsNotBehind(t *testing.T) {
+func TestWithheldPenIsNotBehind(t *testing.T) {
 	small, large := newMembers(t)
 	started(small, large)
 	d := newDesk(t, small, large, configOf(small, 1))

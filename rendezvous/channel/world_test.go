@@ -53,8 +53,8 @@ func newMembers(tb testing.TB) (small, large *member) {
 	for _, m := range []*member{small, large} {
 		m.view = &rendezvous.View{
 			Context: op.Context(), Self: m.id(), EpochID: keys.EpochID, Founder: small.id(), Finality: op.Finality,
-			Roster: roster,
-			Keys:   map[messages.Epoch]membership.Keys{0: keys},
+			Roster: roster, MayWrite: true,
+			Keys: map[messages.Epoch]membership.Keys{0: keys},
 			Descriptors: map[messages.AuthorityID]rendezvous.DescriptorRecord{
 				small.id(): describe(small, keys, 1), large.id(): describe(large, keys, 1),
 			},

@@ -46,7 +46,7 @@ func TestNextBatchIsFormedWhileOneIsWritten(t *testing.T) {
 	for range 3 * signAhead {
 		ana.pour("two")
 	}
-	if formed := ana.journal.ownHead(); formed != 2+3*signAhead {
+	if formed := ana.journal.own().head; formed != 2+3*signAhead {
 		t.Fatalf("our chain goes up to %d: the next batch is not formed", formed)
 	}
 	ana.step(start, messages.PeerHolds{Peer: messages.AuthorityID{9}, Own: 1, Last: 1}) // a reason to publish

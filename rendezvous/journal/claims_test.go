@@ -17,7 +17,7 @@ func (n *node) claim(now time.Time, peer *node, last messages.Seq) {
 // writing for a while, not for ever.
 func TestClaimThatIsNotProvedLapses(t *testing.T) {
 	ana, ben, _ := trio(t)
-	own := ana.journal.ownHead()
+	own := ana.journal.own().head
 	ben.state.Count++
 	for at := range ben.state.Authors {
 		if ben.state.Authors[at].Author == ana.identity.Authority() {
@@ -34,14 +34,14 @@ func TestClaimThatIsNotProvedLapses(t *testing.T) {
 		messages.ApplicationFact{Type: messages.FactApplication},
 	}})
 	lapse := start.Add(proveWithin)
-	if len(ana.replies) != replies || !ana.view.PenHeld || !ana.journal.Deadline().Equal(lapse) {
-		t.Fatalf("%d replies, held %t, deadline %v", len(ana.replies)-replies, ana.view.PenHeld, ana.journal.Deadline())
+	if len(ana.replies) != replies || ana.view.MayWrite || !ana.journal.Deadline().Equal(lapse) {
+		t.Fatalf("%d replies, withheld %t, deadline %v", len(ana.replies)-replies, !ana.view.MayWrite, ana.journal.Deadline())
 	}
 	ana.step(lapse, messages.Tick{})
-	if len(ana.replies) != replies+1 || ana.view.PenHeld || !ana.journal.Deadline().IsZero() {
-		t.Errorf("%d replies, held %t, deadline %v", len(ana.replies)-replies, ana.view.PenHeld, ana.journal.Deadline())
+	if len(ana.replies) != replies+1 || !ana.view.MayWrite || !ana.journal.Deadline().IsZero() {
+		t.Errorf("%d replies, withheld %t, deadline %v", len(ana.replies)-replies, !ana.view.MayWrite, ana.journal.Deadline())
 	}
-	if ana.claim(lapse.Add(time.Hour), ben, own+99); ana.view.PenHeld {
+	if ana.claim(lapse.Add(time.Hour), ben, own+99); !ana.view.MayWrite {
 		t.Error("it is believed a second time")
 	}
 }
@@ -49,16 +49,16 @@ func TestClaimThatIsNotProvedLapses(t *testing.T) {
 // Nor can it begin anew by claiming it over and over, or by being caught.
 func TestClaimThatIsMadeAgainLapsesToo(t *testing.T) {
 	ana, ben, _ := trio(t)
-	own := ana.journal.ownHead()
+	own := ana.journal.own().head
 	for now := start; now.Before(start.Add(proveWithin)); now = now.Add(time.Second) {
 		ana.claim(now, ben, 0) // a fault
 		ana.claim(now, ben, own+messages.Seq(1+now.Second()))
-		if !ana.view.PenHeld {
+		if ana.view.MayWrite {
 			t.Fatalf("after %v it is not believed", now.Sub(start))
 		}
 	}
 	ana.claim(start.Add(proveWithin), ben, own+1)
-	if ana.view.PenHeld {
+	if !ana.view.MayWrite {
 		t.Error("it stops our writing for ever")
 	}
 }
@@ -66,12 +66,12 @@ func TestClaimThatIsMadeAgainLapsesToo(t *testing.T) {
 // Another member's word counts by itself.
 func TestEachMemberIsBelievedOnce(t *testing.T) {
 	ana, ben, cat := trio(t)
-	own := ana.journal.ownHead()
+	own := ana.journal.own().head
 	later := start.Add(time.Minute)
 	ana.claim(start, ben, own+1)
 	ana.claim(later, cat, own+1)
 	if until := ana.journal.Deadline(); !until.Equal(later.Add(proveWithin)) {
-		t.Errorf("the pen is held until %v after the start", until.Sub(start))
+		t.Errorf("the pen is withheld until %v after the start", until.Sub(start))
 	}
 }
 
@@ -85,22 +85,22 @@ func TestFactOfOursRenewsAClaim(t *testing.T) {
 	}
 	lost := ben.facts()[len(backup.facts()):]
 	now := start
-	backup.claim(now, ana, ben.journal.ownHead())
+	backup.claim(now, ana, ben.journal.own().head)
 	for _, raw := range lost[:2] {
 		now = now.Add(proveWithin - time.Second)
 		backup.step(now, messages.OfferFacts{Session: 1, From: ana.identity.Authority(), Facts: [][]byte{raw}})
 	}
 	now = now.Add(proveWithin - time.Second)
-	if backup.step(now, messages.Tick{}); !backup.view.PenHeld {
+	if backup.step(now, messages.Tick{}); backup.view.MayWrite {
 		t.Error("the claim has lapsed though facts came")
 	}
 	backup.step(now, messages.OfferFacts{Session: 1, From: ana.identity.Authority(), Facts: [][]byte{lost[2]}})
-	if backup.view.PenHeld {
-		t.Error("it is held though all has come")
+	if !backup.view.MayWrite {
+		t.Error("it is withheld though all has come")
 	}
 	// What was proved leaves no mark: the peer is believed again.
 	now = now.Add(10 * proveWithin)
-	if backup.claim(now, ana, ben.journal.ownHead()+1); !backup.view.PenHeld {
+	if backup.claim(now, ana, ben.journal.own().head+1); backup.view.MayWrite {
 		t.Error("a peer that told the truth is believed no more")
 	}
 }
@@ -115,14 +115,14 @@ func TestGapInOurChainStopsOurWriting(t *testing.T) {
 	late := start.Add(1000 * time.Hour)
 	for range 2 {
 		backup.step(late, messages.Tick{})
-		if !backup.view.PenHeld || !backup.journal.Deadline().IsZero() {
-			t.Fatalf("held %t, deadline %v", backup.view.PenHeld, backup.journal.Deadline())
+		if backup.view.MayWrite || !backup.journal.Deadline().IsZero() {
+			t.Fatalf("withheld %t, deadline %v", !backup.view.MayWrite, backup.journal.Deadline())
 		}
 		backup.restart(late)
 	}
 	backup.step(late, messages.OfferFacts{Session: 1, Facts: [][]byte{ben.raw(lost)}})
-	if backup.view.PenHeld {
-		t.Error("it is held without a gap")
+	if !backup.view.MayWrite {
+		t.Error("it is withheld without a gap")
 	}
 }
 
@@ -130,7 +130,7 @@ func TestGapInOurChainStopsOurWriting(t *testing.T) {
 // is no member stops it.
 func TestClaimantCanBeRemoved(t *testing.T) {
 	ana, ben, cat := trio(t)
-	own := ana.journal.ownHead()
+	own := ana.journal.own().head
 	ana.claim(start, ben, own+9)
 	note := messages.Commit{Operation: ana.operation(1), Facts: []messages.RendezvousFact{
 		messages.ApplicationFact{Type: messages.FactApplication},
@@ -145,10 +145,10 @@ func TestClaimantCanBeRemoved(t *testing.T) {
 		t.Fatal("a member is removed though another one shows more of our chain, too")
 	}
 	ana.claim(start, cat, own)
-	if ana.view.PenHeld || ana.view.Roster.Has(ben.identity.Authority()) || len(ana.replies) != replies+2 {
-		t.Errorf("held %t, %d members, %d replies", ana.view.PenHeld, ana.view.Roster.Len(), len(ana.replies)-replies)
+	if !ana.view.MayWrite || ana.view.Roster.Has(ben.identity.Authority()) || len(ana.replies) != replies+2 {
+		t.Errorf("withheld %t, %d members, %d replies", !ana.view.MayWrite, ana.view.Roster.Len(), len(ana.replies)-replies)
 	}
-	if ana.claim(start, ben, own+99); ana.view.PenHeld {
+	if ana.claim(start, ben, own+99); !ana.view.MayWrite {
 		t.Error("one who was removed stops our writing")
 	}
 }
@@ -156,7 +156,7 @@ func TestClaimantCanBeRemoved(t *testing.T) {
 // Before the first sync, the founder removes nobody: its chain may go on.
 func TestRemovalWaitsForTheFirstSync(t *testing.T) {
 	ana, ben, _ := trio(t)
-	ana.journal.config.WriteAfter = start.Add(WaitForPeer)
+	ana.journal.pen.writeAfter = start.Add(WaitForPeer)
 	ana.claim(start, ben, 99)
 	replies := len(ana.replies)
 	ana.step(start, messages.RemoveMember{Operation: ana.operation(3), Member: ben.identity.Authority()})

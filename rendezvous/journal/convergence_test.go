@@ -213,7 +213,7 @@ func TestRestoredBackupDoesNotForkItsChain(t *testing.T) {
 			ben.patience = 0 // what ana shows stops it
 		}
 		w.kill(1)
-		for len(ben.journal.peers.shown) == 0 && !w.run(1) {
+		for len(ben.journal.pen.claims.shown) == 0 && !w.run(1) {
 		}
 		write("after", events)
 		w.settle(300)

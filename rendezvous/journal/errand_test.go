@@ -11,11 +11,11 @@ import (
 // written, and is appended then.
 func TestProofWaitsForThePen(t *testing.T) {
 	ana, ben, twin, cat := forkers(t)
-	peer, own := cat.identity.Authority(), ana.journal.ownHead()
+	peer, own := cat.identity.Authority(), ana.journal.own().head
 	ana.step(start, messages.PeerHolds{Peer: peer, Last: own + 5})
 	ana.learn(start, ben)
 	ana.learn(start, twin)
-	if head := ana.journal.ownHead(); head != own || len(ana.proofs()) != 0 {
+	if head := ana.journal.own().head; head != own || len(ana.proofs()) != 0 {
 		t.Fatalf("our chain went from %d to %d while a peer shows more of it", own, head)
 	}
 	ana.step(start, messages.PeerHolds{Peer: peer, Last: own})
@@ -27,7 +27,7 @@ func TestProofWaitsForThePen(t *testing.T) {
 // The facts were being read when a peer showed more of our chain.
 func TestErrandLooksAtThePenAgain(t *testing.T) {
 	ana, ben, twin, cat := forkers(t)
-	peer, own := cat.identity.Authority(), ana.journal.ownHead()
+	peer, own := cat.identity.Authority(), ana.journal.own().head
 	ana.mute = true
 	ana.learn(start, ben)
 	ana.learn(start, twin)
@@ -62,7 +62,7 @@ func TestRestoredBackupSaysNothingAgainBeforeItHasItsFacts(t *testing.T) {
 	ben.learn(now, ana) // says it again: written after the backup
 	cat.learn(now, ben)
 	now = start.Add(time.Hour)
-	backup.step(now, messages.PeerHolds{Peer: cat.identity.Authority(), Last: ben.journal.ownHead()})
+	backup.step(now, messages.PeerHolds{Peer: cat.identity.Authority(), Last: ben.journal.own().head})
 	backup.learn(now, ana) // the op comes first
 	if len(backup.journal.set.unsaid()) != 1 {
 		t.Fatal("the backup has nothing to say again: nothing is proved")

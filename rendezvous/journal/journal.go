@@ -81,12 +81,7 @@ type Journal struct {
 	// that is formed meanwhile: what it adds is in the set, not on disk.
 	flight, next *batch
 	last         messages.Batch
-	// peers is what peers show of our chain.
-	peers peerClaims
-	// penHeld: our chain may not be written yet, as it was published last;
-	// penDue is when it may, for all that is known now.
-	penHeld bool
-	penDue  time.Time
+	pen          pen
 	// reading is set while facts are read for an errand.
 	reading bool
 	// told are the authors of whose forks the host knows; nil: nothing was
@@ -112,7 +107,7 @@ func (j *Journal) Step(now time.Time, event messages.JournalMessage) []Effect {
 	case messages.Written:
 		effects = j.written(now, e)
 	case messages.PeerHolds:
-		j.changed = j.peers.show(now, e, j.ownHead()) || j.changed
+		j.changed = j.pen.claims.show(now, e, j.own().head) || j.changed
 	case messages.FactsRead:
 		if e.Failure != "" {
 			effects = j.stop("our own facts cannot be read: " + e.Failure)
@@ -131,7 +126,7 @@ func (j *Journal) Step(now time.Time, event messages.JournalMessage) []Effect {
 	default:
 		j.enqueue(event)
 	}
-	j.lookAtPen(now)
+	j.changed = j.pen.look(now, j.own(), j.set.epochs.open().roster) || j.changed
 	switch {
 	case j.failed != "":
 		return append(effects, j.refuseAll()...)
@@ -176,8 +171,8 @@ func (j *Journal) Deadline() time.Time {
 		return time.Time{}
 	}
 	due := j.aside.due()
-	if !j.penDue.IsZero() && (due.IsZero() || j.penDue.Before(due)) {
-		due = j.penDue
+	if free := j.pen.due; !free.IsZero() && (due.IsZero() || free.Before(due)) {
+		due = free
 	}
 	return due
 }
@@ -222,7 +217,7 @@ func (j *Journal) take(now time.Time, next queued, b *batch) {
 		own := j.ownFacts()
 		j.offerFrom(messages.MillisOf(now), e, next.candidates, b)
 		if j.ownFacts() > own {
-			j.peers.prove(now, j.ownHead())
+			j.pen.claims.prove(now, j.own().head)
 		}
 	case messages.FactsRead:
 		j.errand(now, e, b)
@@ -264,8 +259,8 @@ func (j *Journal) unhold(now time.Time) (free []queued) {
 // the same from Publish.
 func (j *Journal) View() *rendezvous.View {
 	view := Reduce(j.set)
-	view.Ledger, view.PenHeld = j.book.share(), j.penHeld
-	j.peers.cover(view.Covered, j.ownHead())
+	view.Ledger, view.MayWrite = j.book.share(), j.pen.mayWrite
+	j.pen.claims.cover(view.Covered, j.own().head)
 	return view
 }
 

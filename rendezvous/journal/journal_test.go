@@ -169,8 +169,8 @@ func TestWritingWaitsForAPeerAfterTheStart(t *testing.T) {
 	ana, ben, _ := trio(t)
 	ready := start.Add(WaitForPeer)
 	reload := func(n *node) {
-		n.journal.config.WriteAfter = ready
-		n.journal.peers = peerClaims{}
+		n.journal.pen.writeAfter = ready
+		n.journal.pen.claims = peerClaims{}
 	}
 	reload(ana)
 	ana.step(start, messages.Commit{Operation: messages.OperationID{1}, Facts: fact})
@@ -195,37 +195,37 @@ func TestWritingWaitsForAPeerAfterTheStart(t *testing.T) {
 
 // The view says whether our chain may be written, though nothing waits for it:
 // channels do.
-func TestViewSaysWhoHoldsThePen(t *testing.T) {
+func TestViewSaysWhoMayWrite(t *testing.T) {
 	ana, ben, _ := trio(t)
 	peer, ready := ben.identity.Authority(), start.Add(WaitForPeer)
-	own := ana.journal.ownHead()
-	if ana.view.PenHeld {
-		t.Error("the pen is held with nothing to wait for")
+	own := ana.journal.own().head
+	if !ana.view.MayWrite {
+		t.Error("the pen is withheld with nothing to wait for")
 	}
 	begin := func() {
-		ana.journal.config.WriteAfter = ready
-		ana.journal.peers = peerClaims{}
+		ana.journal.pen.writeAfter = ready
+		ana.journal.pen.claims = peerClaims{}
 		ana.step(start, messages.Tick{})
 	}
-	held := func(at time.Time, event messages.JournalMessage) bool {
+	withheld := func(at time.Time, event messages.JournalMessage) bool {
 		ana.step(at, event)
-		return ana.view.PenHeld
+		return !ana.view.MayWrite
 	}
-	if begin(); !ana.view.PenHeld || !ana.journal.Deadline().Equal(ready) {
-		t.Errorf("at the start: held %t, deadline %v", ana.view.PenHeld, ana.journal.Deadline())
+	if begin(); ana.view.MayWrite || !ana.journal.Deadline().Equal(ready) {
+		t.Errorf("at the start: withheld %t, deadline %v", !ana.view.MayWrite, ana.journal.Deadline())
 	}
-	if held(ready, messages.Tick{}) {
-		t.Error("it is held after 5 s")
+	if withheld(ready, messages.Tick{}) {
+		t.Error("it is withheld after 5 s")
 	}
 	begin()
-	if !held(start, messages.PeerHolds{Peer: peer, Own: own, Last: own}) {
+	if !withheld(start, messages.PeerHolds{Peer: peer, Own: own, Last: own}) {
 		t.Error("a peer's hello gave it back")
 	}
-	if held(start, messages.PeerHolds{Peer: peer, Own: own, Last: own, Done: true}) {
+	if withheld(start, messages.PeerHolds{Peer: peer, Own: own, Last: own, Done: true}) {
 		t.Error("a sync did not give it back")
 	}
 	late := ready.Add(time.Hour)
-	if !held(late, messages.PeerHolds{Peer: peer, Own: own, Last: own + 1}) || !ana.journal.Deadline().Equal(late.Add(proveWithin)) {
+	if !withheld(late, messages.PeerHolds{Peer: peer, Own: own, Last: own + 1}) || !ana.journal.Deadline().Equal(late.Add(proveWithin)) {
 		t.Error("it is not held while a peer shows more of our chain")
 	}
 }

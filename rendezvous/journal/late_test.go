@@ -95,7 +95,7 @@ func TestRestoredBackupKnowsWhoHoldsItsFacts(t *testing.T) {
 	for _, id := range []messages.FactID{witness, lost} {
 		backup.step(start, messages.OfferFacts{Session: 1, Facts: [][]byte{ben.raw(id)}})
 	}
-	if got, want := backup.view.Covered[ben.identity.Authority()], ana.journal.ownHead(); got != want {
+	if got, want := backup.view.Covered[ben.identity.Authority()], ana.journal.own().head; got != want {
 		t.Errorf("%s holds our facts up to %d, want %d", ben, got, want)
 	}
 	if named := backup.journal.set.chains[ben.identity.Authority()].named; named != 0 {
@@ -213,13 +213,13 @@ func TestOwnLateFactsFindNoBound(t *testing.T) {
 	backup.disk[messages.BucketFacts] = ana.twin(9).disk[messages.BucketFacts]
 	delete(backup.disk, messages.BucketIndex)
 	backup.restart(start)
-	if backup.isMember() || backup.journal.ownHead() != 1 {
-		t.Fatalf("the backup holds %d facts of its own", backup.journal.ownHead())
+	if backup.isMember() || backup.journal.own().head != 1 {
+		t.Fatalf("the backup holds %d facts of its own", backup.journal.own().head)
 	}
 	w := newNetwork(t, backup, cat)
 	w.link(0, 1)
 	w.settle(20)
-	if got := backup.journal.ownHead(); got != 1+maxLate+50 {
+	if got := backup.journal.own().head; got != 1+maxLate+50 {
 		t.Errorf("it holds %d facts of its own", got)
 	}
 	if slices.ContainsFunc(backup.ends, func(end SyncEnd) bool { return end.Reason == EndFault }) {

@@ -46,7 +46,7 @@ func (n *node) noteFormed(now time.Time) {
 // not be written, unless that removes a member or was formed before.
 func (n *node) checkPen(now time.Time, write Write) {
 	n.t.Helper()
-	if !n.journal.penHeld || n.journal.mayWrite(now) {
+	if n.journal.pen.mayWrite || n.journal.mayWrite(now) {
 		return
 	}
 	for _, record := range write.Records {
@@ -72,7 +72,7 @@ func noteOf(operation messages.OperationID) messages.Commit {
 // is neither refused for that nor done twice.
 func TestOperationIsHeldOnce(t *testing.T) {
 	ana, ben, _ := trio(t)
-	own, replies := ana.journal.ownHead(), len(ana.replies)
+	own, replies := ana.journal.own().head, len(ana.replies)
 	ana.claim(start, ben, own+1)
 	for range 2 * maxHeld {
 		ana.step(start, noteOf(messages.OperationID{77}))
@@ -81,7 +81,7 @@ func TestOperationIsHeldOnce(t *testing.T) {
 		t.Fatalf("%d replies, it is held %d times", len(ana.replies)-replies, len(ana.journal.held))
 	}
 	ana.claim(start, ben, own)
-	if head := ana.journal.ownHead(); len(ana.replies) != replies+1 || head != own+1 {
+	if head := ana.journal.own().head; len(ana.replies) != replies+1 || head != own+1 {
 		t.Errorf("%d replies, our chain went from %d to %d", len(ana.replies)-replies, own, head)
 	}
 }
@@ -90,7 +90,7 @@ func TestOperationIsHeldOnce(t *testing.T) {
 // lie to say that it is not done.
 func TestOperationThatFindsNoRoomIsAskedAgain(t *testing.T) {
 	ana, ben, _ := trio(t)
-	own, replies := ana.journal.ownHead(), len(ana.replies)
+	own, replies := ana.journal.own().head, len(ana.replies)
 	ana.claim(start, ben, own+1)
 	ask := func() {
 		for n := range maxHeld + 1 {
@@ -102,11 +102,11 @@ func TestOperationThatFindsNoRoomIsAskedAgain(t *testing.T) {
 		t.Fatalf("%d replies, %d are held", len(ana.replies)-replies, len(ana.journal.held))
 	}
 	ana.claim(start, ben, own)
-	if done := ana.journal.ownHead() - own; done != maxHeld {
+	if done := ana.journal.own().head - own; done != maxHeld {
 		t.Fatalf("%d are done", done)
 	}
 	ask()
-	if done := ana.journal.ownHead() - own; done != maxHeld+1 {
+	if done := ana.journal.own().head - own; done != maxHeld+1 {
 		t.Errorf("%d are done after all were asked for again", done)
 	}
 	for _, reply := range ana.replies[replies:] {
@@ -134,7 +134,7 @@ func TestOperationIsQueuedOnce(t *testing.T) {
 // more of our chain before it goes out; what is asked for from then on waits.
 func TestFormedFactsAreWrittenThoughAPeerShowsMore(t *testing.T) {
 	ana, ben, _ := trio(t)
-	own, replies := ana.journal.ownHead(), len(ana.replies)
+	own, replies := ana.journal.own().head, len(ana.replies)
 	ana.hold = true
 	ana.pour("under way")
 	ana.pour("formed")
@@ -142,11 +142,11 @@ func TestFormedFactsAreWrittenThoughAPeerShowsMore(t *testing.T) {
 	ana.pour("too late")
 	ana.land()
 	ana.land()
-	if head := ana.journal.ownHead(); head != own+2 || len(ana.replies) != replies+2 || !ana.view.PenHeld {
-		t.Errorf("our chain went from %d to %d, %d replies, held %t", own, head, len(ana.replies)-replies, ana.view.PenHeld)
+	if head := ana.journal.own().head; head != own+2 || len(ana.replies) != replies+2 || ana.view.MayWrite {
+		t.Errorf("our chain went from %d to %d, %d replies, withheld %t", own, head, len(ana.replies)-replies, !ana.view.MayWrite)
 	}
 	ana.claim(start, ben, own+2)
-	if ana.land(); ana.journal.ownHead() != own+3 || len(ana.replies) != replies+3 {
+	if ana.land(); ana.journal.own().head != own+3 || len(ana.replies) != replies+3 {
 		t.Errorf("%d replies after the claim is gone", len(ana.replies)-replies)
 	}
 }
@@ -155,14 +155,14 @@ func TestFormedFactsAreWrittenThoughAPeerShowsMore(t *testing.T) {
 // only then, for as long again.
 func TestClaimIsBelievedOnceAStart(t *testing.T) {
 	ana, ben, _ := trio(t)
-	own, now := ana.journal.ownHead(), start
+	own, now := ana.journal.own().head, start
 	for range 3 {
 		ana.claim(now, ben, own+9)
-		held := ana.view.PenHeld
+		held := !ana.view.MayWrite
 		now = now.Add(proveWithin)
 		ana.claim(now, ben, own+10)
-		if !held || ana.view.PenHeld {
-			t.Errorf("held %t, and ten minutes later %t", held, ana.view.PenHeld)
+		if !held || !ana.view.MayWrite {
+			t.Errorf("withheld %t, and ten minutes later %t", held, !ana.view.MayWrite)
 		}
 		ana.restart(now)
 	}
@@ -183,7 +183,7 @@ func TestStoppedPeerDoesNotFreeThePen(t *testing.T) {
 	if stopped := ana.ends[len(ana.ends)-1]; stopped.Reason != EndStopped {
 		t.Errorf("the session ended with %v", stopped)
 	}
-	if backup.journal.set.Has(lost) || !backup.view.PenHeld || backup.journal.mayWrite(w.now) {
-		t.Errorf("the backup has the lost fact: %t; its pen is held: %t", backup.journal.set.Has(lost), backup.view.PenHeld)
+	if backup.journal.set.Has(lost) || backup.view.MayWrite || backup.journal.mayWrite(w.now) {
+		t.Errorf("the backup has the lost fact: %t; its pen is withheld: %t", backup.journal.set.Has(lost), !backup.view.MayWrite)
 	}
 }

@@ -105,7 +105,7 @@ func TestPeerThatWritesWithoutPause(t *testing.T) {
 		ben.note(start, fmt.Sprintf("long ago %d", n))
 	}
 	ana.learn(start, ben)
-	ana.journal.config.WriteAfter = start.Add(time.Hour)
+	ana.journal.pen.writeAfter = start.Add(time.Hour)
 	ana.step(start, messages.Tick{})
 	w := newNetwork(t, ana, ben)
 	w.tamper = func(frame []byte) [][]byte {
@@ -116,8 +116,8 @@ func TestPeerThatWritesWithoutPause(t *testing.T) {
 	before := ana.view.Count
 	w.link(0, 1)
 	w.run(1000)
-	if ana.view.PenHeld || ana.view.Count <= before {
-		t.Errorf("the pen is held %t, %d facts of %d have come", ana.view.PenHeld, ana.view.Count-before, ben.view.Count-before)
+	if !ana.view.MayWrite || ana.view.Count <= before {
+		t.Errorf("the pen is withheld %t, %d facts of %d have come", !ana.view.MayWrite, ana.view.Count-before, ben.view.Count-before)
 	}
 	if slices.ContainsFunc(ana.ends, func(e SyncEnd) bool { return e.Reason == EndEqual }) {
 		t.Fatal("a session ended with equal sets: nothing was proved")

@@ -66,17 +66,16 @@ type database struct {
 	operations map[messages.OperationID]bool
 	// founded: the context was founded since the process started.
 	founded bool
-	// pen is who may write.
-	pen pen
+	// term is that of the life which may write.
+	term term
 }
 
-// pen is the right to write a database: a life of its store takes it from the
-// one before.
-type pen uint64
+// term numbers the lives of a store: the writes of all but the last are fenced off.
+type term uint64
 
-func (d *database) takePen() pen {
-	d.pen++
-	return d.pen
+func (d *database) beginTerm() term {
+	d.term++
+	return d.term
 }
 
 func newDatabase(records []messages.Record) *database {

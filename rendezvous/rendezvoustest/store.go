@@ -45,10 +45,10 @@ func (p *process) spawnContext(cx messages.ContextID) {
 // Commit asked for is on disk before anybody hears of it.
 func (p *process) makeStore(cx messages.ContextID) *JournalHost {
 	h := &JournalHost{process: p, kind: "journal", Tick: messages.Tick{}}
-	var pen pen
+	var life term
 	h.Build = func() Machine[messages.JournalMessage, journal.Effect] {
 		database := p.disk.journals[cx]
-		pen = database.takePen()
+		life = database.beginTerm()
 		config := journal.Config{
 			Identity: p.identity, Random: p.world.entropy, Limits: journal.Limits{Flow: p.flow},
 			WriteAfter: p.begun.Add(journal.WaitForPeer),
@@ -69,7 +69,7 @@ func (p *process) makeStore(cx messages.ContextID) *JournalHost {
 	h.First = func() []messages.JournalMessage { return []messages.JournalMessage{messages.Tick{}} }
 	h.Perform = func(effect journal.Effect) {
 		if e, write := effect.(journal.Write); write {
-			p.writeJournal(h, cx, pen, e)
+			p.writeJournal(h, cx, life, e)
 			return
 		}
 		p.performJournal(h, cx, effect)
@@ -78,13 +78,13 @@ func (p *process) makeStore(cx messages.ContextID) *JournalHost {
 }
 
 // writeJournal runs one transaction, whatever becomes of the life, unless a
-// newer one has taken the pen: then nobody waits for it.
-func (p *process) writeJournal(h *JournalHost, cx messages.ContextID, pen pen, e journal.Write) {
+// newer one writes: then nobody waits for it.
+func (p *process) writeJournal(h *JournalHost, cx messages.ContextID, life term, e journal.Write) {
 	if p.world.defect == AcknowledgeEarly {
 		h.tell(messages.Written{Batch: e.Batch})
 	}
 	h.task("write", fsync, func(emit func(messages.JournalMessage)) {
-		if database := p.disk.journals[cx]; database.pen == pen {
+		if database := p.disk.journals[cx]; database.term == life {
 			database.write(e.Records)
 			emit(messages.Written{Batch: e.Batch})
 		}
