@@ -40,6 +40,9 @@ type ContextStatus struct {
 	// Fingerprint is the hex form of the fact set's fingerprint: equal at two
 	// members that hold the same facts (SPEC 13.1).
 	Fingerprint string `json:"fingerprint"`
+	// Conflict: rival ops close the epoch, so it stays, and with it members and keys
+	// (SPEC 9.7).
+	Conflict bool `json:"conflict,omitzero"`
 	// Removed is set if the node is no member any more, as far as it knows: its
 	// journal says so, or a peer did when it closed its channel, in this life.
 	Removed bool `json:"removed,omitzero"`

@@ -30,7 +30,7 @@ func NewestFirst(a, b DescriptorRecord) int {
 }
 
 // View is an immutable snapshot of what one context's journal says. It is made
-// by journal.Reduce, shared freely, and never changed.
+// by the journal, shared freely, and never changed.
 type View struct {
 	Context messages.ContextID
 	// Self is the local authority; the view's keys are those that it holds.
@@ -41,6 +41,9 @@ type View struct {
 	Founder  messages.AuthorityID
 	// Roster is the last finalized roster.
 	Roster membership.Roster
+	// Conflict: rival ops close the open epoch, and so the context stays in it
+	// (SPEC 9.7).
+	Conflict bool
 	// Keys holds the derived keys of the epochs whose secret this node holds.
 	Keys map[messages.Epoch]membership.Keys
 	// Descriptors holds, per authority, the admitted descriptor with the

@@ -67,6 +67,10 @@ func (t *table) warnings(s waymeet.Status) {
 		if c.Removed {
 			warnings = append(warnings, c.Context.Short()+": this node was removed: nobody gets what it appends, and it gets no more. A new ticket lets it come back")
 		}
+		if c.Conflict {
+			warnings = append(warnings, fmt.Sprintf("%s: rival changes of members or keys close epoch %d: none of them holds, "+
+				"nor will any later one, for the founder made them in two places. Found another context", c.Context.Short(), c.Epoch))
+		}
 		if c.Waiting > 0 {
 			warnings = append(warnings, fmt.Sprintf("%s: %d facts wait for others that are not here yet", c.Context.Short(), c.Waiting))
 		}

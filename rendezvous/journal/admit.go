@@ -16,75 +16,75 @@ const maxAhead = 60 * time.Second
 // whole, so that no fingerprint shows which of them came first.
 const maxOrphans = 1024
 
-// Step is one step of admission, in the order of SPEC 3.4; the first that
+// check is one check of admission, in the order of SPEC 3.4; the first that
 // refuses decides.
-type Step uint8
+type check uint8
 
-// The steps. The zero Step admits.
+// The checks. The zero check admits.
 const (
-	// StepSize: larger than 64 KiB.
-	StepSize Step = iota + 1
-	// StepCanonical: not the canonical bytes of a fact.
-	StepCanonical
-	// StepVersion: a major version that we do not know.
-	StepVersion
-	// StepContext: of another context.
-	StepContext
-	// StepEpoch: of an epoch that is not known yet; it waits for the op.
-	StepEpoch
-	// StepAuthor: the author is not in the roster of the epoch.
-	StepAuthor
-	// StepSignature: not signed by its author.
-	StepSignature
-	// StepBody: the body is not the one that the header names.
-	StepBody
-	// StepClock: more than 60 s ahead; it waits until it is not.
-	StepClock
-	// StepGap: too many facts of this author wait for others already.
-	StepGap
-	// StepLate: its author was removed, and it is too far beyond the cut.
-	StepLate
-	// StepHeld: it is held already.
-	StepHeld
+	// sizeCheck: larger than 64 KiB.
+	sizeCheck check = iota + 1
+	// canonicalCheck: not the canonical bytes of a fact.
+	canonicalCheck
+	// versionCheck: a major version that we do not know.
+	versionCheck
+	// contextCheck: of another context.
+	contextCheck
+	// epochCheck: of an epoch that is not known yet; it waits for the op.
+	epochCheck
+	// authorCheck: the author is not in the roster of the epoch.
+	authorCheck
+	// signatureCheck: not signed by its author.
+	signatureCheck
+	// bodyCheck: the body is not the one that the header names.
+	bodyCheck
+	// clockCheck: more than 60 s ahead; it waits until it is not.
+	clockCheck
+	// gapCheck: too many facts of this author wait for others already.
+	gapCheck
+	// lateCheck: its author was removed, and it is too far beyond the cut.
+	lateCheck
+	// heldCheck: it is held already.
+	heldCheck
 )
 
-var stepNames = map[Step]string{
-	StepSize: "size", StepCanonical: "encoding", StepVersion: "version", StepContext: "context",
-	StepEpoch: "epoch", StepAuthor: "author", StepSignature: "signature", StepBody: "body hash",
-	StepClock: "clock", StepGap: "gap", StepLate: "cut", StepHeld: "held",
+var checkNames = map[check]string{
+	sizeCheck: "size", canonicalCheck: "encoding", versionCheck: "version", contextCheck: "context",
+	epochCheck: "epoch", authorCheck: "author", signatureCheck: "signature", bodyCheck: "body hash",
+	clockCheck: "clock", gapCheck: "gap", lateCheck: "cut", heldCheck: "held",
 }
 
-// String names the step.
-func (s Step) String() string { return stepNames[s] }
+// String names the check.
+func (c check) String() string { return checkNames[c] }
 
-// Refusal says why a fact was not admitted. It is a value: the fault is a
-// peer's, or nobody's. The zero Refusal admits.
-type Refusal struct {
-	Step   Step
-	Reason string
+// verdict says whether a fact is admitted, and if not, why. A refusal is a value: the
+// fault is a peer's, or nobody's. The zero verdict admits.
+type verdict struct {
+	check  check
+	reason string
 }
 
-// Admits reports whether nothing refused.
-func (r Refusal) Admits() bool { return r.Step == 0 }
+// admits reports whether nothing refused.
+func (v verdict) admits() bool { return v.check == 0 }
 
-// Waits reports whether the fact is kept aside and offered again later.
-func (r Refusal) Waits() bool { return r.Step == StepEpoch || r.Step == StepClock }
+// waits reports whether the fact is kept aside and offered again later.
+func (v verdict) waits() bool { return v.check == epochCheck || v.check == clockCheck }
 
-// IsFault reports whether no honest member sends such a fact.
-func (r Refusal) IsFault() bool {
-	return !r.Admits() && !r.Waits() && r.Step < StepGap
+// isFault reports whether no honest member sends such a fact.
+func (v verdict) isFault() bool {
+	return !v.admits() && !v.waits() && v.check < gapCheck
 }
 
 // String is one line for people.
-func (r Refusal) String() string {
-	if r.Admits() {
+func (v verdict) String() string {
+	if v.admits() {
 		return "admitted"
 	}
-	return fmt.Sprintf("refused by %s: %s", r.Step, r.Reason)
+	return fmt.Sprintf("refused by %s: %s", v.check, v.reason)
 }
 
-func refuse(step Step, format string, arguments ...any) Refusal {
-	return Refusal{Step: step, Reason: fmt.Sprintf(format, arguments...)}
+func refuse(by check, format string, arguments ...any) verdict {
+	return verdict{check: by, reason: fmt.Sprintf(format, arguments...)}
 }
 
 // candidate is a fact at the door, and what was found out about it before its
@@ -96,19 +96,19 @@ type candidate struct {
 	fact messages.Fact
 	id   messages.FactID
 	// flaw is what no other fact can mend: size, encoding, version, context.
-	flaw Refusal
+	flaw verdict
 	// signer is the key under which forged was found out; zero: not yet.
 	signer messages.PublicKey
 	// forged is the refusal by signature or body.
-	forged Refusal
+	forged verdict
 }
 
-// Admit checks a fact at the door; it changes nothing.
+// check checks a fact at the door; it changes nothing.
 //
 // SPEC 3.4: "Admission, in this order: size ≤ 64 KiB, canonical, known major
 // version, context, author in the roster of that epoch, signature, body hash,
 // HLC ≤ 60 s ahead".
-func (s *Set) Admit(now messages.Millis, raw []byte) (messages.Fact, Refusal) {
+func (s *set) check(now messages.Millis, raw []byte) (messages.Fact, verdict) {
 	c := candidate{raw: raw}
 	s.examine(&c)
 	return c.fact, s.admit(now, &c)
@@ -116,9 +116,9 @@ func (s *Set) Admit(now messages.Millis, raw []byte) (messages.Fact, Refusal) {
 
 // examine finds out whatever takes long. It changes nothing but the candidate,
 // so that many can be examined at once.
-func (s *Set) examine(c *candidate) {
+func (s *set) examine(c *candidate) {
 	c.flaw = s.parse(c)
-	if !c.flaw.Admits() || s.Has(c.id) {
+	if !c.flaw.admits() || s.has(c.id) {
 		return
 	}
 	header := c.fact.Header
@@ -129,73 +129,73 @@ func (s *Set) examine(c *candidate) {
 	}
 }
 
-func (s *Set) parse(c *candidate) Refusal {
+func (s *set) parse(c *candidate) verdict {
 	if len(c.raw) > messages.MaxFactSize {
-		return refuse(StepSize, "%d bytes, at most %d", len(c.raw), messages.MaxFactSize)
+		return refuse(sizeCheck, "%d bytes, at most %d", len(c.raw), messages.MaxFactSize)
 	}
 	fact, err := messages.ParseFact(c.raw)
 	if err != nil {
-		return refuse(StepCanonical, "%v", err)
+		return refuse(canonicalCheck, "%v", err)
 	}
 	c.fact, c.id = fact, fact.ID()
 	if version := fact.Header.Version; version != messages.FactVersion {
-		return refuse(StepVersion, "version %d, we know %d", version, messages.FactVersion)
+		return refuse(versionCheck, "version %d, we know %d", version, messages.FactVersion)
 	}
 	if fact.Header.Context != s.context {
-		return refuse(StepContext, "it is of another context")
+		return refuse(contextCheck, "it is of another context")
 	}
-	return Refusal{}
+	return verdict{}
 }
 
 // authenticate checks signature and body under the author's key.
 func (c *candidate) authenticate(key messages.PublicKey) {
-	c.signer, c.forged = key, Refusal{}
+	c.signer, c.forged = key, verdict{}
 	switch {
 	case !key.Verify(messages.SignedFact(c.id), c.fact.Signature[:]):
-		c.forged = refuse(StepSignature, "%s did not sign it", c.fact.Header.Author.Short())
+		c.forged = refuse(signatureCheck, "%s did not sign it", c.fact.Header.Author.Short())
 	case !c.fact.BodyMatches():
-		c.forged = refuse(StepBody, "the body is not the one that the header names")
+		c.forged = refuse(bodyCheck, "the body is not the one that the header names")
 	}
 }
 
 // admit decides, in the order of SPEC 3.4, about a candidate that was examined.
-func (s *Set) admit(now messages.Millis, c *candidate) Refusal {
-	if !c.flaw.Admits() {
+func (s *set) admit(now messages.Millis, c *candidate) verdict {
+	if !c.flaw.admits() {
 		return c.flaw
 	}
-	if s.Has(c.id) {
-		return refuse(StepHeld, "it is held already")
+	if s.has(c.id) {
+		return refuse(heldCheck, "it is held already")
 	}
 	header := c.fact.Header
 	state := s.stateOf(header.Epoch, header.KeyID)
 	if state == nil {
-		return refuse(StepEpoch, "the op that opens epoch %d is not here yet", header.Epoch)
+		return refuse(epochCheck, "the op that opens epoch %d is not here yet", header.Epoch)
 	}
 	author, isMember := state.roster.Member(header.Author)
 	if !isMember {
-		return refuse(StepAuthor, "%s is not in the roster of epoch %d", header.Author.Short(), header.Epoch)
+		return refuse(authorCheck, "%s is not in the roster of epoch %d", header.Author.Short(), header.Epoch)
 	}
 	if c.signer != author.PublicKey {
 		c.authenticate(author.PublicKey)
 	}
-	if !c.forged.Admits() {
+	if !c.forged.admits() {
 		return c.forged
 	}
 	if wall := header.HLC.Millis(); wall > now.Add(maxAhead) {
 		ahead := messages.Window{From: now, Until: wall}.Length()
-		return refuse(StepClock, "clock of %s is %d s ahead of ours", header.Author.Short(), ahead/time.Second)
+		return refuse(clockCheck, "clock of %s is %d s ahead of ours", header.Author.Short(), ahead/time.Second)
 	}
 	if c := s.chains[header.Author]; c != nil && c.waiting >= maxOrphans && s.graph.wouldWait(header.Chained) {
-		return refuse(StepGap, "%d facts of %s wait for others already", c.waiting, header.Author.Short())
+		return refuse(gapCheck, "%d facts of %s wait for others already", c.waiting, header.Author.Short())
 	}
 	if s.isTooLate(header.Author, header.Seq) {
-		return refuse(StepLate, "%s was removed, and goes on for more than %d facts", header.Author.Short(), maxLate)
+		return refuse(lateCheck, "%s was removed, and goes on for more than %d facts", header.Author.Short(), maxLate)
 	}
-	return Refusal{}
+	return verdict{}
 }
 
 // gistOf is what the set needs of a fact that is kept at the place.
-func (s *Set) gistOf(fact messages.Fact, id messages.FactID, size int, place messages.Place) gist {
+func (s *set) gistOf(fact messages.Fact, id messages.FactID, size int, place messages.Place) gist {
 	header := fact.Header
 	return gist{
 		id: id, place: place, author: header.Author, seq: header.Seq, prev: header.Prev, parents: header.Parents,
@@ -206,7 +206,7 @@ func (s *Set) gistOf(fact messages.Fact, id messages.FactID, size int, place mes
 // read is what Waymeet understands of the body. A body that does not open, or
 // holds what we do not know, or an epoch op of somebody who may write none, is
 // stored and synced, not reduced.
-func (s *Set) read(fact messages.Fact) saying {
+func (s *set) read(fact messages.Fact) saying {
 	said := saying{again: fact.Header.Again}
 	if fact.Header.Type.IsApplication() {
 		return said

@@ -44,7 +44,7 @@ func (f *forger) fact() messages.Fact {
 // HLC ≤ 60 s ahead".
 func TestAdmissionRefuses(t *testing.T) {
 	tests := []struct {
-		step Step
+		step check
 		name string
 		raw  func(f *forger) []byte
 	}{
@@ -59,42 +59,42 @@ func TestAdmissionRefuses(t *testing.T) {
 			return f.fact().Append(nil)
 		}},
 		{0, "missing parents", func(f *forger) []byte { f.at.Parents = []messages.FactID{{9}}; return f.fact().Append(nil) }},
-		{StepSize, "64 KiB and one", func(f *forger) []byte { return make([]byte, messages.MaxFactSize+1) }},
-		{StepCanonical, "a byte more", func(f *forger) []byte { return append(f.fact().Append(nil), 0) }},
-		{StepCanonical, "no fact", func(f *forger) []byte { return []byte("fact") }},
-		{StepVersion, "another major version", func(f *forger) []byte { f.at.Version = 2; return f.fact().Append(nil) }},
-		{StepContext, "another context", func(f *forger) []byte { f.at.Context[0]++; return f.fact().Append(nil) }},
-		{StepEpoch, "an epoch to come", func(f *forger) []byte { f.at.Epoch++; return f.fact().Append(nil) }},
-		{StepEpoch, "a rival epoch", func(f *forger) []byte { f.at.KeyID[0]++; return f.fact().Append(nil) }},
-		{StepAuthor, "an outsider", func(f *forger) []byte {
+		{sizeCheck, "64 KiB and one", func(f *forger) []byte { return make([]byte, messages.MaxFactSize+1) }},
+		{canonicalCheck, "a byte more", func(f *forger) []byte { return append(f.fact().Append(nil), 0) }},
+		{canonicalCheck, "no fact", func(f *forger) []byte { return []byte("fact") }},
+		{versionCheck, "another major version", func(f *forger) []byte { f.at.Version = 2; return f.fact().Append(nil) }},
+		{contextCheck, "another context", func(f *forger) []byte { f.at.Context[0]++; return f.fact().Append(nil) }},
+		{epochCheck, "an epoch to come", func(f *forger) []byte { f.at.Epoch++; return f.fact().Append(nil) }},
+		{epochCheck, "a rival epoch", func(f *forger) []byte { f.at.KeyID[0]++; return f.fact().Append(nil) }},
+		{authorCheck, "an outsider", func(f *forger) []byte {
 			f.sign = membership.NewIdentity([32]byte{66})
 			f.at.Author = f.sign.Authority()
 			return f.fact().Append(nil)
 		}},
-		{StepAuthor, "a member in an epoch before it joined", func(f *forger) []byte {
+		{authorCheck, "a member in an epoch before it joined", func(f *forger) []byte {
 			keys := f.ana.view.Keys[0]
 			f.at.Epoch, f.at.KeyID, f.key = 0, keys.KeyID, keys.Payload
 			return f.fact().Append(nil)
 		}},
-		{StepSignature, "another signer", func(f *forger) []byte { f.sign = f.ana.identity; return f.fact().Append(nil) }},
-		{StepSignature, "a signature for another fact", func(f *forger) []byte {
+		{signatureCheck, "another signer", func(f *forger) []byte { f.sign = f.ana.identity; return f.fact().Append(nil) }},
+		{signatureCheck, "a signature for another fact", func(f *forger) []byte {
 			fact := f.fact()
 			f.at.HLC++
 			other := f.fact()
 			fact.Signature = other.Signature
 			return fact.Append(nil)
 		}},
-		{StepBody, "another body", func(f *forger) []byte {
+		{bodyCheck, "another body", func(f *forger) []byte {
 			fact := f.fact()
 			fact.Body = bytes.Clone(fact.Body)
 			fact.Body[40]++
 			return fact.Append(nil)
 		}},
-		{StepClock, "61 s ahead", func(f *forger) []byte {
+		{clockCheck, "61 s ahead", func(f *forger) []byte {
 			f.at.HLC = messages.HLC(0).Next(messages.MillisOf(start.Add(61 * time.Second)))
 			return f.fact().Append(nil)
 		}},
-		{StepHeld, "a fact that is held", func(f *forger) []byte {
+		{heldCheck, "a fact that is held", func(f *forger) []byte {
 			raw := f.fact().Append(nil)
 			f.ana.step(start, messages.OfferFacts{Facts: [][]byte{raw}})
 			return raw
@@ -104,13 +104,13 @@ func TestAdmissionRefuses(t *testing.T) {
 		t.Run(fmt.Sprintf("%s: %s", test.step, test.name), func(t *testing.T) {
 			f := forge(t)
 			raw := test.raw(f)
-			_, refusal := f.ana.journal.set.Admit(messages.MillisOf(start), raw)
-			if refusal.Step != test.step {
+			_, refusal := f.ana.journal.set.check(messages.MillisOf(start), raw)
+			if refusal.check != test.step {
 				t.Fatalf("got %q", refusal)
 			}
 			before := len(f.ana.facts())
 			f.ana.step(start, messages.OfferFacts{From: f.ben.identity.Authority(), Facts: [][]byte{raw}})
-			if stored := len(f.ana.facts()) - before; (stored == 1) != refusal.Admits() {
+			if stored := len(f.ana.facts()) - before; (stored == 1) != refusal.admits() {
 				t.Errorf("%d facts stored", stored)
 			}
 		})
@@ -122,25 +122,25 @@ func TestAdmissionKeepsItsOrder(t *testing.T) {
 	f := forge(t)
 	f.at.HLC = messages.HLC(0).Next(messages.MillisOf(start.Add(time.Hour)))
 	faults := []struct {
-		step  Step
+		step  check
 		spoil func()
 	}{
-		{StepClock, func() {}},
-		{StepBody, func() {}},
-		{StepSignature, func() { f.sign = f.ana.identity }},
-		{StepAuthor, func() { f.at.Author = messages.AuthorityID{1} }},
-		{StepEpoch, func() { f.at.Epoch = 9 }},
-		{StepContext, func() { f.at.Context[0]++ }},
-		{StepVersion, func() { f.at.Version++ }},
-		{StepCanonical, func() { f.at.Seq = 0 }},
+		{clockCheck, func() {}},
+		{bodyCheck, func() {}},
+		{signatureCheck, func() { f.sign = f.ana.identity }},
+		{authorCheck, func() { f.at.Author = messages.AuthorityID{1} }},
+		{epochCheck, func() { f.at.Epoch = 9 }},
+		{contextCheck, func() { f.at.Context[0]++ }},
+		{versionCheck, func() { f.at.Version++ }},
+		{canonicalCheck, func() { f.at.Seq = 0 }},
 	}
 	for _, fault := range faults {
 		fault.spoil()
 		fact := f.fact()
-		if fault.step != StepClock {
+		if fault.step != clockCheck {
 			fact.Body = append([]byte{1}, fact.Body...)
 		}
-		if _, refusal := f.ana.journal.set.Admit(messages.MillisOf(start), fact.Append(nil)); refusal.Step != fault.step {
+		if _, refusal := f.ana.journal.set.check(messages.MillisOf(start), fact.Append(nil)); refusal.check != fault.step {
 			t.Errorf("want %s, got %q", fault.step, refusal)
 		}
 	}
@@ -163,11 +163,11 @@ func TestFactAheadOfOurClockWaitsForItsHour(t *testing.T) {
 		t.Fatalf("deadline %v, want %v", got, due)
 	}
 	f.ana.step(due.Add(-time.Second), messages.Tick{})
-	if f.ana.journal.set.Has(fact.ID()) {
+	if f.ana.journal.set.has(fact.ID()) {
 		t.Error("admitted too early")
 	}
 	f.ana.step(due, messages.Tick{})
-	if !f.ana.journal.set.Has(fact.ID()) || !f.ana.journal.Deadline().IsZero() {
+	if !f.ana.journal.set.has(fact.ID()) || !f.ana.journal.Deadline().IsZero() {
 		t.Error("not admitted when its hour had come")
 	}
 }
@@ -182,11 +182,11 @@ func TestFactsOfAnUnknownEpochWaitForTheOp(t *testing.T) {
 	note := ben.note(start, "in epoch 3")
 	raw := ben.raw(note)
 	cat.step(start, messages.OfferFacts{From: ben.identity.Authority(), Facts: [][]byte{raw}})
-	if cat.journal.set.Has(note) || cat.view.Fingerprint != before {
+	if cat.journal.set.has(note) || cat.view.Fingerprint != before {
 		t.Fatal("a fact of an unknown epoch counts")
 	}
 	cat.learn(start, ana)
-	if !cat.journal.set.Has(note) || cat.view.Epoch != 3 {
+	if !cat.journal.set.has(note) || cat.view.Epoch != 3 {
 		t.Errorf("the op came, and the fact was not admitted (epoch %d)", cat.view.Epoch)
 	}
 	same(t, cat, ben)
@@ -217,7 +217,7 @@ func TestForgedCopyDisplacesNoFactOfAnUnknownEpoch(t *testing.T) {
 		t.Errorf("%d facts wait, want %d: each once", waiting, len(facts))
 	}
 	cat.learn(start, ana)
-	if held := cat.journal.set.Has(note); !held || !bytes.Equal(cat.raw(note), good) {
+	if held := cat.journal.set.has(note); !held || !bytes.Equal(cat.raw(note), good) {
 		t.Errorf("the fact was displaced by a forged copy (held: %t)", held)
 	}
 	same(t, cat, ben)
@@ -248,17 +248,17 @@ func TestEarlyFactsAreBoundedPerAuthor(t *testing.T) {
 	}
 	kept := 0
 	for n := range byte(maxEarly + 10) {
-		if a.keep(StepClock, early(1, n)) {
+		if a.keep(clockCheck, early(1, n)) {
 			kept++
 		}
 	}
-	if kept != maxEarly || !a.keep(StepClock, early(2, 0)) {
+	if kept != maxEarly || !a.keep(clockCheck, early(2, 0)) {
 		t.Errorf("%d facts of one author are kept, and then none of another", kept)
 	}
 	if due := a.takeDue(messages.HLC(1 << 50).Millis()); len(due) != maxEarly+1 || len(a.crowds) != 0 {
 		t.Errorf("%d facts came to their hour, and %d authors still have some", len(due), len(a.crowds))
 	}
-	if !a.keep(StepClock, early(1, 0)) {
+	if !a.keep(clockCheck, early(1, 0)) {
 		t.Error("there is no room again")
 	}
 }
@@ -270,17 +270,17 @@ func TestOrphansAreBoundedPerAuthor(t *testing.T) {
 	c := f.ana.journal.set.chainOf(f.ben.identity.Authority())
 	c.waiting = maxOrphans
 	good := f.fact()
-	if _, refusal := f.ana.journal.set.Admit(messages.MillisOf(start), good.Append(nil)); !refusal.Admits() {
+	if _, refusal := f.ana.journal.set.check(messages.MillisOf(start), good.Append(nil)); !refusal.admits() {
 		t.Errorf("a fact that waits for nothing: %s", refusal)
 	}
 	f.at.Seq, f.at.Prev = 5, messages.FactID{1}
 	orphan := f.fact()
-	if _, refusal := f.ana.journal.set.Admit(messages.MillisOf(start), orphan.Append(nil)); refusal.Step != StepGap {
+	if _, refusal := f.ana.journal.set.check(messages.MillisOf(start), orphan.Append(nil)); refusal.check != gapCheck {
 		t.Errorf("one orphan more: %s", refusal)
 	}
 	f.ana.step(start, messages.OfferFacts{Facts: [][]byte{good.Append(nil)}})
 	f.at.Seq, f.at.Prev = 2, good.ID()
-	if _, refusal := f.ana.journal.set.Admit(messages.MillisOf(start), f.fact().Append(nil)); refusal.Step != StepGap {
+	if _, refusal := f.ana.journal.set.check(messages.MillisOf(start), f.fact().Append(nil)); refusal.check != gapCheck {
 		t.Errorf("one whose clock stands still: %s", refusal)
 	}
 }

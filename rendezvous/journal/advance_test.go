@@ -89,8 +89,8 @@ func TestLateFactsOfARemovedMemberAreHeldAndNeverReduced(t *testing.T) {
 			t.Errorf("%s: ben's chain ends at %d", n, head.seq)
 		}
 		facts := n.view.Count
-		if n.restart(start); n.view.Count != facts || n.journal.set.Len() != int(facts)+1 {
-			t.Errorf("%s: %d facts count and %d are held after a restart", n, n.view.Count, n.journal.set.Len())
+		if n.restart(start); n.view.Count != facts || n.journal.set.len() != int(facts)+1 {
+			t.Errorf("%s: %d facts count and %d are held after a restart", n, n.view.Count, n.journal.set.len())
 		}
 	}
 }
@@ -120,8 +120,8 @@ func TestOpsOfOthersAreNotLookedAt(t *testing.T) {
 		t.Errorf("the op is kept in memory: %+v, and epoch %d is open", e.said, ana.view.Epoch)
 	}
 	ana.ask(start, rotation)
-	if ana.view.Epoch != 3 || ana.journal.set.Conflict() {
-		t.Errorf("epoch %d is open, conflict %t", ana.view.Epoch, ana.journal.set.Conflict())
+	if ana.view.Epoch != 3 || ana.view.Conflict {
+		t.Errorf("epoch %d is open, conflict %t", ana.view.Epoch, ana.view.Conflict)
 	}
 }
 
@@ -202,7 +202,7 @@ func TestForgedRemovalOpensNothing(t *testing.T) {
 	if _, err := ben.journal.append(messages.MillisOf(start), draftOf(op), ben.view.Keys[2], &batch{}); err != nil {
 		t.Fatal(err)
 	}
-	if view := Reduce(ben.journal.set); view.Epoch != ana.view.Epoch || !view.Roster.Has(cat.identity.Authority()) {
+	if view := ben.journal.set.view(); view.Epoch != ana.view.Epoch || !view.Roster.Has(cat.identity.Authority()) {
 		t.Errorf("epoch %d", view.Epoch)
 	}
 }
@@ -315,14 +315,14 @@ func TestFactsOfAnEpochWaitForItsKey(t *testing.T) {
 	ben.step(start, messages.OfferFacts{Session: 1, From: cat.identity.Authority(), Facts: [][]byte{forged.Append(nil)}})
 	ben.learn(start, ana)
 	who := ana.identity.Authority()
-	if held := ben.journal.set.Len(); uint64(held) != ana.view.Count-1 || len(ben.view.Descriptors) != 0 {
+	if held := ben.journal.set.len(); uint64(held) != ana.view.Count-1 || len(ben.view.Descriptors) != 0 {
 		t.Fatalf("ben holds %d facts and reads %v, without the key", held, ben.view.Descriptors)
 	}
 	ben.giveKey(ana)
 	for range 2 {
 		same(t, ana, ben)
-		if ben.view.Descriptors[who].Fact != ana.view.Descriptors[who].Fact || ben.journal.set.Has(forged.ID()) {
-			t.Errorf("ben's view has %+v; the forged fact is held: %t", ben.view.Descriptors, ben.journal.set.Has(forged.ID()))
+		if ben.view.Descriptors[who].Fact != ana.view.Descriptors[who].Fact || ben.journal.set.has(forged.ID()) {
+			t.Errorf("ben's view has %+v; the forged fact is held: %t", ben.view.Descriptors, ben.journal.set.has(forged.ID()))
 		}
 		if flaw, err := Verify(ben.identity, ben.disk); flaw != nil || err != nil {
 			t.Errorf("flaw %+v, %v", flaw, err)

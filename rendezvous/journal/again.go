@@ -23,7 +23,7 @@ func (l *leftOut) forget() { *l = leftOut{} }
 // SPEC 3.4: "An author in the roster that sees own facts beyond a cut appends
 // them again in the new epoch at once (same body, field `again` = old FactID,
 // reduced once), so that nothing acknowledged is lost".
-func (s *Set) unsaid() []*entry {
+func (s *set) unsaid() []*entry {
 	own := s.chains[s.ring.identity.Authority()]
 	if own == nil || len(s.epochs.timeline) == 1 {
 		return nil
@@ -42,7 +42,7 @@ func (s *Set) unsaid() []*entry {
 }
 
 // isRepeatedBy reports whether a fact of the chain says the entry again.
-func (s *Set) isRepeatedBy(e *entry, c *chain) bool {
+func (s *set) isRepeatedBy(e *entry, c *chain) bool {
 	return slices.ContainsFunc(s.again[e.id], func(again *entry) bool { return again.chain() == c })
 }
 

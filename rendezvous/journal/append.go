@@ -12,7 +12,7 @@ import (
 // parents are the heads of other authors that no fact of ours has named yet,
 // at most 8, those last written first (SPEC 3.1). What a removed member goes on
 // writing is not among them.
-func (s *Set) parents(prev messages.FactID) []messages.FactID {
+func (s *set) parents(prev messages.FactID) []messages.FactID {
 	var heads []*entry
 	for _, c := range s.chains {
 		if c.head != nil && !c.own && c.head.seq > c.named && c.head.id != prev && !s.isLate(c.head) {

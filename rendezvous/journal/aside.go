@@ -48,9 +48,9 @@ func newAside() *aside {
 //
 // SPEC 3.4: "Epoch not known yet: pending until its op arrives …, bounded per
 // *sending* peer".
-func (a *aside) keep(step Step, c *candidate) bool {
+func (a *aside) keep(by check, c *candidate) bool {
 	waiting, from := waitingFact{id: c.id, author: c.fact.Header.Author, raw: c.raw}, c.from
-	if step == StepClock {
+	if by == clockCheck {
 		if _, known := a.early[waiting.id]; known || a.crowds[waiting.author] >= maxEarly {
 			return false
 		}

@@ -26,8 +26,8 @@ func TestFactsOfAContestedEpochAreHeldByAll(t *testing.T) {
 	ben.learn(start, ana)
 	contested := ben.note(start, "in the contested epoch 3")
 	ben.learn(start, rival)
-	if ben.view.Epoch != 2 || !ben.journal.set.Conflict() {
-		t.Fatalf("epoch %d, conflict %t", ben.view.Epoch, ben.journal.set.Conflict())
+	if ben.view.Epoch != 2 || !ben.view.Conflict {
+		t.Fatalf("epoch %d, conflict %t", ben.view.Epoch, ben.view.Conflict)
 	}
 	last := ben.note(start, "in epoch 2, which stays open")
 	cat.learn(start, ana)
@@ -37,8 +37,8 @@ func TestFactsOfAContestedEpochAreHeldByAll(t *testing.T) {
 	w.settle(30)
 	for _, n := range w.nodes {
 		s := n.journal.set
-		if !s.Has(contested) || s.counts(s.graph.entries[contested]) || !s.counts(s.graph.entries[last]) {
-			t.Errorf("%s: the contested fact is held %t, the last one counts %t", n, s.Has(contested), s.counts(s.graph.entries[last]))
+		if !s.has(contested) || s.counts(s.graph.entries[contested]) || !s.counts(s.graph.entries[last]) {
+			t.Errorf("%s: the contested fact is held %t, the last one counts %t", n, s.has(contested), s.counts(s.graph.entries[last]))
 		}
 		count := n.view.Count
 		if n.restart(start); n.view.Count != count {
@@ -89,7 +89,7 @@ func TestThoseWhoKnowOneRivalEachMeet(t *testing.T) {
 		w := newNetwork(t, ben, cat)
 		w.link(0, 1)
 		w.settle(30)
-		if !ben.journal.set.Conflict() {
+		if !ben.view.Conflict {
 			t.Errorf("%v: ben does not know of the rival", rotations)
 		}
 	}

@@ -26,7 +26,7 @@ func (GiveContent) journalEffect() {}
 
 // content picks the next facts that the host may read, in the order in which
 // everything that they stand on and their key was here.
-func (s *Set) content(read messages.ReadContent) GiveContent {
+func (s *set) content(read messages.ReadContent) GiveContent {
 	s.settle()
 	give := GiveContent{Request: read.Request, Next: read.After, Keys: map[messages.EpochKeyID]membership.EpochKey{}}
 	scanned, size := 0, 0
@@ -50,7 +50,7 @@ func (s *Set) content(read messages.ReadContent) GiveContent {
 // isContent reports whether the fact may be the host's (its type shows when it is
 // read), and counts, or will as soon as the rest of what the cut of its epoch names
 // is here: it must not be passed over meanwhile. What is said again is content once.
-func (s *Set) isContent(e *entry) bool {
+func (s *set) isContent(e *entry) bool {
 	if e.body() != nil || s.repeats(e) {
 		return false
 	}
@@ -72,7 +72,7 @@ func (s *Set) isContent(e *entry) bool {
 // reads goes past it. A rival op opens the epoch again, and all that counts; it must
 // then be moved back, so that nobody who has gone past it misses it. An epoch is
 // opened again at most once.
-func (s *Set) passedOver(closed *epochState) (cursors []messages.FactCursor) {
+func (s *set) passedOver(closed *epochState) (cursors []messages.FactCursor) {
 	if !s.epochs.isTimely(closed) || closed == s.epochs.open() {
 		return nil
 	}

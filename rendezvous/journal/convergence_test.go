@@ -166,7 +166,7 @@ func (a asked) finish(t fataler, w *network) {
 	}
 	for _, one := range a {
 		answered := slices.ContainsFunc(one.who.replies, func(r Reply) bool { return r.Operation == one.commit.Operation })
-		if forks := one.who.journal.set.Forks(one.who.identity.Authority()); !answered || len(forks) > 0 {
+		if forks := one.who.forksOf(one.who.identity.Authority()); !answered || len(forks) > 0 {
 			t.Fatalf("%s: answered %t, its own chain forks at %v", one.who, answered, forks)
 		}
 	}
@@ -220,7 +220,7 @@ func TestRestoredBackupDoesNotForkItsChain(t *testing.T) {
 		asked.finish(t, w)
 		w.settle(300)
 		for _, n := range w.nodes {
-			if forks := n.journal.set.Forks(ben.identity.Authority()); len(forks) > 0 {
+			if forks := n.forksOf(ben.identity.Authority()); len(forks) > 0 {
 				t.Fatalf("%s: ben's chain forks at %v", n, forks)
 			}
 		}
@@ -358,7 +358,7 @@ func TestKillAtEveryMessage(t *testing.T) {
 func (n *node) common(other *node) map[messages.FactID]bool {
 	common := map[messages.FactID]bool{}
 	for id := range n.journal.set.graph.entries {
-		common[id] = other.journal.set.Has(id)
+		common[id] = other.journal.set.has(id)
 	}
 	return common
 }

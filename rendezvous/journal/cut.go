@@ -23,10 +23,10 @@ type cutEnd struct {
 }
 
 // isClosed reports whether the epoch of the fact has ended.
-func (s *Set) isClosed(e *entry) bool { return int(e.epoch())+1 < len(s.epochs.timeline) }
+func (s *set) isClosed(e *entry) bool { return int(e.epoch())+1 < len(s.epochs.timeline) }
 
 // markKept walks along all cuts anew.
-func (s *Set) markKept() {
+func (s *set) markKept() {
 	for _, e := range s.graph.entries {
 		e.kept = false
 	}
@@ -45,7 +45,7 @@ func (s *Set) markKept() {
 
 // followCuts walks on from a fact that is held now, along the cuts that name
 // it and the walks that waited for it.
-func (s *Set) followCuts(e *entry) {
+func (s *set) followCuts(e *entry) {
 	for _, end := range s.cuts.ends[e.id] {
 		if end.Author == e.author() && end.Seq == e.seq {
 			s.walkCut(e, end.closed)
@@ -65,7 +65,7 @@ func (s *Set) followCuts(e *entry) {
 // walkCut keeps the facts of the closed epoch from there on down. It ends where
 // an earlier cut begins: what lies below cannot be of a later epoch, for no
 // fact can name the key of an epoch whose op names that fact.
-func (s *Set) walkCut(from *entry, closed messages.Epoch) {
+func (s *set) walkCut(from *entry, closed messages.Epoch) {
 	for e := from; ; e = e.prev {
 		if e != from && s.endsBefore(e, closed) {
 			return
@@ -82,7 +82,7 @@ func (s *Set) walkCut(from *entry, closed messages.Epoch) {
 	}
 }
 
-func (s *Set) endsBefore(e *entry, closed messages.Epoch) bool {
+func (s *set) endsBefore(e *entry, closed messages.Epoch) bool {
 	for _, end := range s.cuts.ends[e.id] {
 		if end.closed < closed && end.Author == e.author() && end.Seq == e.seq {
 			return true
@@ -92,7 +92,7 @@ func (s *Set) endsBefore(e *entry, closed messages.Epoch) bool {
 }
 
 // keep has a fact of a closed epoch count.
-func (s *Set) keep(e *entry) {
+func (s *set) keep(e *entry) {
 	counted := s.counts(e)
 	e.kept = true
 	if e.chain().own {
@@ -109,16 +109,16 @@ func (s *Set) keep(e *entry) {
 // counts reports whether the fact belongs to what the members agree on: all that
 // it stands on is here, its epoch is known, its author was in it, and it is not
 // beyond a cut. What is beyond "stays out of count and fingerprint" (SPEC 3.4).
-func (s *Set) counts(e *entry) bool {
+func (s *set) counts(e *entry) bool {
 	return e.isWhole() && s.stands(e.tenure) && s.isWithin(e)
 }
 
 // stands reports whether the tenure's epoch is known and its author in it.
-func (s *Set) stands(t *tenure) bool {
+func (s *set) stands(t *tenure) bool {
 	return s.epochs.isTimely(t.state) && t.state.roster.Has(t.author)
 }
 
 // isWithin reports whether a fact of a tenure that stands is not beyond a cut.
-func (s *Set) isWithin(e *entry) bool {
+func (s *set) isWithin(e *entry) bool {
 	return !s.isClosed(e) || e.kept || s.epochs.timeline[e.epoch()+1].op == e
 }

@@ -14,7 +14,7 @@ import (
 // unproven are two facts of one seq of an author against whom no proof is held.
 // One is enough for an author: who has forked once is not to be trusted, however
 // often it does so.
-func (s *Set) unproven() []*entry {
+func (s *set) unproven() []*entry {
 	s.settle()
 	var first []*entry
 	for author, c := range s.chains {
@@ -54,7 +54,7 @@ func (j *Journal) accuse(now messages.Millis, facts map[messages.FactID]messages
 
 // convict takes a proof into the fold. It proves itself; what is left to see is
 // whether it is about a member of this context.
-func (f *fold) convict(s *Set, e *entry, proof messages.Equivocation) {
+func (f *fold) convict(s *set, e *entry, proof messages.Equivocation) {
 	author, context, seq := proof.Place()
 	if context != s.context || s.keyOf(author).IsZero() {
 		return
@@ -65,7 +65,7 @@ func (f *fold) convict(s *Set, e *entry, proof messages.Equivocation) {
 }
 
 // keyOf is the key of an authority that is or was a member; zero: none is.
-func (s *Set) keyOf(author messages.AuthorityID) messages.PublicKey {
+func (s *set) keyOf(author messages.AuthorityID) messages.PublicKey {
 	for at := len(s.epochs.opened) - 1; at >= 0; at-- {
 		if member, found := s.epochs.opened[at].roster.Member(author); found {
 			return member.PublicKey
@@ -76,7 +76,7 @@ func (s *Set) keyOf(author messages.AuthorityID) messages.PublicKey {
 
 // equivocations are the authors who have forked, with the first seq at which
 // they did: those against whom a proof is held, and those whose branches are.
-func (s *Set) equivocations() map[messages.AuthorityID]messages.Seq {
+func (s *set) equivocations() map[messages.AuthorityID]messages.Seq {
 	forked := maps.Clone(s.fold.equivocated)
 	for author, c := range s.chains {
 		if len(c.forks) == 0 {

@@ -98,8 +98,8 @@ func TestOneProofIsAppendedForAnAuthor(t *testing.T) {
 	twin.note(start, "and on")
 	ana.learn(start, twin)
 	ana.learn(start, ben)
-	if len(ana.journal.set.Forks(ben.identity.Authority())) != 7 || len(ana.proofs()) != 1 {
-		t.Errorf("%d forks, %d proofs", len(ana.journal.set.Forks(ben.identity.Authority())), len(ana.proofs()))
+	if len(ana.forksOf(ben.identity.Authority())) != 7 || len(ana.proofs()) != 1 {
+		t.Errorf("%d forks, %d proofs", len(ana.forksOf(ben.identity.Authority())), len(ana.proofs()))
 	}
 }
 
@@ -110,7 +110,7 @@ func TestProofIsOfAMember(t *testing.T) {
 	cat.learn(start, ana)
 	cat.learn(start, ben)
 	cat.learn(start, twin)
-	if len(cat.proofs()) != 0 || len(cat.journal.set.Forks(ben.identity.Authority())) != 1 {
+	if len(cat.proofs()) != 0 || len(cat.forksOf(ben.identity.Authority())) != 1 {
 		t.Errorf("%v accused by one who was removed", cat.proofs())
 	}
 }
@@ -177,8 +177,13 @@ func TestProofConvictsNobodyWhen(t *testing.T) {
 		if _, err := ben.journal.append(messages.MillisOf(start), draftOf(test.accused(ana, cat)), ben.view.Keys[2], &batch{}); err != nil {
 			t.Fatal(err)
 		}
-		if view := Reduce(ben.journal.set); len(view.Equivocated) != test.want {
+		if view := ben.journal.set.view(); len(view.Equivocated) != test.want {
 			t.Errorf("%s: %v", name, view.Equivocated)
 		}
 	}
+}
+
+// forksOf are the seqs at which the node holds two facts of the author.
+func (n *node) forksOf(author messages.AuthorityID) []messages.Seq {
+	return n.journal.set.chainOf(author).forks
 }

@@ -68,7 +68,7 @@ func TestRestoredBackupSaysNothingAgainBeforeItHasItsFacts(t *testing.T) {
 		t.Fatal("the backup has nothing to say again: nothing is proved")
 	}
 	backup.learn(now, cat)
-	if forks := backup.journal.set.Forks(ben.identity.Authority()); len(forks) > 0 || backup.head() != ben.head() {
+	if forks := backup.forksOf(ben.identity.Authority()); len(forks) > 0 || backup.head() != ben.head() {
 		t.Errorf("it has forked its own chain at %v, and ends with %s, not %s", forks, backup.head().Short(), ben.head().Short())
 	}
 }

@@ -49,7 +49,7 @@ func newFold() *fold {
 }
 
 // refold makes the fold anew.
-func (s *Set) refold() {
+func (s *set) refold() {
 	s.stale = true
 	s.markKept()
 	s.fold = newFold()
@@ -61,7 +61,7 @@ func (s *Set) refold() {
 }
 
 // settle makes sure that the fold says what the entries say.
-func (s *Set) settle() {
+func (s *set) settle() {
 	if s.stale {
 		s.refold()
 	}
@@ -69,7 +69,7 @@ func (s *Set) settle() {
 
 // add takes a fact that counts into count and fingerprint, and what it says,
 // unless that is said again, into the fold.
-func (f *fold) add(s *Set, e *entry) {
+func (f *fold) add(s *set, e *entry) {
 	if !s.counts(e) {
 		return
 	}
@@ -98,7 +98,7 @@ func (f *fold) add(s *Set, e *entry) {
 // describe takes in a descriptor that its own authority published in this
 // context, by the rules. What no view takes any more is let go: newer ones never go,
 // but by folding anew.
-func (f *fold) describe(s *Set, e *entry, d messages.RendezvousDescriptor) {
+func (f *fold) describe(s *set, e *entry, d messages.RendezvousDescriptor) {
 	if d.Authority != e.author() || d.Context != s.context ||
 		rendezvous.ValidateDescriptor(d, e.hlc.Millis()) != nil {
 		return
@@ -120,7 +120,7 @@ func (f *fold) describe(s *Set, e *entry, d messages.RendezvousDescriptor) {
 // saidIn is the epoch in which the fact was said first. What a descriptor
 // commits to is the psk root of that one, however often a cut has made its
 // author say it again.
-func (s *Set) saidIn(e *entry) messages.Epoch {
+func (s *set) saidIn(e *entry) messages.Epoch {
 	for {
 		old := s.graph.entries[e.again()]
 		if old == nil || old.author() != e.author() || old.epoch() >= e.epoch() {
@@ -154,7 +154,7 @@ func (f *fold) establish(e *entry, c messages.ChannelEstablished) {
 // repeats reports whether the fact says again what is reduced already.
 //
 // SPEC 3.4: "(same body, field `again` = old FactID, reduced once)".
-func (s *Set) repeats(e *entry) bool {
+func (s *set) repeats(e *entry) bool {
 	if e.again().IsZero() {
 		return false
 	}

@@ -361,9 +361,9 @@ func (n *node) sameView(other *node) {
 // database has a flaw.
 func (n *node) expectFlawless() {
 	n.t.Helper()
-	before := Reduce(n.journal.set)
+	before := n.journal.set.view()
 	n.restart(start)
-	if after := Reduce(n.journal.set); !reflect.DeepEqual(after, before) {
+	if after := n.journal.set.view(); !reflect.DeepEqual(after, before) {
 		n.t.Fatalf("%s: after a restart\n%+v\nbefore\n%+v", n, after, before)
 	}
 	if flaw, err := Verify(n.identity, n.disk); flaw != nil || err != nil {

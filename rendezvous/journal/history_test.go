@@ -176,7 +176,7 @@ func (a *historian) rotate(_, _ *node) {
 
 func (a *historian) add(_, _ *node) {
 	founder, may := a.founder()
-	if !may || len(a.writers) > 5 || founder.journal.set.Conflict() {
+	if !may || len(a.writers) > 5 || founder.view.Conflict {
 		return
 	}
 	joiner := founder.admit(a.now, byte(10+len(a.writers)))
@@ -194,7 +194,7 @@ func (a *historian) remove(_, other *node) {
 // takeBack adds one again that was removed.
 func (a *historian) takeBack(_, other *node) {
 	founder, may := a.founder()
-	if may && !founder.view.Roster.Has(other.identity.Authority()) && !founder.journal.set.Conflict() {
+	if may && !founder.view.Roster.Has(other.identity.Authority()) && !founder.view.Conflict {
 		founder.takeBack(a.now, other)
 	}
 }

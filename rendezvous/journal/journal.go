@@ -66,7 +66,7 @@ func (c Config) complete() Config {
 // After Load, one Step with a Tick publishes what the disk says.
 type Journal struct {
 	config Config
-	set    *Set
+	set    *set
 	book   *book
 	done   *operations
 	aside  *aside
@@ -258,7 +258,7 @@ func (j *Journal) unhold(now time.Time) (free []queued) {
 // View is what the facts, the ledger and the peers say; who drives the journal gets
 // the same from Publish.
 func (j *Journal) View() *rendezvous.View {
-	view := Reduce(j.set)
+	view := j.set.view()
 	view.Ledger, view.MayWrite = j.book.share(), j.pen.mayWrite
 	j.pen.claims.cover(view.Covered, j.own().head)
 	return view

@@ -257,7 +257,7 @@ func TestWritingStopsWhileAPeerHoldsMoreOfOurChain(t *testing.T) {
 		t.Fatal("it does not write after it has them")
 	}
 	written := mustParse(ben.raw(ben.replies[before].Facts[0]))
-	if written.Header.Prev != lost || len(ben.journal.set.Forks(ben.identity.Authority())) != 0 {
+	if written.Header.Prev != lost || len(ben.forksOf(ben.identity.Authority())) != 0 {
 		t.Error("the chain was forked")
 	}
 }
@@ -359,7 +359,7 @@ func TestOwnFactsBeyondACutAreAppendedAgain(t *testing.T) {
 	for _, n := range []*node{ana, cat, dan} {
 		n.learn(start.Add(3*time.Second), ben)
 		same(t, ben, n)
-		if !n.journal.set.Has(again) || n.journal.set.counts(n.journal.set.graph.entries[late]) {
+		if !n.journal.set.has(again) || n.journal.set.counts(n.journal.set.graph.entries[late]) {
 			t.Errorf("%s: the late fact counts, or its second form is not there", n)
 		}
 	}

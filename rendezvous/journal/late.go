@@ -18,7 +18,7 @@ const maxLate = 1024
 // departed are those who were removed and have not come back, with the last of
 // their facts that a cut names: one of an epoch that they were in, for those that
 // come after go on naming what is held.
-func (s *Set) departed() map[messages.AuthorityID]messages.Seq {
+func (s *set) departed() map[messages.AuthorityID]messages.Seq {
 	if s.left != nil {
 		return s.left
 	}
@@ -40,21 +40,21 @@ func (s *Set) departed() map[messages.AuthorityID]messages.Seq {
 }
 
 // isLate reports whether an author with that fact had been removed.
-func (s *Set) isLate(e *entry) bool {
+func (s *set) isLate(e *entry) bool {
 	cut, removed := s.departed()[e.author()]
 	return removed && e.seq > cut
 }
 
 // isTooLate reports whether a fact with that place is beyond the bound. What is
 // our own is not: it takes our signature.
-func (s *Set) isTooLate(author messages.AuthorityID, seq messages.Seq) bool {
+func (s *set) isTooLate(author messages.AuthorityID, seq messages.Seq) bool {
 	cut, removed := s.departed()[author]
 	return removed && seq > cut+maxLate && author != s.ring.identity.Authority() && !s.isWaiting()
 }
 
 // isWaiting reports whether facts wait for others that may count: those of
 // members, and those of who was removed up to the cut.
-func (s *Set) isWaiting() bool {
+func (s *set) isWaiting() bool {
 	for author, c := range s.chains {
 		cut, removed := s.departed()[author]
 		if c.waiting > 0 && (!removed || wholeUpTo(c) < cut) {
@@ -73,7 +73,7 @@ func wholeUpTo(c *chain) messages.Seq {
 }
 
 // lastShown is the greatest seq of the chain of which a sync speaks.
-func (s *Set) lastShown(c *chain) messages.Seq {
+func (s *set) lastShown(c *chain) messages.Seq {
 	last := c.entries[len(c.entries)-1].seq
 	if cut, removed := s.departed()[c.author]; removed && !c.own {
 		last = min(last, max(cut+maxLate, c.needed))

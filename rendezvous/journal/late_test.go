@@ -49,7 +49,7 @@ func TestRepetitionBeforeWhatItRepeats(t *testing.T) {
 		n := cat.twin(9)
 		for _, at := range order {
 			n.step(start.Add(time.Minute), messages.OfferFacts{Session: 1, Facts: all[at : at+1]})
-			if view := Reduce(n.twin(9).journal.set); !reflect.DeepEqual(view.Descriptors, n.view.Descriptors) || view.Fingerprint != n.view.Fingerprint {
+			if view := n.twin(9).journal.set.view(); !reflect.DeepEqual(view.Descriptors, n.view.Descriptors) || view.Fingerprint != n.view.Fingerprint {
 				t.Fatalf("in the order %v, after %d: the fold is not that of the facts", order, at)
 			}
 		}
@@ -148,19 +148,19 @@ func TestLateFactsAreBounded(t *testing.T) {
 	facts := ben.facts()
 	last := len(facts) - 50
 	for _, raw := range facts[last:] {
-		_, refusal := ana.journal.set.Admit(messages.MillisOf(start.Add(time.Second)), raw)
-		if refusal.Step != StepLate || refusal.IsFault() || refusal.Waits() {
+		_, refusal := ana.journal.set.check(messages.MillisOf(start.Add(time.Second)), raw)
+		if refusal.check != lateCheck || refusal.isFault() || refusal.waits() {
 			t.Fatalf("beyond the bound: %v", refusal)
 		}
 	}
 	slices.Reverse(facts[last-10 : last])
-	held := ana.journal.set.Len()
+	held := ana.journal.set.len()
 	ana.step(start.Add(time.Second), messages.OfferFacts{Session: 1, Facts: facts})
-	if got := ana.journal.set.Len() - held; got != maxLate {
+	if got := ana.journal.set.len() - held; got != maxLate {
 		t.Fatalf("%d late facts are held", got)
 	}
 	ana.ask(start.Add(time.Second), rotation) // the next cut names what is held
-	if _, refusal := ana.journal.set.Admit(messages.MillisOf(start.Add(time.Second)), ben.facts()[last]); refusal.Step != StepLate {
+	if _, refusal := ana.journal.set.check(messages.MillisOf(start.Add(time.Second)), ben.facts()[last]); refusal.check != lateCheck {
 		t.Errorf("in the next epoch: %v", refusal)
 	}
 }
@@ -177,9 +177,9 @@ func TestOneWhoNeverWroteLiftsNoBound(t *testing.T) {
 	if waiting := ana.journal.set.chainOf(cat.identity.Authority()).waiting; waiting != 1 {
 		t.Fatalf("%d facts of cat's wait for others: nothing is proved", waiting)
 	}
-	held := ana.journal.set.Len()
+	held := ana.journal.set.len()
 	ana.step(start.Add(time.Second), messages.OfferFacts{Session: 1, Facts: ben.facts()})
-	if late := ana.journal.set.Len() - held; late != maxLate {
+	if late := ana.journal.set.len() - held; late != maxLate {
 		t.Errorf("%d late facts are held", late)
 	}
 }
@@ -251,7 +251,7 @@ func TestLateFactsBeyondTheBoundKeepNobodyApart(t *testing.T) {
 	w := newNetwork(t, ana, cat)
 	w.link(0, 1)
 	w.settle(20)
-	if had := cat.journal.set.Len() - ana.journal.set.Len(); had != 200 {
+	if had := cat.journal.set.len() - ana.journal.set.len(); had != 200 {
 		t.Fatalf("cat holds %d facts more: nothing is proved", had)
 	}
 	for range 3 {

@@ -26,6 +26,8 @@ type naive struct {
 	// that no rival contests.
 	epochs   map[messages.EpochID]*naiveEpoch
 	timeline []*naiveEpoch
+	// conflict: rivals contest the one after these.
+	conflict bool
 }
 
 type naiveFact struct {
@@ -128,6 +130,7 @@ func (v *naive) openEpochs() {
 				next = append(next, epoch)
 			}
 		}
+		v.conflict = len(next) > 1
 		if len(next) == 1 {
 			v.timeline = append(v.timeline, next[0])
 		}
@@ -207,7 +210,7 @@ func (v *naive) view() rendezvous.View {
 		Context: v.founded.Context(), Self: v.self, Epoch: open.number, EpochID: open.id,
 		Finality: v.founded.Finality, Founder: v.founded.Founder.Authority(),
 		Frontier: map[messages.AuthorityID]messages.CutEntry{}, Covered: map[messages.AuthorityID]messages.Seq{},
-		Established: v.established(), Equivocated: v.equivocated(),
+		Established: v.established(), Equivocated: v.equivocated(), Conflict: v.conflict,
 	}
 	view.Descriptors, view.Older = v.descriptors(open.number)
 	var sum setHash
@@ -363,7 +366,7 @@ func (v *naive) equivocated() map[messages.AuthorityID]messages.Seq {
 func (n *node) expectNaive() {
 	n.t.Helper()
 	v := newNaive(n)
-	got, want := *Reduce(n.journal.set), v.view()
+	got, want := *n.journal.set.view(), v.view()
 	members := map[messages.AuthorityID]bool{}
 	for _, member := range got.Roster.Members() {
 		members[member.Authority()] = true

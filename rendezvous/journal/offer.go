@@ -66,22 +66,22 @@ func (j *Journal) pending() []candidate {
 func (j *Journal) offerOne(now messages.Millis, c *candidate, result *messages.FactsOffered, b *batch) {
 	refusal := j.set.admit(now, c)
 	switch {
-	case refusal.Admits():
+	case refusal.admits():
 		j.keep(c.fact, c.id, len(c.raw))
 		b.put(factRecord(j.set.last, c.raw))
 		result.Admitted++
-	case refusal.Waits():
+	case refusal.waits():
 		result.Waiting++
-		isNew := j.aside.keep(refusal.Step, c)
-		if refusal.Step == StepClock && isNew {
+		isNew := j.aside.keep(refusal.check, c)
+		if refusal.check == clockCheck && isNew {
 			ahead := messages.Window{From: now, Until: c.fact.Header.HLC.Millis()}.Length()
 			b.effects = append(b.effects, ClockAhead{Author: c.fact.Header.Author, Ahead: ahead.Round(time.Second)})
 		}
-	case refusal.Step == StepHeld:
+	case refusal.check == heldCheck:
 		result.Held++
 	default:
 		result.Refused++
-		if refusal.IsFault() && result.Fault == "" {
+		if refusal.isFault() && result.Fault == "" {
 			result.Fault = refusal.String()
 		}
 	}
@@ -121,7 +121,7 @@ func (j *Journal) reads() []Effect {
 // inOrder picks the first facts of the ranges in HLC order, which is causal
 // order: an epoch op comes before any fact of the epoch that it opens; and then
 // the single facts that are held.
-func (s *Set) inOrder(read messages.ReadRanges) (facts []messages.FactPlace) {
+func (s *set) inOrder(read messages.ReadRanges) (facts []messages.FactPlace) {
 	size := 0
 	for e := range s.merged(read) {
 		if size += int(e.size); len(facts) > 0 && (len(facts) >= read.MaxFacts || size > read.MaxBytes) {
@@ -132,7 +132,7 @@ func (s *Set) inOrder(read messages.ReadRanges) (facts []messages.FactPlace) {
 	return facts
 }
 
-func (s *Set) merged(read messages.ReadRanges) iter.Seq[*entry] {
+func (s *set) merged(read messages.ReadRanges) iter.Seq[*entry] {
 	var streams [][]*entry
 	for _, r := range read.Ranges {
 		if entries := s.between(r); len(entries) > 0 {
@@ -163,7 +163,7 @@ func (s *Set) merged(read messages.ReadRanges) iter.Seq[*entry] {
 }
 
 // between is the part of a chain that the range names.
-func (s *Set) between(r messages.FactRange) []*entry {
+func (s *set) between(r messages.FactRange) []*entry {
 	c := s.chains[r.Author]
 	if c == nil {
 		return nil

@@ -183,7 +183,7 @@ func TestStoppedPeerDoesNotFreeThePen(t *testing.T) {
 	if stopped := ana.ends[len(ana.ends)-1]; stopped.Reason != EndStopped {
 		t.Errorf("the session ended with %v", stopped)
 	}
-	if backup.journal.set.Has(lost) || backup.view.MayWrite || backup.journal.mayWrite(w.now) {
-		t.Errorf("the backup has the lost fact: %t; its pen is withheld: %t", backup.journal.set.Has(lost), !backup.view.MayWrite)
+	if backup.journal.set.has(lost) || backup.view.MayWrite || backup.journal.mayWrite(w.now) {
+		t.Errorf("the backup has the lost fact: %t; its pen is withheld: %t", backup.journal.set.has(lost), !backup.view.MayWrite)
 	}
 }

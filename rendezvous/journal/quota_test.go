@@ -112,7 +112,7 @@ func TestPeerHasAShareOfWhatIsWalked(t *testing.T) {
 		all.Lists = append(all.Lists, messages.RangeList{Author: prefix, To: to})
 	}
 	e := &enemy{node: ana, victim: ben, now: start.Add(time.Minute), session: 100}
-	held := ben.journal.set.Len()
+	held := ben.journal.set.len()
 	busy := 0
 	for begun := e.now; e.now.Before(begun.Add(servedWithin)); e.now = e.now.Add(sessionRate.every) {
 		ends := len(ben.ends)
@@ -151,7 +151,7 @@ func TestHonestSessionStaysBelowItsShare(t *testing.T) {
 	w.link(0, 1)
 	w.settle(20)
 	for _, n := range []*node{ana, ben} {
-		if held := n.journal.set.Len(); held < len(forked) || n.walked < held || n.walked > walkedTimes/4*held {
+		if held := n.journal.set.len(); held < len(forked) || n.walked < held || n.walked > walkedTimes/4*held {
 			t.Errorf("%s has walked over %d facts of %d", n, n.walked, held)
 		}
 	}
@@ -185,7 +185,7 @@ func TestLeftComparisonsCount(t *testing.T) {
 		t.Error("two are asked at once")
 	}
 	answer := ben.journal.set.compare(first[0])
-	if answer.Peer != peer || answer.Walked == 0 || answer.Held != uint64(ben.journal.set.Len()) {
+	if answer.Peer != peer || answer.Walked == 0 || answer.Held != uint64(ben.journal.set.len()) {
 		t.Fatalf("peer %s, walked over %d of %d", answer.Peer.Short(), answer.Walked, answer.Held)
 	}
 	ben.stepSync(e.now, answer)

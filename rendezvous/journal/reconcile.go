@@ -36,7 +36,7 @@ const (
 // A turn costs walks over the ranges that the other side speaks of, and those of one
 // kind are apart from each other: at most three walks over all facts for splits, two
 // for lists, one each for extras and wants.
-func (s *Set) compare(q messages.CompareRanges) messages.RangesCompared {
+func (s *set) compare(q messages.CompareRanges) messages.RangesCompared {
 	t := turn{set: s, salt: q.Salt, authors: map[messages.AuthorPrefix]messages.AuthorityID{}, room: maxCompared}
 	for _, author := range s.told() {
 		t.authors[messages.Prefix(author)] = author
@@ -61,7 +61,7 @@ func (s *Set) compare(q messages.CompareRanges) messages.RangesCompared {
 	})
 	slices.SortFunc(t.send, byHLC)
 	result := messages.RangesCompared{
-		Session: q.Session, Peer: q.Peer, Ours: t.ours, Walked: uint64(t.walked), Held: uint64(s.Len()),
+		Session: q.Session, Peer: q.Peer, Ours: t.ours, Walked: uint64(t.walked), Held: uint64(s.len()),
 	}
 	for _, e := range t.send {
 		result.Send = append(result.Send, e.id)
@@ -71,7 +71,7 @@ func (s *Set) compare(q messages.CompareRanges) messages.RangesCompared {
 
 // turn is a Comparison in the making.
 type turn struct {
-	set     *Set
+	set     *set
 	salt    messages.RangeSalt
 	authors map[messages.AuthorPrefix]messages.AuthorityID
 	// room is how many parts and names may still be said.

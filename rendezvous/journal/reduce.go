@@ -30,11 +30,11 @@ func maxDescriptors(own bool) int {
 	return 1 + maxOlder
 }
 
-// Reduce says what the facts add up to. It is a pure function of the set (and
-// of the keys that this node holds): the same facts in any order give the same
-// view (SPEC 3.3), but for Ready, which says how they came. The ledger is not in the
-// facts; the journal adds it.
-func Reduce(s *Set) *rendezvous.View {
+// view is what the facts add up to, and the keys that this node holds: the same facts
+// in any order give the same view (SPEC 3.3: "Reduction is a pure function of the
+// set"), but for Ready, which says how they came. What is not in the facts, the
+// journal adds.
+func (s *set) view() *rendezvous.View {
 	s.settle()
 	open := s.epochs.open()
 	picked := s.fold.pick(s.ring.identity.Authority(), open.number)
@@ -46,6 +46,7 @@ func Reduce(s *Set) *rendezvous.View {
 		Finality:    s.founded.Finality,
 		Founder:     s.founder,
 		Roster:      open.roster,
+		Conflict:    s.epochs.conflict(),
 		Keys:        map[messages.Epoch]membership.Keys{},
 		Descriptors: picked.descriptors,
 		Numbered:    s.numbered,

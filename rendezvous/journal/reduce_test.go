@@ -184,8 +184,8 @@ func TestRivalOpsLeaveTheEpochOpen(t *testing.T) {
 	cat.learn(start, twin)
 	cat.learn(start, ana)
 	for _, n := range []*node{ben, cat} {
-		if n.view.Epoch != 2 || n.view.Roster.Len() != 3 || !n.journal.set.Conflict() {
-			t.Errorf("%s: epoch %d, %d members, conflict %t", n, n.view.Epoch, n.view.Roster.Len(), n.journal.set.Conflict())
+		if n.view.Epoch != 2 || n.view.Roster.Len() != 3 || !n.view.Conflict {
+			t.Errorf("%s: epoch %d, %d members, conflict %t", n, n.view.Epoch, n.view.Roster.Len(), n.view.Conflict)
 		}
 	}
 	ben.learn(start, cat) // each of them has a proof against the founder
@@ -302,7 +302,7 @@ func TestDescriptorIsNotTakenWhen(t *testing.T) {
 			if _, err := ben.journal.append(messages.MillisOf(start), draftOf(d), ben.view.Keys[2], &batch{}); err != nil {
 				t.Fatal(err)
 			}
-			ben.view = Reduce(ben.journal.set)
+			ben.view = ben.journal.set.view()
 			if len(ben.view.Descriptors) != 0 {
 				t.Errorf("the view takes %+v", ben.view.Descriptors)
 			}
@@ -325,12 +325,12 @@ func TestOpThatWaitsOpensNothing(t *testing.T) {
 		t.Fatalf("an op with a missing parent opened epoch %d", cat.view.Epoch)
 	}
 	cat.learn(start, twin)
-	if cat.view.Epoch != 3 || cat.journal.set.Conflict() {
-		t.Fatalf("epoch %d, conflict %t: the op that waits counts as a rival", cat.view.Epoch, cat.journal.set.Conflict())
+	if cat.view.Epoch != 3 || cat.view.Conflict {
+		t.Fatalf("epoch %d, conflict %t: the op that waits counts as a rival", cat.view.Epoch, cat.view.Conflict)
 	}
 	cat.learn(start, ana)
-	if cat.view.Epoch != 2 || !cat.journal.set.Conflict() {
-		t.Errorf("epoch %d, conflict %t when both stand", cat.view.Epoch, cat.journal.set.Conflict())
+	if cat.view.Epoch != 2 || !cat.view.Conflict {
+		t.Errorf("epoch %d, conflict %t when both stand", cat.view.Epoch, cat.view.Conflict)
 	}
 }
 
@@ -370,7 +370,7 @@ func TestOpOpensNothingWhen(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := Reduce(author.journal.set).Epoch; got != want || !author.journal.set.Has(id) {
+			if got := author.journal.set.view().Epoch; got != want || !author.journal.set.has(id) {
 				t.Errorf("epoch %d, want %d", got, want)
 			}
 		})
@@ -390,7 +390,7 @@ func TestFactThatIsRepeatedIsReducedOnce(t *testing.T) {
 	if _, err := ben.journal.append(messages.MillisOf(start), d, ben.view.Keys[3], &batch{}); err != nil {
 		t.Fatal(err)
 	}
-	view := Reduce(ben.journal.set)
+	view := ben.journal.set.view()
 	if record := view.Descriptors[ben.identity.Authority()]; record.Fact != original || len(view.Older) != 0 {
 		t.Errorf("the repetition of a fact within the cut was reduced too")
 	}

@@ -100,8 +100,8 @@ func TestPeerThatNeverStopsSendingIsAtFault(t *testing.T) {
 	for range 3 {
 		ben.stepSync(start, messages.SyncFrame{Session: 5, Frame: frame})
 	}
-	if len(ben.ends) != 1 || ben.ends[0].Reason != EndFault || !ben.journal.set.Has(note) {
-		t.Errorf("ends %v, the fact itself is held: %t", ben.ends, ben.journal.set.Has(note))
+	if len(ben.ends) != 1 || ben.ends[0].Reason != EndFault || !ben.journal.set.has(note) {
+		t.Errorf("ends %v, the fact itself is held: %t", ben.ends, ben.journal.set.has(note))
 	}
 }
 

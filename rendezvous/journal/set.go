@@ -1,13 +1,11 @@
 package journal
 
 import (
-	"slices"
-
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous"
 )
 
-// Set is the set of the admitted facts of one context, and what it adds up to.
+// set is the set of the admitted facts of one context, and what it adds up to.
 //
 // SPEC 3.3: "The journal of a context is the set of valid facts; merge is set
 // union: commutative, associative, idempotent, never retracting."
@@ -15,7 +13,7 @@ import (
 // Invariants: entries are never removed; chains are sorted by (seq, id); what
 // the set adds up to follows from the entries (and the keys held) alone, so
 // that the order of arrival never shows.
-type Set struct {
+type set struct {
 	founded messages.ContextFounded
 	context messages.ContextID
 	founder messages.AuthorityID
@@ -45,8 +43,8 @@ type Set struct {
 }
 
 // newSet is the empty set of the context that the op founded.
-func newSet(founded messages.ContextFounded, keys *ring) *Set {
-	s := &Set{
+func newSet(founded messages.ContextFounded, keys *ring) *set {
+	s := &set{
 		founded: founded,
 		context: founded.Context(),
 		founder: founded.Founder.Authority(),
@@ -61,27 +59,14 @@ func newSet(founded messages.ContextFounded, keys *ring) *Set {
 	return s
 }
 
-// Len is how many facts are held, those beyond a cut too.
-func (s *Set) Len() int { return len(s.graph.entries) }
+// len is how many facts are held, those beyond a cut too.
+func (s *set) len() int { return len(s.graph.entries) }
 
-// Has reports whether the fact is held.
-func (s *Set) Has(id messages.FactID) bool { return s.graph.entries[id] != nil }
-
-// Forks are the seqs at which the author has signed two facts (SPEC 3.1: "a
-// fork is proof of equivocation (keep both, expose it)").
-func (s *Set) Forks(author messages.AuthorityID) []messages.Seq {
-	if c := s.chains[author]; c != nil {
-		return slices.Clone(c.forks)
-	}
-	return nil
-}
-
-// Conflict reports whether rival ops close the open epoch; the context then
-// stays in it (SPEC 9.7).
-func (s *Set) Conflict() bool { return s.epochs.conflict() }
+// has reports whether the fact is held.
+func (s *set) has(id messages.FactID) bool { return s.graph.entries[id] != nil }
 
 // insert takes in a fact that was admitted.
-func (s *Set) insert(g gist) {
+func (s *set) insert(g gist) {
 	e := s.enter(g)
 	e.chain().insert(e)
 	if e.said != nil {
@@ -98,7 +83,7 @@ func (s *Set) insert(g gist) {
 }
 
 // enter makes the entry.
-func (s *Set) enter(g gist) *entry {
+func (s *set) enter(g gist) *entry {
 	key := tenureKey{g.author, g.epoch, g.keyID}
 	t := s.tenures[key]
 	if t == nil {
@@ -118,7 +103,7 @@ func (s *Set) enter(g gist) *entry {
 }
 
 // hear takes note of what is not in every fact.
-func (s *Set) hear(e *entry) {
+func (s *set) hear(e *entry) {
 	switch body := e.said.body.(type) {
 	case messages.RendezvousDescriptor:
 		if e.chain().own && body.Authority == e.author() {
@@ -136,7 +121,7 @@ func (s *Set) hear(e *entry) {
 // take has a whole entry count and be reduced.
 //
 // SPEC 3.4: "Missing parents: stored, not reduced until they arrive".
-func (s *Set) take(e *entry) {
+func (s *set) take(e *entry) {
 	e.chain().complete(e)
 	s.reading.append(e)
 	s.openEpoch(e)
@@ -159,7 +144,7 @@ func (e *entry) name(parent *entry) {
 	parent.chain().needed = max(parent.chain().needed, parent.seq)
 }
 
-func (s *Set) chainOf(author messages.AuthorityID) *chain {
+func (s *set) chainOf(author messages.AuthorityID) *chain {
 	c := s.chains[author]
 	if c == nil {
 		c = &chain{author: author, own: author == s.ring.identity.Authority()}
@@ -169,7 +154,7 @@ func (s *Set) chainOf(author messages.AuthorityID) *chain {
 }
 
 // head is the author's last whole fact, if any.
-func (s *Set) head(author messages.AuthorityID) *entry {
+func (s *set) head(author messages.AuthorityID) *entry {
 	if c := s.chains[author]; c != nil {
 		return c.head
 	}

@@ -55,7 +55,7 @@ func TestFactWithTwoSignaturesIsOneFact(t *testing.T) {
 	for _, n := range []*node{ana, cat} {
 		kept := bytes.Clone(n.raw(id))
 		n.step(start, messages.OfferFacts{From: ben.identity.Authority(), Facts: [][]byte{ben.raw(id), other}})
-		if !bytes.Equal(n.raw(id), kept) || len(n.journal.set.Forks(ben.identity.Authority())) > 0 {
+		if !bytes.Equal(n.raw(id), kept) || len(n.forksOf(ben.identity.Authority())) > 0 {
 			t.Errorf("%s: the signature that came first is not kept, or taken for a fork", n)
 		}
 		if flaw, err := Verify(n.identity, n.disk); flaw != nil || err != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 // stateOf is what the Sync of the context needs to know.
-func stateOf(s *Set, view *rendezvous.View) messages.JournalState {
+func stateOf(s *set, view *rendezvous.View) messages.JournalState {
 	state := messages.JournalState{
 		Context:     view.Context,
 		Self:        view.Self,
@@ -35,6 +35,6 @@ func stateOf(s *Set, view *rendezvous.View) messages.JournalState {
 
 // told are the authors of whom a sync speaks, sorted. Frames name them by a
 // prefix; membership sees to it that no two have the same.
-func (s *Set) told() []messages.AuthorityID {
+func (s *set) told() []messages.AuthorityID {
 	return slices.SortedFunc(maps.Keys(s.chains), messages.AuthorityID.Compare)
 }

@@ -26,7 +26,7 @@ type Held struct {
 // Survey is every fact that the journal holds, in the order of (HLC, FactID).
 func (j *Journal) Survey() []Held { return j.set.survey() }
 
-func (s *Set) survey() []Held {
+func (s *set) survey() []Held {
 	s.settle()
 	held := make([]Held, 0, len(s.graph.entries))
 	for _, e := range s.graph.entries {
@@ -40,7 +40,7 @@ func (s *Set) survey() []Held {
 }
 
 // waiting is how many of them wait.
-func (s *Set) waiting() (n int) {
+func (s *set) waiting() (n int) {
 	for _, c := range s.chains {
 		n += c.waiting
 	}

@@ -19,8 +19,8 @@ func TestSurveySaysHowEveryFactStands(t *testing.T) {
 		first: {Counts: true}, second: {Counts: true}, third: {Counts: true}, late: {},
 	}
 	survey := ana.journal.Survey()
-	if len(survey) != ana.journal.set.Len() || !slices.IsSortedFunc(survey, func(a, b Held) int { return int(a.HLC - b.HLC) }) {
-		t.Errorf("%d facts of %d, or out of order", len(survey), ana.journal.set.Len())
+	if len(survey) != ana.journal.set.len() || !slices.IsSortedFunc(survey, func(a, b Held) int { return int(a.HLC - b.HLC) }) {
+		t.Errorf("%d facts of %d, or out of order", len(survey), ana.journal.set.len())
 	}
 	var counted []messages.FactID
 	for _, held := range survey {

@@ -91,7 +91,7 @@ func TestEquivocatorsForkReachesEverybody(t *testing.T) {
 	w.link(0, 1)
 	w.settle(20)
 	for _, n := range w.nodes {
-		if forks := n.journal.set.Forks(cat); !slices.Equal(forks, []messages.Seq{1, 2, 3}) {
+		if forks := n.forksOf(cat); !slices.Equal(forks, []messages.Seq{1, 2, 3}) {
 			t.Errorf("%s: forks at %v", n, forks)
 		}
 	}

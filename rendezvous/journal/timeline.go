@@ -66,7 +66,7 @@ func (x *epochs) add(closed, state *epochState) {
 
 // openEpoch takes in the epoch that the entry opens, if it is a valid op, and its
 // secret if this node is in it.
-func (s *Set) openEpoch(e *entry) {
+func (s *set) openEpoch(e *entry) {
 	op, isOp := e.body().(messages.EpochOp)
 	if !isOp {
 		return
@@ -98,7 +98,7 @@ func (s *Set) openEpoch(e *entry) {
 // one that the fact names. Who lacks the key of an epoch cannot tell whether a
 // fact names the right one: it takes none in, for what counts here must count
 // everywhere.
-func (s *Set) stateOf(epoch messages.Epoch, keyID messages.EpochKeyID) *epochState {
+func (s *set) stateOf(epoch messages.Epoch, keyID messages.EpochKeyID) *epochState {
 	key, held := s.ring.payloads[keyID]
 	state := s.epochs.byID[key.EpochID]
 	if !held || state == nil || state.number != epoch {

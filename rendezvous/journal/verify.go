@@ -49,7 +49,7 @@ func Verify(identity membership.Identity, source Source) (*Flaw, error) {
 const endOfTime messages.Millis = math.MaxInt64 / 2
 
 // admitAll admits all facts as if they came now, and tells the gist of each.
-func (s *Set) admitAll(source Source) (facts []gist, flaw *Flaw, err error) {
+func (s *set) admitAll(source Source) (facts []gist, flaw *Flaw, err error) {
 	for record, err := range source.Records(messages.BucketFacts) {
 		if err != nil {
 			return nil, nil, err
@@ -58,7 +58,7 @@ func (s *Set) admitAll(source Source) (facts []gist, flaw *Flaw, err error) {
 			return nil, &Flaw{messages.BucketFacts, s.last + 1, "no fact is there"}, nil
 		}
 		fact, refusal := s.admitAgain(record.Value)
-		if !refusal.Admits() {
+		if !refusal.admits() {
 			return nil, &Flaw{messages.BucketFacts, s.last + 1, refusal.String()}, nil
 		}
 		facts = append(facts, s.gistOf(fact, fact.ID(), len(record.Value), s.last+1))
@@ -69,10 +69,10 @@ func (s *Set) admitAll(source Source) (facts []gist, flaw *Flaw, err error) {
 
 // admitAgain admits a fact that was admitted before. One that is too late came
 // before its author's removal was known.
-func (s *Set) admitAgain(raw []byte) (messages.Fact, Refusal) {
-	fact, refusal := s.Admit(endOfTime, raw)
-	if refusal.Step == StepLate {
-		return fact, Refusal{}
+func (s *set) admitAgain(raw []byte) (messages.Fact, verdict) {
+	fact, refusal := s.check(endOfTime, raw)
+	if refusal.check == lateCheck {
+		return fact, verdict{}
 	}
 	return fact, refusal
 }
@@ -137,14 +137,14 @@ func (s saying) encoded() []byte { return messages.Encode(newStoredSaying(0, s))
 
 // disagrees says where two sets differ that should be one: how a fact stands, or
 // what all of them add up to.
-func (s *Set) disagrees(loaded *Set) *Flaw {
+func (s *set) disagrees(loaded *set) *Flaw {
 	ours, theirs := s.survey(), loaded.survey()
 	for at := range min(len(ours), len(theirs)) {
 		if ours[at] != theirs[at] {
 			return &Flaw{messages.BucketIndex, ours[at].Place, fmt.Sprintf("it says %+v, the facts say %+v", theirs[at], ours[at])}
 		}
 	}
-	if len(ours) != len(theirs) || !reflect.DeepEqual(Reduce(s), Reduce(loaded)) {
+	if len(ours) != len(theirs) || !reflect.DeepEqual(s.view(), loaded.view()) {
 		return &Flaw{messages.BucketIndex, 0, "what is loaded by it is not what the facts add up to"}
 	}
 	return nil
