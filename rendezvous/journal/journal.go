@@ -116,6 +116,8 @@ func (j *Journal) Step(now time.Time, event messages.JournalMessage) []Effect {
 		}
 	case messages.OfferFacts:
 		j.queue = append(j.queue, queued{event: event, candidates: j.arrive(e)})
+	case messages.Withdraw:
+		effects = j.withdraw(e.Operation)
 	case messages.Tick:
 	case messages.Commit:
 		if j.mayForm() {
@@ -223,7 +225,7 @@ func (j *Journal) take(now time.Time, next queued, b *batch) {
 		j.errand(now, e, b)
 	case messages.GiveKeys:
 		j.giveKeys(messages.MillisOf(now), e, b)
-	case messages.ReadRanges, messages.CompareRanges, messages.ReadContent, messages.PeerHolds, messages.Written, messages.Tick:
+	case messages.ReadRanges, messages.CompareRanges, messages.ReadContent, messages.PeerHolds, messages.Withdraw, messages.Written, messages.Tick:
 		// Handled before: reads in front of the batch, the others on arrival.
 	}
 }
