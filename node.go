@@ -198,6 +198,11 @@ func (c Context) Invite(ctx context.Context, lifetime time.Duration) (ticket str
 
 // Append appends a fact to the journal and returns when it is on disk; sync
 // brings it to the other members. The type is FactApplication or above.
+//
+// Where ctx ends before the fact is written, the fact is withdrawn: the error says
+// so, wraps that of ctx, and nothing is appended, now or later. A fact that is just
+// being written is written, and Append succeeds. A journal that does not answer for
+// 2 s leaves no way to tell; then the error says that it may still be done.
 func (c Context) Append(ctx context.Context, kind FactType, body []byte) (FactID, error) {
 	host, err := c.node.host()
 	if err != nil {
@@ -226,7 +231,7 @@ func (c Context) Facts(ctx context.Context, query FactQuery) iter.Seq2[Fact, err
 // Remove takes a member away and returns when that is on disk: those who stay get
 // new keys, so that the member reads nothing that is said from now on, and its
 // channels close. What it has read before, it keeps. Only the founder may
-// remove, and nobody the founder.
+// remove, and nobody the founder. Ctx is as in Append.
 func (c Context) Remove(ctx context.Context, member AuthorityID) error {
 	host, err := c.node.host()
 	if err != nil {
@@ -236,7 +241,7 @@ func (c Context) Remove(ctx context.Context, member AuthorityID) error {
 }
 
 // Rotate gives all members new keys and returns when that is on disk. Only the
-// founder may.
+// founder may. Ctx is as in Append.
 func (c Context) Rotate(ctx context.Context) error {
 	host, err := c.node.host()
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // Append appends a fact of the host's own type to the journal of a context and
-// returns when it is on disk (SPEC 3.5).
+// returns when it is on disk (SPEC 3.5). Where ctx ends before that, see withdraw.
 func (n *Node) Append(ctx context.Context, cx messages.ContextID, fact messages.ApplicationFact) (messages.FactID, error) {
 	if !fact.Type.IsApplication() {
 		return messages.FactID{}, messages.Problem{
@@ -56,8 +56,11 @@ func (n *Node) Rotate(ctx context.Context, cx messages.ContextID) error {
 // askAgain is how long the store may take before it is asked again.
 const askAgain = time.Second
 
-// refused is what the host is told of an operation that was not done.
-func (n *Node) refused(what, why string) messages.Problem {
+// refused is what the host is told of an operation that was not done; nil: it was.
+func (n *Node) refused(what, why string) error {
+	if why == "" {
+		return nil
+	}
 	problem := messages.Problem{Code: messages.ExitFailed, What: what, Whose: why, Hint: "see `waymeet status`"}
 	if n.Err() != nil { // the journal said so before it refused
 		problem.Hint = mendDisk
@@ -66,7 +69,8 @@ func (n *Node) refused(what, why string) messages.Problem {
 }
 
 // operate has the store do something once, however often it is asked for, and
-// returns what came of it. What says what failed, if it does.
+// returns what came of it. What says what failed, if it does. Nothing is asked for
+// when ctx has ended already, and what it ends for is withdrawn.
 func (n *Node) operate(
 	ctx context.Context, cx messages.ContextID, what string, ask func(messages.OperationID) messages.JournalMessage,
 ) (journal.Reply, error) {
@@ -77,6 +81,9 @@ func (n *Node) operate(
 	if n.views.View(cx) == nil {
 		return journal.Reply{}, noContext(cx)
 	}
+	if ctx.Err() != nil {
+		return journal.Reply{}, n.withdrawn(ctx, cx, what)
+	}
 	answer := n.commits.open(operation)
 	defer n.commits.close(operation)
 	again := time.NewTicker(askAgain)
@@ -85,15 +92,12 @@ func (n *Node) operate(
 		n.tellStore(cx, ask(operation))
 		select {
 		case reply := <-answer:
-			if reply.Refusal != "" {
-				return reply, n.refused(what, reply.Refusal)
-			}
-			return reply, nil
+			return reply, n.refused(what, reply.Refusal)
 		case <-again.C:
 		case <-ctx.Done():
-			return journal.Reply{}, context.Cause(ctx)
+			return n.withdraw(ctx, cx, what, operation, answer)
 		case <-n.closing.Done():
-			return journal.Reply{}, errStopped
+			return journal.Reply{}, unknown(what, errStopped)
 		}
 	}
 }
