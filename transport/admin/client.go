@@ -127,12 +127,12 @@ func (c *Client) Join(ctx context.Context, ticket string) (JoinResult, error) {
 
 // Remove takes a member away from a context.
 func (c *Client) Remove(ctx context.Context, request MemberRequest) (ContextChange, error) {
-	return ask[ContextChange](ctx, c, http.MethodPost, "/v1/remove", jsonBody(request))
+	return change[ContextChange](ctx, c, "/v1/remove", jsonBody(request))
 }
 
 // Rotate gives the members of a context new keys.
 func (c *Client) Rotate(ctx context.Context, request MemberRequest) (ContextChange, error) {
-	return ask[ContextChange](ctx, c, http.MethodPost, "/v1/rotate", jsonBody(request))
+	return change[ContextChange](ctx, c, "/v1/rotate", jsonBody(request))
 }
 
 // Send streams size bytes of body to a peer and returns when the peer has

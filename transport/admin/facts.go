@@ -48,7 +48,7 @@ type factLine struct {
 // Append appends a fact to the journal of a context. Its body is all of body.
 func (c *Client) Append(ctx context.Context, request AppendRequest, body []byte) (AppendResult, error) {
 	values := url.Values{"context": {request.Context}, "type": {strconv.Itoa(int(request.Type))}}
-	return ask[AppendResult](ctx, c, http.MethodPost, "/v1/append?"+values.Encode(), bytes.NewReader(body))
+	return change[AppendResult](ctx, c, "/v1/append?"+values.Encode(), bytes.NewReader(body))
 }
 
 // Facts reads facts, in the order in which the node came to know them. It ends
@@ -121,7 +121,7 @@ func factRoutes(mux *http.ServeMux, b Backend) {
 }
 
 func appendFact(w http.ResponseWriter, r *http.Request, b Backend) {
-	ctx, cancel := context.WithTimeout(r.Context(), quickTimeout)
+	ctx, cancel := context.WithTimeout(r.Context(), within(r, quickTimeout))
 	defer cancel()
 	control := http.NewResponseController(w)
 	if err := control.SetReadDeadline(time.Now().Add(bodyTimeout)); err != nil {

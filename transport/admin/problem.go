@@ -23,7 +23,7 @@ func problemOf(err error) messages.Problem {
 	case errors.As(err, &tooLarge):
 		return messages.Problem{Code: messages.ExitUsage, What: "the request is too large", Whose: "its sender"}
 	case errors.Is(err, context.DeadlineExceeded):
-		return messages.Problem{Code: messages.ExitWaiting, What: "timed out", Whose: "the node is still waiting for others", Hint: "again later"}
+		return messages.Problem{Code: messages.ExitWaiting, What: "timed out", Whose: "it was not done in that time", Hint: "again, with more time"}
 	case errors.Is(err, context.Canceled):
 		return messages.Problem{Code: messages.ExitFailed, What: "interrupted", Whose: "the node is stopping or the caller left"}
 	}

@@ -79,7 +79,7 @@ func get[R any](mux *http.ServeMux, path string, ask func(context.Context) (R, e
 // post reads a Q and answers with an R. An empty body is the zero Q.
 func post[Q, R any](mux *http.ServeMux, path string, limit time.Duration, do func(context.Context, Q) (R, error)) {
 	mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), limit)
+		ctx, cancel := context.WithTimeout(r.Context(), within(r, limit))
 		defer cancel()
 		question, err := readBody[Q](w, r)
 		if err != nil {
