@@ -64,6 +64,23 @@ func TestStoppingTwiceIsSafe(t *testing.T) {
 	}
 }
 
+// A stop without a context is a stop without a limit.
+func TestStopWithoutAContext(t *testing.T) {
+	t.Parallel()
+	relay := startRelay(t, waymeet.RelayConfig{})
+	node := startNode(t, waymeet.Config{Relays: []string{relay.URL()}})
+	for range 2 {
+		for _, running := range []interface{ Stop(context.Context) error }{node, relay} {
+			//lint:ignore SA1012 hosts do so
+			if err := running.Stop(nil); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	<-node.Done()
+	<-relay.Done()
+}
+
 // Whatever waits ends with the node, also when its caller would wait for ever.
 func TestWaitingEndsWithTheNode(t *testing.T) {
 	t.Parallel()

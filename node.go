@@ -47,7 +47,8 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Node is a running node. It is safe for concurrent use.
+// Node is a running node. It is safe for concurrent use. A nil context is a mistake
+// of the caller, except for Stop: the call panics, and does nothing.
 type Node struct {
 	node  *actors.Node
 	admin *admin.Server
@@ -114,8 +115,11 @@ func (c Config) intensity() supervision.Intensity {
 // Stop ends the node and returns when nothing of it runs any more, or ctx has
 // ended. An actor that does not end is abandoned and named in the error. Stopping
 // again is safe, and gives the same error. A reader of Events may call it, the
-// Logger may not.
+// Logger may not. A nil ctx is one that never ends.
 func (n *Node) Stop(ctx context.Context) error {
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	n.closing.Do(func() {
 		if n.admin != nil {
 			n.adminError = n.admin.Stop(ctx)

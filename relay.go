@@ -135,8 +135,11 @@ func (r *Relay) URL() string { return r.url.String() }
 func (r *Relay) Status() RelayStatus { return r.relay.Status() }
 
 // Stop tells the clients that the relay stops, and stops it. Stopping twice is
-// safe.
+// safe. A nil ctx is one that never ends.
 func (r *Relay) Stop(ctx context.Context) error {
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	r.stopping.Do(func() { r.stopError = r.stop(ctx) })
 	return r.stopError
 }
