@@ -57,7 +57,7 @@ func (n *Node) withdrawn(ctx context.Context, cx messages.ContextID, what string
 	if errors.Is(cause, context.DeadlineExceeded) {
 		problem.Code, problem.Whose, problem.Hint = messages.ExitWaiting, "it was not begun in time, so nothing was done", "again, with more time"
 	}
-	if view := n.views.View(cx); view != nil && view.PenHeld {
+	if view := n.views.View(cx); view != nil && !view.MayWrite {
 		problem.Whose += "; the node waits for a peer that may hold more of its own facts, after a start for 5 s"
 	}
 	return because{problem, cause}

@@ -117,7 +117,7 @@ func publisherSort(m messages.PublisherMessage) supervision.Sort {
 func storeSort(m messages.JournalMessage) supervision.Sort {
 	switch m.(type) {
 	case messages.PeerHolds, // one may say that a session ended with equal sets, and the next does not
-		messages.Commit, messages.AddMember, messages.RemoveMember, messages.AdvanceEpoch, messages.GiveKeys, messages.OfferFacts,
+		messages.Commit, messages.AddMember, messages.RemoveMember, messages.AdvanceEpoch, messages.GiveKeys, messages.Withdraw, messages.OfferFacts,
 		messages.ReadRanges, messages.CompareRanges, messages.ReadContent, messages.FactsRead,
 		messages.Written, messages.Tick:
 	}

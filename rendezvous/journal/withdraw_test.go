@@ -31,13 +31,13 @@ func TestWithdrawnOperationIsNeverDone(t *testing.T) {
 	}{
 		{
 			"a commit that is held", func(operation messages.OperationID) messages.JournalMessage { return noteOf(operation) },
-			func(ana, ben *node) { ana.claim(start, ben, ana.journal.ownHead()+1) },
-			func(ana, ben *node) { ana.claim(start, ben, ana.journal.ownHead()) },
+			func(ana, ben *node) { ana.claim(start, ben, ana.journal.own().head+1) },
+			func(ana, ben *node) { ana.claim(start, ben, ana.journal.own().head) },
 		},
 		{
 			"a rotation that is held", rotation,
-			func(ana, ben *node) { ana.claim(start, ben, ana.journal.ownHead()+1) },
-			func(ana, ben *node) { ana.claim(start, ben, ana.journal.ownHead()) },
+			func(ana, ben *node) { ana.claim(start, ben, ana.journal.own().head+1) },
+			func(ana, ben *node) { ana.claim(start, ben, ana.journal.own().head) },
 		},
 		{
 			"a rotation behind a write", rotation,
