@@ -34,6 +34,9 @@ type audit struct {
 	acknowledged map[messages.ContextID][]messages.FactID
 	// asked is what every operation that was asked for costs, toward each peer.
 	asked map[messages.OperationID]map[messages.AuthorityID]price
+	// withdrawn are the operations of which the journal said that they were withdrawn
+	// before they were done.
+	withdrawn map[messages.OperationID]bool
 	// numbers are the nonces of the own descriptors, by their number.
 	numbers map[messages.ContextID]map[uint64]messages.Nonce
 	// last is what was last published of each context.
@@ -44,6 +47,7 @@ func newAudit() audit {
 	return audit{
 		acknowledged: map[messages.ContextID][]messages.FactID{},
 		asked:        map[messages.OperationID]map[messages.AuthorityID]price{},
+		withdrawn:    map[messages.OperationID]bool{},
 		numbers:      map[messages.ContextID]map[uint64]messages.Nonce{},
 		last:         map[messages.ContextID]*rendezvous.View{},
 	}
@@ -117,13 +121,18 @@ func (n *node) numberedOnce(view *rendezvous.View) {
 	}
 }
 
-// checkDisk checks that what was acknowledged is on disk, and that every charge
-// was made once (SPEC 3.5, 5.5).
+// checkDisk checks that what was acknowledged is on disk, what was withdrawn is not,
+// and that every charge was made once (SPEC 3.5, 5.5).
 func (n *node) checkDisk() {
 	for cx, database := range n.disk.journals {
 		for _, id := range n.audit.acknowledged[cx] {
 			if !database.facts[id] {
 				n.world.Fault("%s: the acknowledged fact %x is lost", n.name, id[:4])
+			}
+		}
+		for operation := range n.audit.withdrawn {
+			if database.operations[operation] {
+				n.world.Fault("%s: operation %x was withdrawn, and done", n.name, operation[:4])
 			}
 		}
 		if view := n.audit.last[cx]; view != nil {

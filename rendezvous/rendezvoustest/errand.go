@@ -14,8 +14,9 @@ import (
 const (
 	// errandEvery is how often a host program looks after its errands.
 	errandEvery = 250 * time.Millisecond
-	// writeEvery is how often it writes a fact.
+	// writeEvery is how often it writes a fact, leaveEvery which of them is withdrawn.
 	writeEvery = 8 * time.Second
+	leaveEvery = 4
 )
 
 // errands are what the host program of a node is about in a World without a
@@ -28,8 +29,10 @@ type errands struct {
 	joined, joining bool
 	ticket          *messages.Ticket
 	asked           bool
-	// writing is the commit that is not acknowledged yet.
+	// writing is the commit that is not acknowledged yet. Now and then its caller has
+	// left: then it is withdrawn, until that is answered.
 	writing *messages.Commit
+	left    bool
 	written time.Time
 	facts   int
 	operator
@@ -128,7 +131,7 @@ func (n *node) seekMembership() {
 }
 
 // writeFact writes a fact now and then, and asks for it again until it is
-// acknowledged.
+// acknowledged, or withdraws it at once.
 func (n *node) writeFact(cx messages.ContextID) {
 	e := &n.errands
 	if e.writing == nil {
@@ -140,8 +143,15 @@ func (n *node) writeFact(cx messages.ContextID) {
 		body := fmt.Appendf(nil, "%s writes %d", n.name, e.facts)
 		e.writing = &messages.Commit{Facts: []messages.RendezvousFact{messages.ApplicationFact{Type: messages.FactApplication, Body: body}}}
 		n.world.draw(e.writing.Operation[:])
+		e.left = false
 	}
-	n.process.commit(cx, *e.writing, "")
+	if !e.left {
+		n.process.commit(cx, *e.writing, "")
+	}
+	if e.facts%leaveEvery == 0 {
+		e.left = true
+		n.process.contexts[cx].store.tell(messages.Withdraw{Operation: e.writing.Operation})
+	}
 }
 
 // committed tells the host what became of an operation.

@@ -90,6 +90,7 @@ func (a audit) clone() audit {
 		copied.acknowledged[cx] = slices.Clip(facts)
 	}
 	maps.Copy(copied.asked, a.asked)
+	maps.Copy(copied.withdrawn, a.withdrawn)
 	for cx, numbers := range a.numbers {
 		copied.numbers[cx] = maps.Clone(numbers)
 	}

@@ -177,8 +177,11 @@ func (p *process) journalReply(cx messages.ContextID, e journal.Reply) {
 			p.event("journal: %s", what)
 		}
 	}
-	if e.Refusal == "" {
+	switch e.Refusal {
+	case "":
 		p.audit.acknowledged[cx] = append(p.audit.acknowledged[cx], e.Facts...)
+	case journal.Withdrawn:
+		p.audit.withdrawn[e.Operation] = true
 	}
 	p.committed(e)
 	if p.operated(e) {
