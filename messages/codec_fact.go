@@ -71,21 +71,21 @@ const (
 	mapOf13 = 0xad
 )
 
-// Sealed is what the seal of the body covers (SPEC 3.2: "AAD = the canonical map
-// of keys 1…12").
-func (c Chained) Sealed() []byte { return Encode(c) }
+// AssociatedData is what the seal of the body covers besides it (SPEC 3.2: "AAD = the
+// canonical map of keys 1…12").
+func (c Chained) AssociatedData() []byte { return Encode(c) }
 
-// HeaderBytes are the canonical bytes of the header which says the same as
-// sealed, and names the body: one pair more.
-func HeaderBytes(sealed []byte, bodyHash [32]byte) []byte {
-	b := make([]byte, 0, len(sealed)+bodyHashSize)
-	b = append(append(b, mapOf13), sealed[1:]...)
+// HeaderBytes are the canonical bytes of the header which says the same as the
+// associated data, and names the body: one pair more.
+func HeaderBytes(data []byte, bodyHash [32]byte) []byte {
+	b := make([]byte, 0, len(data)+bodyHashSize)
+	b = append(append(b, mapOf13), data[1:]...)
 	b = append(b, 13, 0x58, 32)
 	return append(b, bodyHash[:]...)
 }
 
-// Sealed is what the seal of the body covers, taken out of the header.
-func (f Fact) Sealed() []byte {
+// AssociatedData is what the seal of the body covers, taken out of the header.
+func (f Fact) AssociatedData() []byte {
 	b := slices.Clone(f.HeaderBytes[:len(f.HeaderBytes)-bodyHashSize])
 	b[0] = mapOf12
 	return b

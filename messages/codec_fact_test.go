@@ -71,11 +71,11 @@ func TestHeaderIsWhatIsSealedAndTheHash(t *testing.T) {
 		},
 	} {
 		header := messages.Header{Chained: chained, BodyHash: [32]byte{8, 31: 9}}
-		bytes := messages.HeaderBytes(chained.Sealed(), header.BodyHash)
+		bytes := messages.HeaderBytes(chained.AssociatedData(), header.BodyHash)
 		if want := messages.Encode(header); string(bytes) != string(want) {
 			t.Errorf("header\n%x, want\n%x", bytes, want)
 		}
-		if sealed := (messages.Fact{HeaderBytes: bytes}).Sealed(); string(sealed) != string(messages.Encode(chained)) {
+		if sealed := (messages.Fact{HeaderBytes: bytes}).AssociatedData(); string(sealed) != string(messages.Encode(chained)) {
 			t.Errorf("sealed\n%x, want\n%x", sealed, messages.Encode(chained))
 		}
 	}

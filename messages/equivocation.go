@@ -39,9 +39,9 @@ func NewEquivocation(author PublicKey, one, other Fact) (Equivocation, error) {
 	return proof, proof.check()
 }
 
-// Place is the author, the context and the seq at which two facts stand. The
+// Subject is the author, the context and the seq at which two facts stand. The
 // proof must have been checked.
-func (e Equivocation) Place() (author AuthorityID, context ContextID, seq Seq) {
+func (e Equivocation) Subject() (author AuthorityID, context ContextID, seq Seq) {
 	header, err := Decode[Header](e.First.Header)
 	if err != nil {
 		panic("messages: an equivocation that was not checked: " + err.Error())

@@ -49,7 +49,7 @@ func TestEquivocationNamesItsAuthorAndSeq(t *testing.T) {
 	if err != nil || errBack != nil || !bytes.Equal(messages.Encode(there), messages.Encode(back)) {
 		t.Fatalf("the proof depends on the order: %v, %v", err, errBack)
 	}
-	who, context, seq := there.Place()
+	who, context, seq := there.Subject()
 	if who != a.public().Authority() || context != (messages.ContextID{7}) || seq != 1 {
 		t.Errorf("it is about %s in %s, seq %d", who, context, seq)
 	}

@@ -28,7 +28,7 @@ func says(header messages.Header, body []byte) string {
 	case messages.DescriptorRevoked:
 		return fmt.Sprintf("the descriptor %x of %s holds no more", f.Nonce, f.Authority)
 	case messages.Equivocation:
-		author, _, seq := f.Place()
+		author, _, seq := f.Subject()
 		return fmt.Sprintf("%s has signed two facts with number %d", author, seq)
 	case messages.RendezvousDescriptor:
 		return reachable(f)

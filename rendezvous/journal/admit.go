@@ -122,7 +122,7 @@ func (s *set) examine(c *candidate) {
 		return
 	}
 	header := c.fact.Header
-	if state := s.stateOf(header.Epoch, header.KeyID); state != nil {
+	if state := s.epochOf(header.Epoch, header.KeyID); state != nil {
 		if author, isMember := state.roster.Member(header.Author); isMember {
 			c.authenticate(author.PublicKey)
 		}
@@ -167,7 +167,7 @@ func (s *set) admit(now messages.Millis, c *candidate) verdict {
 		return refuse(heldCheck, "it is held already")
 	}
 	header := c.fact.Header
-	state := s.stateOf(header.Epoch, header.KeyID)
+	state := s.epochOf(header.Epoch, header.KeyID)
 	if state == nil {
 		return refuse(epochCheck, "the op that opens epoch %d is not here yet", header.Epoch)
 	}

@@ -247,18 +247,18 @@ func TestEarlyFactsAreBoundedPerAuthor(t *testing.T) {
 		return &candidate{fact: fact, id: messages.FactID{author, n}}
 	}
 	kept := 0
-	for n := range byte(maxEarly + 10) {
-		if a.keep(clockCheck, early(1, n)) {
+	for n := range byte(maxQuarantined + 10) {
+		if a.await(clockCheck, early(1, n)) {
 			kept++
 		}
 	}
-	if kept != maxEarly || !a.keep(clockCheck, early(2, 0)) {
+	if kept != maxQuarantined || !a.await(clockCheck, early(2, 0)) {
 		t.Errorf("%d facts of one author are kept, and then none of another", kept)
 	}
-	if due := a.takeDue(messages.HLC(1 << 50).Millis()); len(due) != maxEarly+1 || len(a.crowds) != 0 {
-		t.Errorf("%d facts came to their hour, and %d authors still have some", len(due), len(a.crowds))
+	if due := a.takeDue(messages.HLC(1 << 50).Millis()); len(due) != maxQuarantined+1 || len(a.quarantined) != 0 {
+		t.Errorf("%d facts came to their hour, and %d authors still have some", len(due), len(a.quarantined))
 	}
-	if !a.keep(clockCheck, early(1, 0)) {
+	if !a.await(clockCheck, early(1, 0)) {
 		t.Error("there is no room again")
 	}
 }

@@ -77,7 +77,7 @@ func (j *Journal) append(now messages.Millis, d draft, keys membership.Keys, b *
 		return messages.FactID{}, fmt.Errorf("the fact has %d bytes, at most %d", size, messages.MaxFactSize)
 	}
 	id := fact.ID()
-	j.keep(fact, id, size)
+	j.accept(fact, id, size)
 	b.unsigned = append(b.unsigned, unsigned{fact: &fact, id: id, record: len(b.records)})
 	b.put(factRecord(j.set.last, nil))
 	b.bytes += size
@@ -102,8 +102,8 @@ func (j *Journal) sign(b *batch) {
 	b.unsigned = nil
 }
 
-// keep takes a fact that is admitted into the set, at the next place.
-func (j *Journal) keep(fact messages.Fact, id messages.FactID, size int) {
+// accept takes a fact that is admitted into the set, at the next place.
+func (j *Journal) accept(fact messages.Fact, id messages.FactID, size int) {
 	g := j.set.gistOf(fact, id, size, j.set.last+1)
 	j.set.insert(g)
 	j.index.note(g)

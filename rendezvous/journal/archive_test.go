@@ -106,7 +106,7 @@ func hold(n *node, facts []messages.Fact) {
 	n.t.Helper()
 	for _, fact := range facts {
 		raw := fact.Append(nil)
-		n.journal.keep(fact, fact.ID(), len(raw))
+		n.journal.accept(fact, fact.ID(), len(raw))
 		n.disk[messages.BucketFacts][string(n.journal.set.last.Key())] = raw
 	}
 	n.journal.changed = true

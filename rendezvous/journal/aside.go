@@ -9,12 +9,12 @@ import (
 	"github.com/waymeet/waymeet/messages"
 )
 
-// Bounds of what is kept aside, in facts: pending ones of a sender, early ones
-// of an author. What does not fit is dropped: its sender still has it, and the
-// next sync offers it again.
+// Bounds of what is kept aside, in facts: those of a sender that are pending, and those
+// of an author in quarantine. What does not fit is dropped: its sender still has it,
+// and the next sync offers it again.
 const (
-	maxPending = 512
-	maxEarly   = 128
+	maxPending     = 512
+	maxQuarantined = 128
 )
 
 // aside holds facts that are not admitted yet and may be later: in memory
@@ -22,41 +22,41 @@ const (
 type aside struct {
 	// pending are facts of unknown epochs, in order of arrival, per sender.
 	pending map[messages.AuthorityID][]waitingFact
-	// early are facts ahead of our clock, by id; crowds are how many an author
-	// has among them.
-	early  map[messages.FactID]waitingFact
-	crowds map[messages.AuthorityID]int
+	// quarantine holds facts ahead of our clock, by id; quarantined is how many an
+	// author has in it.
+	quarantine  map[messages.FactID]waitingFact
+	quarantined map[messages.AuthorityID]int
 }
 
 type waitingFact struct {
 	id     messages.FactID
 	author messages.AuthorityID
 	raw    []byte
-	// due is when an early fact is no longer too early.
+	// due is when the quarantine of a fact ends.
 	due messages.Millis
 }
 
 func newAside() *aside {
 	return &aside{
-		pending: map[messages.AuthorityID][]waitingFact{},
-		early:   map[messages.FactID]waitingFact{},
-		crowds:  map[messages.AuthorityID]int{},
+		pending:     map[messages.AuthorityID][]waitingFact{},
+		quarantine:  map[messages.FactID]waitingFact{},
+		quarantined: map[messages.AuthorityID]int{},
 	}
 }
 
-// keep puts a fact aside that waits. It reports whether the fact is new here.
+// await puts a fact aside that waits. It reports whether the fact is new here.
 //
 // SPEC 3.4: "Epoch not known yet: pending until its op arrives …, bounded per
 // *sending* peer".
-func (a *aside) keep(by check, c *candidate) bool {
+func (a *aside) await(by check, c *candidate) bool {
 	waiting, from := waitingFact{id: c.id, author: c.fact.Header.Author, raw: c.raw}, c.from
 	if by == clockCheck {
-		if _, known := a.early[waiting.id]; known || a.crowds[waiting.author] >= maxEarly {
+		if _, known := a.quarantine[waiting.id]; known || a.quarantined[waiting.author] >= maxQuarantined {
 			return false
 		}
 		waiting.due = c.fact.Header.HLC.Millis().Add(-maxAhead)
-		a.early[waiting.id] = waiting
-		a.crowds[waiting.author]++
+		a.quarantine[waiting.id] = waiting
+		a.quarantined[waiting.author]++
 		return true
 	}
 	// The id says nothing of the signature: until there is a roster to check it
@@ -88,12 +88,12 @@ func (a *aside) takePending() []candidate {
 // takeDue takes the quarantined facts whose hour has come.
 func (a *aside) takeDue(now messages.Millis) []candidate {
 	var facts []candidate
-	for _, id := range slices.SortedFunc(maps.Keys(a.early), messages.FactID.Compare) {
-		if waiting := a.early[id]; waiting.due <= now {
+	for _, id := range slices.SortedFunc(maps.Keys(a.quarantine), messages.FactID.Compare) {
+		if waiting := a.quarantine[id]; waiting.due <= now {
 			facts = append(facts, candidate{raw: waiting.raw})
-			delete(a.early, id)
-			if a.crowds[waiting.author]--; a.crowds[waiting.author] == 0 {
-				delete(a.crowds, waiting.author)
+			delete(a.quarantine, id)
+			if a.quarantined[waiting.author]--; a.quarantined[waiting.author] == 0 {
+				delete(a.quarantined, waiting.author)
 			}
 		}
 	}
@@ -103,7 +103,7 @@ func (a *aside) takeDue(now messages.Millis) []candidate {
 // due is when the next quarantined fact's hour comes; zero: none.
 func (a *aside) due() time.Time {
 	var first messages.Millis
-	for _, waiting := range a.early {
+	for _, waiting := range a.quarantine {
 		if first == 0 || waiting.due < first {
 			first = waiting.due
 		}

@@ -116,6 +116,6 @@ func (j *Journal) publication() []Effect {
 	}
 	j.changed = false
 	view := j.View()
-	effects := []Effect{Publish{View: view, State: stateOf(j.set, view)}}
+	effects := []Effect{Publish{View: view, State: journalState(j.set, view)}}
 	return append(effects, j.tellForks(view.Equivocated)...)
 }

@@ -133,9 +133,9 @@ func checkComparison(c messages.Comparison) error {
 	for _, split := range c.Splits {
 		size += len(split.Parts)
 		to := split.From
-		good := len(split.Parts) > 0 && last.before(split.Author, split.From) && isWhole(split.From)
+		good := len(split.Parts) > 0 && last.before(split.Author, split.From) && isWellFormed(split.From)
 		for _, part := range split.Parts {
-			good = good && isWhole(part.To) && compareBounds(to, part.To) < 0
+			good = good && isWellFormed(part.To) && compareBounds(to, part.To) < 0
 			to = part.To
 		}
 		if !good {
@@ -147,7 +147,7 @@ func checkComparison(c messages.Comparison) error {
 		last = rangeEnd{}
 		for _, list := range lists {
 			size += 1 + len(list.Facts)
-			if !last.before(list.Author, list.From) || !isWhole(list.From) || !isWhole(list.To) ||
+			if !last.before(list.Author, list.From) || !isWellFormed(list.From) || !isWellFormed(list.To) ||
 				compareBounds(list.From, list.To) >= 0 || !areDistinct(list.Facts) {
 				return fmt.Errorf("%w: list out of order", messages.ErrEncoding)
 			}
@@ -171,17 +171,16 @@ func (r rangeEnd) before(author messages.AuthorPrefix, from messages.RangeBound)
 	return cmp.Or(bytes.Compare(r.author[:], author[:]), compareBounds(r.to, from)) <= 0
 }
 
-func compareBounds(a, b messages.RangeBound) int {
-	return cmp.Or(cmp.Compare(a.Seq, b.Seq), placeOf(a).Compare(placeOf(b)))
+func compareBounds(a, b messages.RangeBound) int { return lowest(a).compare(lowest(b)) }
+
+// lowest is the first position that is not below the bound.
+func lowest(b messages.RangeBound) position {
+	p := position{seq: b.Seq}
+	copy(p.id[:], b.ID)
+	return p
 }
 
-// placeOf is the first id that is not below the bound.
-func placeOf(b messages.RangeBound) (id messages.FactID) {
-	copy(id[:], b.ID)
-	return id
-}
-
-func isWhole(b messages.RangeBound) bool { return len(b.ID) == 0 || len(b.ID) == boundSize }
+func isWellFormed(b messages.RangeBound) bool { return len(b.ID) == 0 || len(b.ID) == boundSize }
 
 func compareNames(a, b messages.FactPrefix) int { return bytes.Compare(a[:], b[:]) }
 

@@ -73,7 +73,7 @@ func (s *set) isContent(e *entry) bool {
 // then be moved back, so that nobody who has gone past it misses it. An epoch is
 // opened again at most once.
 func (s *set) passedOver(closed *epochState) (cursors []messages.FactCursor) {
-	if !s.epochs.isTimely(closed) || closed == s.epochs.open() {
+	if !s.epochs.onTimeline(closed) || closed == s.epochs.open() {
 		return nil
 	}
 	s.settle()

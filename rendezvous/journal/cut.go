@@ -25,10 +25,10 @@ type cutEnd struct {
 // isClosed reports whether the epoch of the fact has ended.
 func (s *set) isClosed(e *entry) bool { return int(e.epoch())+1 < len(s.epochs.timeline) }
 
-// markKept walks along all cuts anew.
-func (s *set) markKept() {
+// markRetained walks along all cuts anew.
+func (s *set) markRetained() {
 	for _, e := range s.graph.entries {
-		e.kept = false
+		e.retained = false
 	}
 	s.cuts = cuts{ends: map[messages.FactID][]cutEnd{}, waiting: map[*entry][]messages.Epoch{}}
 	for _, state := range s.epochs.timeline[1:] {
@@ -70,8 +70,8 @@ func (s *set) walkCut(from *entry, closed messages.Epoch) {
 		if e != from && s.endsBefore(e, closed) {
 			return
 		}
-		if e.epoch() == closed && !e.kept {
-			s.keep(e)
+		if e.epoch() == closed && !e.retained {
+			s.retain(e)
 		}
 		if e.prev == nil {
 			if e.seq > 1 {
@@ -91,10 +91,10 @@ func (s *set) endsBefore(e *entry, closed messages.Epoch) bool {
 	return false
 }
 
-// keep has a fact of a closed epoch count.
-func (s *set) keep(e *entry) {
+// retain has a fact of a closed epoch count.
+func (s *set) retain(e *entry) {
 	counted := s.counts(e)
-	e.kept = true
+	e.retained = true
 	if e.chain().own {
 		s.leftOut.forget()
 	}
@@ -115,10 +115,10 @@ func (s *set) counts(e *entry) bool {
 
 // stands reports whether the tenure's epoch is known and its author in it.
 func (s *set) stands(t *tenure) bool {
-	return s.epochs.isTimely(t.state) && t.state.roster.Has(t.author)
+	return s.epochs.onTimeline(t.state) && t.state.roster.Has(t.author)
 }
 
 // isWithin reports whether a fact of a tenure that stands is not beyond a cut.
 func (s *set) isWithin(e *entry) bool {
-	return !s.isClosed(e) || e.kept || s.epochs.timeline[e.epoch()+1].op == e
+	return !s.isClosed(e) || e.retained || s.epochs.timeline[e.epoch()+1].op == e
 }

@@ -61,8 +61,8 @@ type entry struct {
 	// missing counts what it waits for: the fact before it in its chain and the
 	// parents, until everything that they stand on is here, too.
 	missing uint8
-	// kept: it lies within the cut of its epoch, which is closed.
-	kept bool
+	// retained: it lies within the cut of its epoch, which is closed.
+	retained bool
 }
 
 // tenure is one author in one epoch: what many entries have in common.
@@ -146,15 +146,17 @@ func (c *chain) complete(e *entry) {
 	}
 }
 
-// compareEntries is the order inside a chain: by seq, then by id.
-func compareEntries(a, b *entry) int { return comparePlace(a, b.seq, b.id) }
+func compareEntries(a, b *entry) int { return a.position().compare(b.position()) }
 
-func comparePlace(e *entry, seq messages.Seq, id messages.FactID) int {
-	switch {
-	case e.seq < seq:
-		return -1
-	case e.seq > seq:
-		return 1
-	}
-	return e.id.Compare(id)
+// position is where a fact stands among its author's.
+type position struct {
+	seq messages.Seq
+	id  messages.FactID
+}
+
+func (e *entry) position() position { return position{seq: e.seq, id: e.id} }
+
+// compare is the order inside a chain: by seq, then by id.
+func (p position) compare(other position) int {
+	return cmp.Or(cmp.Compare(p.seq, other.seq), p.id.Compare(other.id))
 }

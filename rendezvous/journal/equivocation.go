@@ -55,7 +55,7 @@ func (j *Journal) accuse(now messages.Millis, facts map[messages.FactID]messages
 // convict takes a proof into the fold. It proves itself; what is left to see is
 // whether it is about a member of this context.
 func (f *fold) convict(s *set, e *entry, proof messages.Equivocation) {
-	author, context, seq := proof.Place()
+	author, context, seq := proof.Subject()
 	if context != s.context || s.keyOf(author).IsZero() {
 		return
 	}

@@ -12,7 +12,7 @@ func (n *node) proofs() (accused []messages.AuthorityID) {
 	n.t.Helper()
 	for _, e := range n.journal.set.chainOf(n.identity.Authority()).entries {
 		if proof, ok := e.body().(messages.Equivocation); ok {
-			author, _, _ := proof.Place()
+			author, _, _ := proof.Subject()
 			accused = append(accused, author)
 		}
 	}

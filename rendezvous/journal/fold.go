@@ -51,7 +51,7 @@ func newFold() *fold {
 // refold makes the fold anew.
 func (s *set) refold() {
 	s.stale = true
-	s.markKept()
+	s.markRetained()
 	s.fold = newFold()
 	for _, e := range s.graph.entries {
 		s.fold.add(s, e)

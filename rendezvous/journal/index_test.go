@@ -21,7 +21,7 @@ func (n *node) summary() string {
 	for _, id := range n.order() {
 		e := s.graph.entries[id]
 		text += fmt.Sprintf("%s at %d: %d bytes, waits for %d, kept %t, covers %d, says %+v\n",
-			id.Short(), e.place, e.size, e.missing, e.kept, e.covers, e.body())
+			id.Short(), e.place, e.size, e.missing, e.retained, e.covers, e.body())
 	}
 	return text
 }

@@ -45,7 +45,7 @@ func (s *set) isLate(e *entry) bool {
 	return removed && e.seq > cut
 }
 
-// isTooLate reports whether a fact with that place is beyond the bound. What is
+// isTooLate reports whether the fact of the author with that seq is beyond the bound. What is
 // our own is not: it takes our signature.
 func (s *set) isTooLate(author messages.AuthorityID, seq messages.Seq) bool {
 	cut, removed := s.departed()[author]

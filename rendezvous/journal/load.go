@@ -175,7 +175,7 @@ func (j *Journal) loadFacts(source Source) error {
 			wrong = fmt.Errorf("%w: fact %x", ErrRecord, record.Key)
 			continue // if one before it is missing, the source says so in the end
 		}
-		j.keep(fact, fact.ID(), len(record.Value))
+		j.accept(fact, fact.ID(), len(record.Value))
 	}
 	return wrong
 }

@@ -352,7 +352,7 @@ func (v *naive) equivocated() map[messages.AuthorityID]messages.Seq {
 		if !isProof {
 			continue
 		}
-		accused, context, seq := proof.Place()
+		accused, context, seq := proof.Subject()
 		for _, epoch := range v.epochs {
 			if epoch.members[accused] && context == f.Context {
 				note(accused, seq)

@@ -67,12 +67,12 @@ func (j *Journal) offerOne(now messages.Millis, c *candidate, result *messages.F
 	refusal := j.set.admit(now, c)
 	switch {
 	case refusal.admits():
-		j.keep(c.fact, c.id, len(c.raw))
+		j.accept(c.fact, c.id, len(c.raw))
 		b.put(factRecord(j.set.last, c.raw))
 		result.Admitted++
 	case refusal.waits():
 		result.Waiting++
-		isNew := j.aside.keep(refusal.check, c)
+		isNew := j.aside.await(refusal.check, c)
 		if refusal.check == clockCheck && isNew {
 			ahead := messages.Window{From: now, Until: c.fact.Header.HLC.Millis()}.Length()
 			b.effects = append(b.effects, ClockAhead{Author: c.fact.Header.Author, Ahead: ahead.Round(time.Second)})
@@ -169,7 +169,7 @@ func (s *set) between(r messages.FactRange) []*entry {
 		return nil
 	}
 	from, found := slices.BinarySearchFunc(c.entries, r, func(e *entry, r messages.FactRange) int {
-		return comparePlace(e, r.After, r.AfterFact)
+		return e.position().compare(position{seq: r.After, id: r.AfterFact})
 	})
 	if found {
 		from++

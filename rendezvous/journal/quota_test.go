@@ -106,7 +106,7 @@ func TestPeerHasAShareOfWhatIsWalked(t *testing.T) {
 	hold(ana, facts)
 	hold(ben, facts)
 	var all messages.Comparison
-	for _, author := range ben.journal.set.told() {
+	for _, author := range ben.journal.set.authors() {
 		prefix, to := messages.Prefix(author), messages.RangeBound{Seq: 1 << 20}
 		all.Splits = append(all.Splits, messages.RangeSplit{Author: prefix, Parts: []messages.RangePart{{To: to}}})
 		all.Lists = append(all.Lists, messages.RangeList{Author: prefix, To: to})

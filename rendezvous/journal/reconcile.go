@@ -38,7 +38,7 @@ const (
 // for lists, one each for extras and wants.
 func (s *set) compare(q messages.CompareRanges) messages.RangesCompared {
 	t := turn{set: s, salt: q.Salt, authors: map[messages.AuthorPrefix]messages.AuthorityID{}, room: maxCompared}
-	for _, author := range s.told() {
+	for _, author := range s.authors() {
 		t.authors[messages.Prefix(author)] = author
 	}
 	for _, r := range q.Begin {
@@ -248,7 +248,7 @@ func boundBefore(held []*entry, at int) messages.RangeBound {
 
 // compareBound tells an entry that lies before a bound (-1) from one that does
 // not.
-func compareBound(e *entry, b messages.RangeBound) int { return comparePlace(e, b.Seq, placeOf(b)) }
+func compareBound(e *entry, b messages.RangeBound) int { return e.position().compare(lowest(b)) }
 
 // namesOf are the names of the facts, sorted.
 func namesOf(facts []*entry) []messages.FactPrefix {

@@ -46,7 +46,7 @@ func enclose(at messages.Chained, payload [membership.KeySize]byte, plaintext []
 	if err != nil {
 		return messages.Fact{}, err
 	}
-	sealed := at.Sealed()
+	sealed := at.AssociatedData()
 	body = aead.Seal(body, body[:nonceSize], padded, sealed)
 	header := messages.Header{Chained: at, BodyHash: sha256.Sum256(body)}
 	return messages.Fact{Header: header, HeaderBytes: messages.HeaderBytes(sealed, header.BodyHash), Body: body}, nil
@@ -61,7 +61,7 @@ func Open(fact messages.Fact, payload [membership.KeySize]byte) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	padded, err := aead.Open(nil, fact.Body[:nonceSize], fact.Body[nonceSize:], fact.Sealed())
+	padded, err := aead.Open(nil, fact.Body[:nonceSize], fact.Body[nonceSize:], fact.AssociatedData())
 	if err != nil {
 		return nil, errBody
 	}
@@ -75,7 +75,7 @@ func (j *Journal) Open(fact messages.Fact) ([]byte, error) { return j.set.ring.o
 // Signer is the key that must have signed the fact, if its author was a member
 // in the epoch of the fact.
 func (j *Journal) Signer(fact messages.Fact) (messages.PublicKey, bool) {
-	state := j.set.stateOf(fact.Header.Epoch, fact.Header.KeyID)
+	state := j.set.epochOf(fact.Header.Epoch, fact.Header.KeyID)
 	if state == nil {
 		return messages.PublicKey{}, false
 	}

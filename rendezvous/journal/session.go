@@ -70,12 +70,6 @@ type round struct {
 	came map[messages.AuthorPrefix]position
 }
 
-// position is where a fact stands among its author's.
-type position struct {
-	seq messages.Seq
-	id  messages.FactID
-}
-
 // missing are the facts that the other side lacks by its frontier: those that
 // come after its last. Gaps and forks below are found by comparing.
 func (s *session) missing(state messages.JournalState) []messages.FactRange {
@@ -101,20 +95,20 @@ var lastFact = messages.FactID(bytes.Repeat([]byte{0xff}, len(messages.FactID{})
 // ask for what comes after it, as far as the peer's own frontier goes, in order
 // and therefore once; in a comparison we ask for facts by name.
 func (r *round) expects(fact messages.Fact) error {
-	id, seq, author := fact.ID(), fact.Header.Seq, messages.Prefix(fact.Header.Author)
-	if name := messages.NameOf(id); r.comparison.wanted[name] {
+	at, author := position{seq: fact.Header.Seq, id: fact.ID()}, messages.Prefix(fact.Header.Author)
+	if name := messages.NameOf(at.id); r.comparison.wanted[name] {
 		delete(r.comparison.wanted, name)
 		return nil
 	}
 	last, came := r.came[author]
-	inOrder := !came || seq > last.seq || seq == last.seq && id.Compare(last.id) > 0
-	if seq <= r.ours.chains[author].last || seq > r.theirs.chains[author].last || !inOrder {
-		return fmt.Errorf("it sends fact %d of %s, which nobody asked for", seq, fact.Header.Author.Short())
+	inOrder := !came || at.compare(last) > 0
+	if at.seq <= r.ours.chains[author].last || at.seq > r.theirs.chains[author].last || !inOrder {
+		return fmt.Errorf("it sends fact %d of %s, which nobody asked for", at.seq, fact.Header.Author.Short())
 	}
 	if r.came == nil {
 		r.came = map[messages.AuthorPrefix]position{}
 	}
-	r.came[author] = position{seq: seq, id: id}
+	r.came[author] = at
 	return nil
 }
 

@@ -87,7 +87,7 @@ func (s *set) enter(g gist) *entry {
 	key := tenureKey{g.author, g.epoch, g.keyID}
 	t := s.tenures[key]
 	if t == nil {
-		t = &tenure{chain: s.chainOf(g.author), state: s.stateOf(g.epoch, g.keyID), tenureKey: key}
+		t = &tenure{chain: s.chainOf(g.author), state: s.epochOf(g.epoch, g.keyID), tenureKey: key}
 		s.tenures[key] = t
 	}
 	e := &entry{

@@ -48,8 +48,8 @@ func (x *epochs) open() *epochState { return x.timeline[len(x.timeline)-1] }
 // conflict reports whether rival ops close the open epoch.
 func (x *epochs) conflict() bool { return len(x.open().next) > 1 }
 
-// isTimely reports whether the epoch is one of the timeline.
-func (x *epochs) isTimely(state *epochState) bool {
+// onTimeline reports whether the epoch is one of the timeline.
+func (x *epochs) onTimeline(state *epochState) bool {
 	return state != nil && uint64(state.number) < uint64(len(x.timeline)) && x.timeline[state.number] == state
 }
 
@@ -94,11 +94,11 @@ func (s *set) openEpoch(e *entry) {
 	s.reading.moveBack(passed)
 }
 
-// stateOf is the epoch of a fact, if it is known, and its key is held and is the
+// epochOf is the epoch of a fact, if it is known, and its key is held and is the
 // one that the fact names. Who lacks the key of an epoch cannot tell whether a
 // fact names the right one: it takes none in, for what counts here must count
 // everywhere.
-func (s *set) stateOf(epoch messages.Epoch, keyID messages.EpochKeyID) *epochState {
+func (s *set) epochOf(epoch messages.Epoch, keyID messages.EpochKeyID) *epochState {
 	key, held := s.ring.payloads[keyID]
 	state := s.epochs.byID[key.EpochID]
 	if !held || state == nil || state.number != epoch {
