@@ -33,7 +33,7 @@ func sessionTag(key messages.SyncTagKey, channel messages.ChannelID, initiator b
 func (y *Sync) opened(now time.Time, e messages.SyncOpened) {
 	peer := y.peers[e.Peer]
 	s := &session{id: e.Session, peer: e.Peer, channel: e.Channel, initiator: e.Initiator, begun: now, heard: now}
-	if peer == nil || len(y.state.Tags) == 0 {
+	if peer == nil || !y.canSync() {
 		y.emit(CloseSession{Session: e.Session, End: SyncEnd{Reason: EndLost, Detail: "no channel to the peer is known"}})
 		return
 	}
