@@ -60,39 +60,52 @@ func (q *quota) take(now time.Time, n int, r rate) bool {
 	return true
 }
 
-// served counts the facts that a peer was sent.
-type served struct {
-	facts int
+// window counts facts in every servedWithin. The zero window is empty.
+type window struct {
+	used  uint64
 	since time.Time
 }
+
+// spend counts n more facts.
+func (w *window) spend(now time.Time, n uint64) {
+	if w.isOver(now) {
+		*w = window{since: now}
+	}
+	w.used += n
+}
+
+// exceeds reports whether more than so many were counted.
+func (w *window) exceeds(now time.Time, most uint64) bool { return !w.isOver(now) && w.used > most }
+
+func (w *window) isOver(now time.Time) bool { return now.Sub(w.since) >= servedWithin }
+
+// served counts the facts that a peer was sent.
+type served struct{ window }
 
 // take counts n more facts of the so many that we hold. It reports whether the
 // peer may have them.
 func (s *served) take(now time.Time, n int, held uint64) bool {
-	if now.Sub(s.since) >= servedWithin {
-		*s = served{since: now}
-	}
-	s.facts += n
-	return uint64(s.facts) <= 2*held+servedBesides
+	s.spend(now, uint64(n))
+	return !s.exceeds(now, 2*held+servedBesides)
 }
 
-// compared counts what a peer has had us compare.
+// compared counts what a peer has had us compare: the questions, and in the window
+// the facts that we looked at for it.
 type compared struct {
+	window
 	questions quota
 	// asked is when it asked what is not answered yet; zero: all is.
 	asked time.Time
-	// walked is how many facts we looked at for it, most how many it may have.
-	walked, most uint64
-	since        time.Time
+	// most is how many facts it may have us look at, by what we held last.
+	most uint64
 }
 
 // ask reports whether the peer may have ranges compared now. One question is
 // answered before the next one, whatever session it is of: what it costs is known
 // then. An answer that is lost is waited for as long as a session waits.
 func (c *compared) ask(now time.Time) bool {
-	isSpent := c.walked > c.most && now.Sub(c.since) < servedWithin
 	isAsked := !c.asked.IsZero() && now.Sub(c.asked) < maxSilence
-	if isSpent || isAsked || !c.questions.take(now, 1, questionRate) {
+	if c.exceeds(now, c.most) || isAsked || !c.questions.take(now, 1, questionRate) {
 		return false
 	}
 	c.asked = now
@@ -101,11 +114,8 @@ func (c *compared) ask(now time.Time) bool {
 
 // answered counts what an answer has cost, of the so many facts that we hold.
 func (c *compared) answered(now time.Time, walked, held uint64) {
-	if now.Sub(c.since) >= servedWithin {
-		c.walked, c.since = 0, now
-	}
+	c.spend(now, walked)
 	c.asked = time.Time{}
-	c.walked += walked
 	c.most = walkedTimes*held + walkedBesides
 }
 
