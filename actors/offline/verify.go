@@ -2,7 +2,6 @@ package offline
 
 import (
 	"github.com/waymeet/waymeet/messages"
-	"github.com/waymeet/waymeet/rendezvous/journal"
 	"github.com/waymeet/waymeet/transport/store"
 )
 
@@ -16,7 +15,7 @@ func (j *Journals) Verify(cx messages.ContextID) (Summary, error) {
 		return Summary{}, err
 	}
 	defer opened.Close()
-	flaw, err := journal.Verify(j.identity, opened.file)
+	flaw, err := opened.machine.Verify(opened.file)
 	if err == nil && flaw != nil {
 		damage := &store.Damage{File: j.state.JournalPath(cx), Bucket: flaw.Bucket, What: flaw.What}
 		if flaw.Place > 0 {

@@ -324,7 +324,7 @@ func TestFactsOfAnEpochWaitForItsKey(t *testing.T) {
 		if ben.view.Descriptors[who].Fact != ana.view.Descriptors[who].Fact || ben.journal.set.has(forged.ID()) {
 			t.Errorf("ben's view has %+v; the forged fact is held: %t", ben.view.Descriptors, ben.journal.set.has(forged.ID()))
 		}
-		if flaw, err := Verify(ben.identity, ben.disk); flaw != nil || err != nil {
+		if flaw, err := ben.verify(); flaw != nil || err != nil {
 			t.Errorf("flaw %+v, %v", flaw, err)
 		}
 		ben.restart(start)

@@ -44,7 +44,7 @@ func TestFactsOfAContestedEpochAreHeldByAll(t *testing.T) {
 		if n.restart(start); n.view.Count != count {
 			t.Errorf("%s: %d facts count after a restart, %d before", n, n.view.Count, count)
 		}
-		if flaw, err := Verify(n.identity, n.disk); flaw != nil || err != nil {
+		if flaw, err := n.verify(); flaw != nil || err != nil {
 			t.Errorf("%s: flaw %+v, %v", n, flaw, err)
 		}
 	}

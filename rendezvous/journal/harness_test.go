@@ -366,7 +366,7 @@ func (n *node) expectFlawless() {
 	if after := n.journal.set.view(); !reflect.DeepEqual(after, before) {
 		n.t.Fatalf("%s: after a restart\n%+v\nbefore\n%+v", n, after, before)
 	}
-	if flaw, err := Verify(n.identity, n.disk); flaw != nil || err != nil {
+	if flaw, err := n.verify(); flaw != nil || err != nil {
 		n.t.Fatalf("%s: flaw %+v, %v", n, flaw, err)
 	}
 }

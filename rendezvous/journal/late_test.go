@@ -200,7 +200,7 @@ func TestLateFactsThatCameInGoodFaithStay(t *testing.T) {
 	same(t, ana, cat)
 	cat.restart(start.Add(time.Second))
 	same(t, ana, cat)
-	if flaw, err := Verify(cat.identity, cat.disk); flaw != nil || err != nil {
+	if flaw, err := cat.verify(); flaw != nil || err != nil {
 		t.Errorf("%+v, %v", flaw, err)
 	}
 }

@@ -58,7 +58,7 @@ func TestFactWithTwoSignaturesIsOneFact(t *testing.T) {
 		if !bytes.Equal(n.raw(id), kept) || len(n.forksOf(ben.identity.Authority())) > 0 {
 			t.Errorf("%s: the signature that came first is not kept, or taken for a fork", n)
 		}
-		if flaw, err := Verify(n.identity, n.disk); flaw != nil || err != nil {
+		if flaw, err := n.verify(); flaw != nil || err != nil {
 			t.Errorf("%s: %+v, %v", n, flaw, err)
 		}
 	}

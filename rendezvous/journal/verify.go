@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/waymeet/waymeet/messages"
-	"github.com/waymeet/waymeet/rendezvous/membership"
 )
 
 // Flaw is what is wrong with a record of the database though its bytes are those
@@ -21,16 +20,12 @@ type Flaw struct {
 	What  string
 }
 
-// Verify admits all facts of a database again, one after the other as they came:
-// signatures, bodies and chains; and holds the index against them, and what they
-// add up to against what the journal says that Load makes of it. It returns the
+// Verify admits all facts of the database from which the journal was loaded again, one
+// after the other as they came: signatures, bodies and chains; and holds the index
+// against them, and what they add up to against what the journal says. It returns the
 // first flaw, if there is one.
-func Verify(identity membership.Identity, source Source) (*Flaw, error) {
-	loaded, err := Load(Config{Identity: identity}, source)
-	if err != nil {
-		return nil, err
-	}
-	keys, founded, err := loadKeys(identity, source)
+func (j *Journal) Verify(source Source) (*Flaw, error) {
+	keys, founded, err := loadKeys(j.config.Identity, source)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +35,7 @@ func Verify(identity membership.Identity, source Source) (*Flaw, error) {
 		flaw, err = verifyIndex(facts, source)
 	}
 	if flaw == nil && err == nil {
-		flaw = s.disagrees(loaded.set)
+		flaw = s.disagrees(j.set)
 	}
 	return flaw, err
 }
@@ -85,8 +80,11 @@ func verifyIndex(facts []gist, source Source) (*Flaw, error) {
 			return nil, err
 		}
 		s, err := messages.Decode[segment](record.Value)
-		if err != nil || s.Known != messages.KnownFacts() {
+		if err != nil {
 			return nil, err
+		}
+		if s.Known != messages.KnownFacts() {
+			return nil, nil // Load takes the rest from the facts
 		}
 		first := messages.Place(binary.BigEndian.Uint64(record.Key)) // Load has seen to its length
 		said, err := s.gists(first)

@@ -85,7 +85,7 @@ func TestVerifyFinds(t *testing.T) {
 			}
 			ana.do(start, notes)
 			test.spoil(ana)
-			flaw, err := Verify(ana.identity, ana.disk)
+			flaw, err := ana.verify()
 			switch {
 			case err != nil:
 				t.Fatal(err)
@@ -111,6 +111,15 @@ func TestVerifyComparesTheViews(t *testing.T) {
 	if flaw := ana.journal.set.disagrees(loaded); flaw == nil || !strings.Contains(flaw.What, "add up to") {
 		t.Errorf("two views that differ: %+v", flaw)
 	}
+}
+
+// verify has a journal that is loaded from the node's disk verify that.
+func (n *node) verify() (*Flaw, error) {
+	loaded, err := Load(Config{Identity: n.identity}, n.disk)
+	if err != nil {
+		return nil, err
+	}
+	return loaded.Verify(n.disk)
 }
 
 // reindex changes the index behind the journal's back.
