@@ -43,11 +43,8 @@ func (x *index) take() []messages.Record {
 	return records
 }
 
-// segment is a record of the index. Rows are fixed in size:
-//
-//	FactID 32 ‖ prev 32 ‖ tenure 2 ‖ seq 8 ‖ hlc 8 ‖ size 4
-//
-// and Parents have their row in front: row 2 ‖ FactID 32.
+// segment is a record of the index. Rows are indexRow after indexRow; Parents have the
+// number of their row in front: row 2 ‖ FactID 32.
 type segment struct {
 	// Known is messages.KnownFacts of the version that wrote it.
 	Known   [32]byte       `cbor:"1,keyasint"`
@@ -61,6 +58,36 @@ const (
 	rowSize       = 32 + 32 + 2 + 8 + 8 + 4
 	parentRowSize = 2 + 32
 )
+
+// indexRow is what the index says of a fact in rowSize bytes, all integers big-endian:
+//
+//	FactID 32 ‖ prev 32 ‖ tenure 2 ‖ seq 8 ‖ hlc 8 ‖ size 4
+type indexRow struct {
+	id, prev messages.FactID
+	tenure   uint16
+	seq      messages.Seq
+	hlc      messages.HLC
+	size     uint32
+}
+
+func (r indexRow) append(b []byte) []byte {
+	b = append(append(b, r.id[:]...), r.prev[:]...)
+	b = binary.BigEndian.AppendUint16(b, r.tenure)
+	b = binary.BigEndian.AppendUint64(b, uint64(r.seq))
+	b = binary.BigEndian.AppendUint64(b, uint64(r.hlc))
+	return binary.BigEndian.AppendUint32(b, r.size)
+}
+
+// parseIndexRow reads a row of rowSize bytes.
+func parseIndexRow(b []byte) (r indexRow) {
+	b = b[copy(r.id[:], b):]
+	b = b[copy(r.prev[:], b):]
+	r.tenure, b = binary.BigEndian.Uint16(b), b[2:]
+	r.seq, b = messages.Seq(binary.BigEndian.Uint64(b)), b[8:]
+	r.hlc, b = messages.HLC(binary.BigEndian.Uint64(b)), b[8:]
+	r.size = binary.BigEndian.Uint32(b)
+	return r
+}
 
 type storedTenure struct {
 	_      struct{} `cbor:",toarray"`
@@ -90,11 +117,7 @@ func newSegment(facts []gist) segment {
 			numbers[t] = number
 			s.Tenures = append(s.Tenures, t)
 		}
-		s.Rows = append(append(s.Rows, g.id[:]...), g.prev[:]...)
-		s.Rows = binary.BigEndian.AppendUint16(s.Rows, number)
-		s.Rows = binary.BigEndian.AppendUint64(s.Rows, uint64(g.seq))
-		s.Rows = binary.BigEndian.AppendUint64(s.Rows, uint64(g.hlc))
-		s.Rows = binary.BigEndian.AppendUint32(s.Rows, uint32(g.size))
+		s.Rows = indexRow{id: g.id, prev: g.prev, tenure: number, seq: g.seq, hlc: g.hlc, size: uint32(g.size)}.append(s.Rows)
 		for _, parent := range g.parents {
 			s.Parents = append(binary.BigEndian.AppendUint16(s.Parents, uint16(row)), parent[:]...)
 		}
@@ -120,18 +143,14 @@ func (s segment) gists(first messages.Place) ([]gist, error) {
 	}
 	facts := make([]gist, len(s.Rows)/rowSize)
 	for at := range facts {
-		row := s.Rows[at*rowSize:]
-		number := int(binary.BigEndian.Uint16(row[64:]))
-		if number >= len(s.Tenures) {
-			return nil, fmt.Errorf("%w: index without tenure %d", ErrRecord, number)
+		row := parseIndexRow(s.Rows[at*rowSize:][:rowSize])
+		if int(row.tenure) >= len(s.Tenures) {
+			return nil, fmt.Errorf("%w: index without tenure %d", ErrRecord, row.tenure)
 		}
-		t := s.Tenures[number]
+		t := s.Tenures[row.tenure]
 		facts[at] = gist{
-			id: messages.FactID(row[:32]), prev: messages.FactID(row[32:64]), place: first + messages.Place(at),
-			author: t.Author, epoch: t.Epoch, keyID: t.KeyID,
-			seq:  messages.Seq(binary.BigEndian.Uint64(row[66:])),
-			hlc:  messages.HLC(binary.BigEndian.Uint64(row[74:])),
-			size: int(binary.BigEndian.Uint32(row[82:])),
+			id: row.id, prev: row.prev, place: first + messages.Place(at), author: t.Author, epoch: t.Epoch, keyID: t.KeyID,
+			seq: row.seq, hlc: row.hlc, size: int(row.size),
 		}
 	}
 	for rest := s.Parents; len(rest) > 0; rest = rest[parentRowSize:] {
