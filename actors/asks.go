@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // asks joins a host call that waits with the actor that answers it some time
@@ -55,6 +56,30 @@ func (a *asks[K, A]) answerAll(answer A) {
 		select {
 		case waiting <- answer:
 		default:
+		}
+	}
+}
+
+// askAgain is how long an actor may take to answer before it is asked again: who
+// asks may have been forgotten with a life of it.
+const askAgain = time.Second
+
+// ask waits for the answer, and tells the question again and again until it comes.
+// The error is the cause of ctx's end, or errStopped.
+func ask[A any](ctx context.Context, n *Node, answer <-chan A, tell func()) (A, error) {
+	again := time.NewTicker(askAgain)
+	defer again.Stop()
+	var none A
+	for {
+		tell()
+		select {
+		case a := <-answer:
+			return a, nil
+		case <-again.C:
+		case <-ctx.Done():
+			return none, context.Cause(ctx)
+		case <-n.closing.Done():
+			return none, errStopped
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,29 +70,19 @@ func (n *Node) awaitContent(ctx context.Context, cx messages.ContextID, after me
 	})
 }
 
-// readContent reads the next facts after a cursor, asking again while the store
-// is away.
+// readContent reads the next facts after a cursor.
 func (n *Node) readContent(ctx context.Context, cx messages.ContextID, after messages.FactCursor, query messages.FactQuery) (content, error) {
 	if n.views.View(cx) == nil {
 		return content{}, noContext(cx)
 	}
-	for {
-		request := messages.ContentRequest(n.requests.Add(1))
-		answer := n.contents.open(request)
-		n.tellStore(cx, messages.ReadContent{
-			Request: request, After: after, Author: query.Author, MaxFacts: contentFacts, MaxBytes: contentBytes,
-		})
-		asked, cancel := context.WithTimeout(ctx, askAgain)
-		page, err := await(asked, answer)
-		cancel()
-		n.contents.close(request)
-		switch {
-		case err == nil:
-			return page, page.err
-		case ctx.Err() != nil:
-			return content{}, context.Cause(ctx)
-		}
+	read := messages.ReadContent{
+		Request: messages.ContentRequest(n.requests.Add(1)), After: after, Author: query.Author,
+		MaxFacts: contentFacts, MaxBytes: contentBytes,
 	}
+	answer := n.contents.open(read.Request)
+	defer n.contents.close(read.Request)
+	page, err := ask(ctx, n, answer, func() { n.tellStore(cx, read) })
+	return page, cmp.Or(err, page.err)
 }
 
 // giveContent reads and opens facts for the host, in a task of the store.

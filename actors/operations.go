@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"time"
 
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous/journal"
@@ -53,9 +52,6 @@ func (n *Node) Rotate(ctx context.Context, cx messages.ContextID) error {
 	return err
 }
 
-// askAgain is how long the store may take before it is asked again.
-const askAgain = time.Second
-
 // refused is what the host is told of an operation that was not done; nil: it was.
 func (n *Node) refused(what, why string) error {
 	if why == "" {
@@ -72,7 +68,7 @@ func (n *Node) refused(what, why string) error {
 // returns what came of it. What says what failed, if it does. Nothing is asked for
 // when ctx has ended already, and what it ends for is withdrawn.
 func (n *Node) operate(
-	ctx context.Context, cx messages.ContextID, what string, ask func(messages.OperationID) messages.JournalMessage,
+	ctx context.Context, cx messages.ContextID, what string, message func(messages.OperationID) messages.JournalMessage,
 ) (journal.Reply, error) {
 	var operation messages.OperationID
 	if _, err := rand.Read(operation[:]); err != nil {
@@ -86,18 +82,12 @@ func (n *Node) operate(
 	}
 	answer := n.commits.open(operation)
 	defer n.commits.close(operation)
-	again := time.NewTicker(askAgain)
-	defer again.Stop()
-	for {
-		n.tellStore(cx, ask(operation))
-		select {
-		case reply := <-answer:
-			return reply, n.refused(what, reply.Refusal)
-		case <-again.C:
-		case <-ctx.Done():
-			return n.withdraw(ctx, cx, what, operation, answer)
-		case <-n.closing.Done():
-			return journal.Reply{}, unknown(what, errStopped)
-		}
+	reply, err := ask(ctx, n, answer, func() { n.tellStore(cx, message(operation)) })
+	switch {
+	case err == nil:
+		return reply, n.refused(what, reply.Refusal)
+	case ctx.Err() != nil:
+		return n.withdraw(ctx, cx, what, operation, answer)
 	}
+	return journal.Reply{}, unknown(what, err)
 }

@@ -28,25 +28,16 @@ func (b because) Unwrap() []error { return []error{b.Problem, b.cause} }
 func (n *Node) withdraw(
 	ctx context.Context, cx messages.ContextID, what string, operation messages.OperationID, answer <-chan journal.Reply,
 ) (journal.Reply, error) {
-	over := time.NewTimer(withdrawWithin)
-	defer over.Stop()
-	again := time.NewTicker(askAgain)
-	defer again.Stop()
-	for {
-		n.tellStore(cx, messages.Withdraw{Operation: operation})
-		select {
-		case reply := <-answer:
-			if reply.Refusal == journal.Withdrawn {
-				return reply, n.withdrawn(ctx, cx, what)
-			}
-			return reply, n.refused(what, reply.Refusal)
-		case <-again.C:
-		case <-over.C:
-			return journal.Reply{}, unknown(what, context.Cause(ctx))
-		case <-n.closing.Done():
-			return journal.Reply{}, unknown(what, errStopped)
-		}
+	more, cancel := context.WithTimeoutCause(context.Background(), withdrawWithin, context.Cause(ctx))
+	defer cancel()
+	reply, err := ask(more, n, answer, func() { n.tellStore(cx, messages.Withdraw{Operation: operation}) })
+	switch {
+	case err != nil:
+		return journal.Reply{}, unknown(what, err)
+	case reply.Refusal == journal.Withdrawn:
+		return reply, n.withdrawn(ctx, cx, what)
 	}
+	return reply, n.refused(what, reply.Refusal)
 }
 
 // withdrawn is what the host is told of an operation that was not begun before ctx
