@@ -32,7 +32,7 @@ func plant(t *testing.T, dir string, cx waymeet.ContextID, facts ...messages.Fac
 		place++
 		records = append(records, messages.Record{Bucket: messages.BucketFacts, Key: place.Key(), Value: fact.Append(nil)})
 	}
-	if err := errors.Join(file.Write(records), file.Close()); err != nil {
+	if err := errors.Join(file.Writer().Write(records), file.Close()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -261,7 +261,7 @@ func TestVerifyNamesWhatIsWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	place := messages.Place(p.at.Seq) // the one author's facts lie in their order
-	err = errors.Join(file.Write([]messages.Record{{Bucket: messages.BucketFacts, Key: place.Key(), Value: forged.Append(nil)}}), file.Close())
+	err = errors.Join(file.Writer().Write([]messages.Record{{Bucket: messages.BucketFacts, Key: place.Key(), Value: forged.Append(nil)}}), file.Close())
 	if err != nil {
 		t.Fatal(err)
 	}

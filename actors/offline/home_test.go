@@ -83,7 +83,7 @@ func (h *home) do(event messages.JournalMessage) (reply journal.Reply) {
 		for _, effect := range machine.Step(time.Now(), events[0]) {
 			switch e := effect.(type) {
 			case journal.Write:
-				if err := file.Write(e.Records); err != nil {
+				if err := file.Writer().Write(e.Records); err != nil {
 					h.t.Fatal(err)
 				}
 				events = append(events, messages.Written{Batch: e.Batch})

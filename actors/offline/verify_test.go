@@ -46,7 +46,7 @@ func TestVerifyNamesTheRecordThatIsWrong(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := errors.Join(file.Write([]messages.Record{record}), file.Close()); err != nil {
+			if err := errors.Join(file.Writer().Write([]messages.Record{record}), file.Close()); err != nil {
 				t.Fatal(err)
 			}
 			h.lend(func(journals *Journals) {

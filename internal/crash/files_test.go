@@ -76,7 +76,7 @@ func victims(t *testing.T, facts int) (all map[string]*victim) {
 	ours := &victim{
 		path:  store.Directory(dir).JournalPath(l.context),
 		open:  func() (database, error) { return opened(store.Directory(dir).Journal(l.context)) },
-		write: func(d database) error { return d.(*store.Store).Write(records(extra, 1)) },
+		write: func(d database) error { return d.(*store.Store).Writer().Write(records(extra, 1)) },
 		more: func(d database) error {
 			var v verdict
 			found, err := readFacts(d.(*store.Store), membership.NewIdentity(seed))
@@ -105,7 +105,7 @@ func victims(t *testing.T, facts int) (all map[string]*victim) {
 	}
 	fill(t, ours, func(d database) error {
 		s := d.(*store.Store)
-		return errors.Join(s.Write(records(extra, 30)), s.Write(records(messages.BucketCharges, 30)))
+		return errors.Join(s.Writer().Write(records(extra, 30)), s.Writer().Write(records(messages.BucketCharges, 30)))
 	})
 	fill(t, nodes, func(d database) error {
 		n := d.(nodeDatabase)

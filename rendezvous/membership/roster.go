@@ -111,7 +111,8 @@ func (r Roster) namesake(id messages.AuthorityID) (other messages.AuthorityID, f
 	return r.former[at], true
 }
 
-// Hash is the hash of the canonical list of members.
+// Hash is the hash of the canonical list of members: the roster hash that votes are
+// over (SPEC 9.4), once there is consensus.
 func (r Roster) Hash() [32]byte { return messages.Hash(labelRoster, messages.Encode(r.Members())) }
 
 func (r Roster) find(id messages.AuthorityID) (int, bool) {

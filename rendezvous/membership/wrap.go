@@ -100,7 +100,8 @@ func SealPrevious(opened Keys, closed EpochKey) []byte {
 }
 
 // OpenPrevious opens what SealPrevious sealed; closes is the epoch id that the
-// op names.
+// op names. No node does so yet, for a welcome brings the keys of all epochs
+// before.
 func OpenPrevious(opened Keys, closes messages.EpochID, sealed []byte) (messages.SecretKey, error) {
 	key, err := previousAEAD(opened, closes).Open(nil, make([]byte, chacha20poly1305.NonceSize), sealed, nil)
 	if err != nil || len(key) != KeySize {

@@ -41,10 +41,10 @@ func TestWriteErrorStopsForGood(t *testing.T) {
 	tooLong := messages.Record{Bucket: messages.BucketKeys, Key: make([]byte, bolt.MaxKeySize+1), Value: []byte{1}}
 	good := messages.Record{Bucket: messages.BucketKeys, Key: []byte("key"), Value: []byte{1}}
 	var stopped *Stopped
-	if err := s.Write([]messages.Record{good, tooLong}); !errors.As(err, &stopped) {
+	if err := s.Writer().Write([]messages.Record{good, tooLong}); !errors.As(err, &stopped) {
 		t.Fatalf("first: %v", err)
 	}
-	if err := s.Write([]messages.Record{good}); !errors.As(err, &stopped) {
+	if err := s.Writer().Write([]messages.Record{good}); !errors.As(err, &stopped) {
 		t.Errorf("second: %v", err)
 	}
 	if value := valueOf(t, s, good.Key); value != nil {

@@ -94,7 +94,7 @@ func TestReadingGoesOnUnderWrites(t *testing.T) {
 					continue
 				}
 				more := messages.Record{Bucket: messages.BucketFacts, Key: messages.Place(500).Key(), Value: []byte{1}}
-				if err := s.Write([]messages.Record{more}); err != nil {
+				if err := s.Writer().Write([]messages.Record{more}); err != nil {
 					t.Fatal(err)
 				}
 				if harm {
@@ -129,7 +129,7 @@ func TestHiddenBucketIsMissed(t *testing.T) {
 func TestHiddenRecordIsMissedAfterAFailedWrite(t *testing.T) {
 	s, i := opened(t)
 	good := messages.Record{Bucket: messages.BucketFacts, Key: messages.Place(900).Key(), Value: []byte{1}}
-	if err := s.Write([]messages.Record{good, {Bucket: messages.BucketKeys, Key: make([]byte, bolt.MaxKeySize+1), Value: []byte{1}}}); err == nil {
+	if err := s.Writer().Write([]messages.Record{good, {Bucket: messages.BucketKeys, Key: make([]byte, bolt.MaxKeySize+1), Value: []byte{1}}}); err == nil {
 		t.Fatal("it has not failed")
 	}
 	if err := readAll(s, messages.BucketFacts); err != nil {
@@ -160,7 +160,7 @@ func TestHeadThatIsGoneIsDamageToWhoeverCountsAgain(t *testing.T) {
 			continue
 		}
 		first = false
-		if err := s.Write([]messages.Record{{Bucket: messages.BucketFacts, Key: messages.Place(900).Key(), Value: []byte{1}}}); err != nil {
+		if err := s.Writer().Write([]messages.Record{{Bucket: messages.BucketFacts, Key: messages.Place(900).Key(), Value: []byte{1}}}); err != nil {
 			t.Fatal(err)
 		}
 		i.overwrite(t)
@@ -235,7 +235,7 @@ func TestCircleIsDamage(t *testing.T) {
 	put64(i.at(branch)[pageHeader+8:], branch)
 	i.overwrite(t)
 	wantDamage(t, readAll(s, messages.BucketFacts), "circle")
-	wantDamage(t, s.Write([]messages.Record{{Bucket: messages.BucketFacts, Key: messages.Place(0).Key(), Value: []byte{1}}}), "circle")
+	wantDamage(t, s.Writer().Write([]messages.Record{{Bucket: messages.BucketFacts, Key: messages.Place(0).Key(), Value: []byte{1}}}), "circle")
 }
 
 // A head that is harmed under the open database is not passed over for the one
@@ -246,7 +246,7 @@ func TestHarmedHeadIsDamage(t *testing.T) {
 	i.at(newest)[metaAt+transactionAt] ^= 4
 	i.overwrite(t)
 	wantDamage(t, readAll(s, messages.BucketKeys), "head at byte")
-	wantDamage(t, s.Write([]messages.Record{{Bucket: messages.BucketKeys, Key: []byte{1}, Value: []byte{1}}}), "head at byte")
+	wantDamage(t, s.Writer().Write([]messages.Record{{Bucket: messages.BucketKeys, Key: []byte{1}, Value: []byte{1}}}), "head at byte")
 }
 
 // A disk that forgets the last transaction under the open database, and all of
@@ -254,12 +254,12 @@ func TestHarmedHeadIsDamage(t *testing.T) {
 func TestForgottenTransactionIsDamage(t *testing.T) {
 	s, before := opened(t)
 	record := []messages.Record{{Bucket: messages.BucketKeys, Key: []byte("last"), Value: []byte{1}}}
-	if err := s.Write(record); err != nil {
+	if err := s.Writer().Write(record); err != nil {
 		t.Fatal(err)
 	}
 	before.overwrite(t)
 	wantDamage(t, readAll(s, messages.BucketKeys), "2 were written")
-	wantDamage(t, s.Write(record), "not that of the last transaction")
+	wantDamage(t, s.Writer().Write(record), "not that of the last transaction")
 }
 
 // After bbolt has panicked nothing of it is called again, and the file is let go.
@@ -275,7 +275,7 @@ func TestPanicIsDamageForGood(t *testing.T) {
 	})
 	wantDamage(t, err, "a page makes no sense")
 	wantDamage(t, readAll(s, messages.BucketFacts), "a page makes no sense")
-	wantDamage(t, s.Write([]messages.Record{{Bucket: messages.BucketKeys, Key: []byte{1}, Value: []byte{1}}}), "a page makes no sense")
+	wantDamage(t, s.Writer().Write([]messages.Record{{Bucket: messages.BucketKeys, Key: []byte{1}, Value: []byte{1}}}), "a page makes no sense")
 	if err := errors.Join(s.Close(), s.Close()); err != nil {
 		t.Errorf("close: %v", err)
 	}

@@ -11,12 +11,6 @@ import (
 // use; its writer is the context's journal alone. Directory.Journal opens it.
 type Store struct{ file *file }
 
-// Write puts all records in one transaction and returns when they are on disk.
-// An error stops the database for good: every later Write fails with it. It is
-// for whoever has the database alone; a journal that may die and come back
-// writes through a Writer.
-func (s *Store) Write(records []messages.Record) error { return s.file.write(records) }
-
 // Writer is the right of one life of a journal to write. Taking it waits for a
 // transaction that is under way and refuses every later one of the lives
 // before: what a life has read is what it adds to. Without it a life would
@@ -40,7 +34,9 @@ func (w *Writer) RecordsFrom(bucket messages.Bucket, key []byte, before uint64) 
 	return w.store.RecordsFrom(bucket, key, before)
 }
 
-// Write is that of the Store. The error is ErrFenced if another life has begun.
+// Write puts all records in one transaction and returns when they are on disk. The
+// error is ErrFenced if another life has begun; any other stops the database for
+// good: every later Write fails with it.
 func (w *Writer) Write(records []messages.Record) error {
 	return w.store.file.writeIn(w.term, records)
 }

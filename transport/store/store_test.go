@@ -56,7 +56,7 @@ func create(t testing.TB, records []messages.Record) (state string) {
 		t.Fatal(err)
 	}
 	s := open(t, state)
-	if err := s.Write(records[half:]); err != nil {
+	if err := s.Writer().Write(records[half:]); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -126,7 +126,7 @@ func TestWhatIsWrittenIsThereAfterReopening(t *testing.T) {
 func TestWriteReplacesAndDeletes(t *testing.T) {
 	state := create(t, sample(3))
 	s := open(t, state)
-	err := s.Write([]messages.Record{
+	err := s.Writer().Write([]messages.Record{
 		{Bucket: messages.BucketCharges, Key: []byte("charge 0"), Value: []byte("new")},
 		{Bucket: messages.BucketCharges, Key: []byte("charge 1")},
 		{Bucket: messages.BucketCharges, Key: []byte("never there")},

@@ -32,7 +32,7 @@ func book(t *testing.T) (state string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(s.Write(records[:1]), s.Write(records[100:101]), s.Close()); err != nil {
+	if err := errors.Join(s.Writer().Write(records[:1]), s.Writer().Write(records[100:101]), s.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return state
@@ -163,7 +163,7 @@ func TestEveryTransactionLeavesSoundPages(t *testing.T) {
 			}
 			records = append(records, record)
 		}
-		if err := s.Write(records); err != nil {
+		if err := s.Writer().Write(records); err != nil {
 			t.Fatal(err)
 		}
 		err := s.file.db.View(func(tx *bolt.Tx) error {
