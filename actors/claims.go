@@ -12,9 +12,6 @@ import (
 	"github.com/waymeet/waymeet/transport/vault"
 )
 
-// protocolClaim is the name of the stream on which a joiner claims a ticket.
-const protocolClaim = messages.ClaimProtocol
-
 // claims are the claim streams of attempts under tickets, ours and those of
 // others.
 type claims struct {
@@ -89,7 +86,7 @@ func (n *Node) adoptTicketLine(m messages.HandshakeComplete) {
 	}
 	n.attempts.end(n.socket, m.Attempt)
 	if line, ok := n.lines.Load().Attempt(m.Attempt); ok {
-		line.Allow(protocolClaim)
+		line.Allow(messages.ClaimProtocol)
 	}
 }
 
@@ -162,7 +159,7 @@ func (n *Node) makeClaim(ctx context.Context, id messages.AttemptID, claim messa
 	if !ok {
 		return // TicketChannelClosed says so
 	}
-	stream, err := line.OpenStream(ctx, protocolClaim)
+	stream, err := line.OpenStream(ctx, messages.ClaimProtocol)
 	if err != nil {
 		return
 	}

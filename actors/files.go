@@ -13,9 +13,6 @@ import (
 	"github.com/waymeet/waymeet/transport/quicx"
 )
 
-// protocolFile is the name of the streams that carry a file.
-const protocolFile = messages.FileProtocol
-
 // SentFile is what a peer acknowledged.
 type SentFile struct {
 	Peer     messages.AuthorityID
@@ -36,7 +33,7 @@ func (n *Node) SendFile(ctx context.Context, pair Pair, name string, size uint64
 		}
 	}
 	begun := time.Now()
-	stream, err := line.OpenStream(ctx, protocolFile)
+	stream, err := line.OpenStream(ctx, messages.FileProtocol)
 	if err != nil {
 		return SentFile{}, sendProblem(pair, name, err)
 	}

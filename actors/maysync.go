@@ -76,7 +76,7 @@ func (n *Node) allowSync(id messages.AttemptID, cx messages.ContextID, member me
 	if !n.ticketSyncs.allow(line, ticketSync{cx, member}) {
 		return
 	}
-	line.Allow(protocolSync)
+	line.Allow(messages.SyncProtocol)
 	if record := line.Record(); record != nil {
 		n.tellSync(cx, messages.SyncPeerUp{Peer: member, Channel: record.Channel})
 	}
@@ -88,7 +88,7 @@ func (n *Node) allowCatchUp(e channel.AllowSync) {
 	if line, ok := n.lines.Load().Channel(e.Channel); ok {
 		n.log.Info("catching up", "context", e.Pair.Context.Short(), "peer", e.Pair.Peer.Short())
 		n.tellSync(e.Pair.Context, messages.SyncPeerUp{Peer: e.Pair.Peer, Channel: e.Channel})
-		line.AllowFirst(protocolSync)
+		line.AllowFirst(messages.SyncProtocol)
 		n.changed.broadcast()
 	}
 }

@@ -17,9 +17,6 @@ import (
 	"github.com/waymeet/waymeet/transport/quicx"
 )
 
-// protocolSync is the name of the streams that carry sync sessions.
-const protocolSync = "sync/1"
-
 // queuedFrames bounds what a session may have to write; a sync machine sends
 // a batch and waits for what becomes of it.
 const queuedFrames = 256

@@ -66,9 +66,9 @@ func (w lineWatcher) LineStream(l *vault.Line, protocol string, stream *quicx.St
 		return
 	}
 	switch protocol {
-	case protocolSync:
+	case messages.SyncProtocol:
 		n.acceptSession(pair, record.Channel, stream)
-	case protocolFile:
+	case messages.FileProtocol:
 		n.receiveFile(pair, stream)
 	default:
 		select {
@@ -84,9 +84,9 @@ func (w lineWatcher) LineStream(l *vault.Line, protocol string, stream *quicx.St
 func (n *Node) ticketStream(l *vault.Line, over messages.ChannelID, protocol string, stream *quicx.Stream) {
 	allowed, ok := n.ticketSyncs.of(l.Attempt())
 	switch {
-	case protocol == protocolClaim && l.Attempt().Inbound():
+	case protocol == messages.ClaimProtocol && l.Attempt().Inbound():
 		n.takeClaim(l, stream)
-	case protocol == protocolSync && ok:
+	case protocol == messages.SyncProtocol && ok:
 		n.acceptSession(allowed.pair(), over, stream)
 	default:
 		stream.Reset(resetBusy)

@@ -74,7 +74,7 @@ func (n *Node) openSession(
 		emit(messages.SyncOpenFailed{Peer: e.Peer, Channel: e.Channel, Reason: "the channel is gone"})
 		return
 	}
-	stream, err := line.OpenStream(ctx, protocolSync)
+	stream, err := line.OpenStream(ctx, messages.SyncProtocol)
 	if err != nil {
 		emit(messages.SyncOpenFailed{Peer: e.Peer, Channel: e.Channel, Reason: err.Error()})
 		return

@@ -42,8 +42,6 @@ type ReadContent struct {
 	MaxBytes int
 }
 
-func (ReadContent) journalMessage() {}
-
 // FactQuery says which application facts to read. The zero query reads all.
 type FactQuery struct {
 	// After is where to begin.

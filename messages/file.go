@@ -6,13 +6,6 @@ import (
 	"io"
 )
 
-// FileProtocol is the name that a stream begins with which carries one file
-// (SPEC 8.3; docs/wire.md: "Streams and protocol names").
-const FileProtocol = "file/1"
-
-// ClaimProtocol is the name of the stream on which a ticket is claimed.
-const ClaimProtocol = "claim/1"
-
 // MaxFileFrame is the greatest frame on `file/1`, in bytes after its length.
 const MaxFileFrame = 4096
 

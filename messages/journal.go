@@ -124,14 +124,17 @@ type Written struct {
 	Failure string
 }
 
-func (Commit) journalMessage()       {}
-func (AddMember) journalMessage()    {}
-func (RemoveMember) journalMessage() {}
-func (AdvanceEpoch) journalMessage() {}
-func (GiveKeys) journalMessage()     {}
-func (OfferFacts) journalMessage()   {}
-func (ReadRanges) journalMessage()   {}
-func (PeerHolds) journalMessage()    {}
-func (FactsRead) journalMessage()    {}
-func (Written) journalMessage()      {}
-func (Tick) journalMessage()         {}
+func (Commit) journalMessage()        {}
+func (AddMember) journalMessage()     {}
+func (RemoveMember) journalMessage()  {}
+func (AdvanceEpoch) journalMessage()  {}
+func (GiveKeys) journalMessage()      {}
+func (OfferFacts) journalMessage()    {}
+func (ReadRanges) journalMessage()    {}
+func (PeerHolds) journalMessage()     {}
+func (FactsRead) journalMessage()     {}
+func (Written) journalMessage()       {}
+func (CompareRanges) journalMessage() {}
+func (ReadContent) journalMessage()   {}
+func (Withdraw) journalMessage()      {}
+func (Tick) journalMessage()          {}

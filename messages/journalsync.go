@@ -114,5 +114,6 @@ func (SyncFrame) journalSyncMessage()      {}
 func (SyncClosed) journalSyncMessage()     {}
 func (FactsRead) journalSyncMessage()      {}
 func (FactsOffered) journalSyncMessage()   {}
+func (RangesCompared) journalSyncMessage() {}
 func (JournalState) journalSyncMessage()   {}
 func (Tick) journalSyncMessage()           {}

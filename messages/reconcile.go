@@ -112,6 +112,3 @@ type RangesCompared struct {
 	// Failure says why there is no answer: the journal has stopped.
 	Failure string
 }
-
-func (CompareRanges) journalMessage()      {}
-func (RangesCompared) journalSyncMessage() {}

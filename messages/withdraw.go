@@ -5,5 +5,3 @@ package messages
 // with what came of it, or with a refusal. Whoever withdraws an operation does not
 // ask for it again.
 type Withdraw struct{ Operation OperationID }
-
-func (Withdraw) journalMessage() {}

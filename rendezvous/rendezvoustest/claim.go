@@ -40,7 +40,7 @@ func (p *process) openClaim(id messages.AttemptID) *claim {
 func (p *process) adoptTicketLine(m messages.HandshakeComplete) {
 	hash := messages.Hash("rendezvoustest ticket channel", m.Result.Hash[:])
 	if p.adopt(m.Attempt, messages.ChannelRecord{Channel: messages.ChannelID(hash), Peer: m.Attempt.Peer, Transcript: m.Result.Hash}) {
-		p.attemptLine(m.Attempt).allow(protocolClaim)
+		p.attemptLine(m.Attempt).allow(messages.ClaimProtocol)
 	}
 }
 
@@ -53,7 +53,7 @@ func (p *process) allowSync(id messages.AttemptID, cx messages.ContextID, member
 	}
 	c := p.openClaim(id)
 	c.context, c.member = cx, member
-	l.allow(protocolSync)
+	l.allow(messages.SyncProtocol)
 	p.contexts[cx].sync.tell(messages.SyncPeerUp{Peer: member, Channel: l.record.Channel})
 }
 

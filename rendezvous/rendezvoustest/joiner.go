@@ -56,7 +56,7 @@ func (p *process) performJoin(j *join, effect discovery.JoinerEffect) {
 		})
 	case discovery.SendClaim:
 		if l := p.attemptLine(e.Attempt); l != nil {
-			p.openClaim(e.Attempt).stream = l.openStream(protocolClaim)
+			p.openClaim(e.Attempt).stream = l.openStream(messages.ClaimProtocol)
 			p.sendClaim(e.Attempt, e.Claim)
 		}
 	case discovery.Adopt:

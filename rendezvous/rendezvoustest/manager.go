@@ -101,7 +101,7 @@ func (p *process) performChannel(effect channel.Effect) {
 			p.event("%s: catches up with %s", p.world.names.channel(e.Channel), e.Pair.Peer.Short())
 			p.contexts[e.Pair.Context].sync.tell(messages.SyncPeerUp{Peer: e.Pair.Peer, Channel: e.Channel})
 			l.patient = true
-			l.allow(protocolSync)
+			l.allow(messages.SyncProtocol)
 		}
 	case channel.StopSync:
 		p.event("%s: has not caught up", p.world.names.channel(e.Channel))

@@ -8,12 +8,11 @@ import (
 	"github.com/waymeet/waymeet/rendezvous/channel"
 )
 
-// The protocols of streams. protocolSay is that of the host in the scripts.
+// The protocols of streams that are no node's own. protocolSay is that of the host in
+// the scripts.
 const (
-	protocolSync  = "sync/1"
-	protocolClaim = messages.ClaimProtocol
-	protocolSay   = "say/1"
-	everything    = "*"
+	protocolSay = "say/1"
+	everything  = "*"
 	// protocolCount is that of the hosts in simulations.
 	protocolCount = "count/1"
 )
@@ -68,13 +67,13 @@ func (l *line) takeStreamFrame(x frame) {
 // accept takes a stream that the peer opened.
 func (l *line) accept(f openStream) {
 	switch {
-	case f.protocol == protocolSync && l.record.Context.IsZero():
+	case f.protocol == messages.SyncProtocol && l.record.Context.IsZero():
 		if a := l.process.claim(l.terms.Attempt); a != nil && a.context != (messages.ContextID{}) {
 			l.process.acceptSession(a.context, a.member, l, f.id)
 		}
-	case f.protocol == protocolSync:
+	case f.protocol == messages.SyncProtocol:
 		l.process.acceptSession(l.record.Context, l.record.Peer, l, f.id)
-	case f.protocol == protocolClaim:
+	case f.protocol == messages.ClaimProtocol:
 		l.process.openClaim(l.terms.Attempt).stream = f.id
 	}
 }
@@ -86,11 +85,11 @@ func (l *line) takeBytes(f streamBytes) {
 		if l.patient {
 			l.held = append(l.held, f)
 		}
-	case protocolSync:
+	case messages.SyncProtocol:
 		if s := p.sessionOf(l, f.id); s != nil {
 			p.contexts[s.context].sync.tell(messages.SyncFrame{Session: s.id, Frame: []byte(f.bytes)})
 		}
-	case protocolClaim:
+	case messages.ClaimProtocol:
 		if frame, err := messages.ReadClaimFrame(bytes.NewReader([]byte(f.bytes))); err == nil {
 			p.takeClaim(l.terms.Attempt, frame)
 		}

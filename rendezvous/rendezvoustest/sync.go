@@ -78,7 +78,7 @@ func (p *process) openSession(h *SyncHost, cx messages.ContextID, e journal.Open
 		h.later("open", 0, messages.SyncOpenFailed{Peer: e.Peer, Channel: e.Channel, Reason: "the channel is gone"})
 		return
 	}
-	s := p.addSession(cx, l, l.openStream(protocolSync))
+	s := p.addSession(cx, l, l.openStream(messages.SyncProtocol))
 	h.later("open", 0, messages.SyncOpened{Session: s.id, Peer: e.Peer, Channel: e.Channel, Initiator: true})
 }
 
