@@ -63,6 +63,7 @@ func TestNoSecretIsPrinted(t *testing.T) {
 		{messages.HandshakeResult{Send: secret, Receive: secret}, of()},
 		{handshake.SendHello{Key: secret}, of()},
 		{shaking, of()},
+		{messages.JournalState{Tags: map[messages.Epoch]messages.SecretKey{1: secret}}, of()},
 		{mux.DataKeys{Send: secret, Receive: secret}, of()},
 		{mux.HelloKey{Key: secret}, of()},
 		{control, append(of(private), pseudonym)},

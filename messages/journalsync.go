@@ -1,10 +1,5 @@
 package messages
 
-import (
-	"fmt"
-	"log/slog"
-)
-
 // JournalSyncMessage is the inbox of the JournalSyncActor of one context
 // (SPEC 13).
 type JournalSyncMessage interface{ journalSyncMessage() }
@@ -80,8 +75,10 @@ type JournalState struct {
 	Fingerprint [32]byte
 	// Authors are sorted by id.
 	Authors []AuthorState
-	// Tags are the sync tag keys of the epochs that we hold.
-	Tags map[Epoch]SyncTagKey
+	// Tags are the sync tag keys of the epochs that we hold: by the tags that they
+	// make, the two ends of a session prove to each other that they mean the same
+	// context (SPEC 13.1).
+	Tags map[Epoch]SecretKey
 }
 
 // AuthorState is what the journal holds of one author.
@@ -92,19 +89,6 @@ type AuthorState struct {
 	Head Seq
 	Last Seq
 }
-
-// SyncTagKey makes the tags by which the two ends of a session prove to each
-// other that they mean the same context (SPEC 13.1). It prints as "[secret]".
-type SyncTagKey [32]byte
-
-// Format writes "[secret]", whatever the verb.
-func (SyncTagKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, "[secret]") }
-
-// LogValue implements slog.LogValuer.
-func (SyncTagKey) LogValue() slog.Value { return slog.StringValue("[secret]") }
-
-// MarshalText keeps the key out of text encodings.
-func (SyncTagKey) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
 
 func (SyncPeerUp) journalSyncMessage()     {}
 func (SyncPeerDown) journalSyncMessage()   {}

@@ -15,7 +15,7 @@ const labelSyncTag messages.Label = "waymeet/1 sync session"
 
 // sessionTag proves to the other side that we mean this context (SPEC 13.1). It
 // is made for one channel, so that nobody can show it as its own on another.
-func sessionTag(key messages.SyncTagKey, channel messages.ChannelID, initiator bool, nonce [16]byte) [16]byte {
+func sessionTag(key messages.SecretKey, channel messages.ChannelID, initiator bool, nonce [16]byte) [16]byte {
 	mac := hmac.New(sha256.New, key[:])
 	mac.Write([]byte(labelSyncTag))
 	mac.Write(channel[:])

@@ -26,7 +26,7 @@ var errBody = errors.New("body does not open")
 // SPEC 3.2: "Body = nonce 24 ‖ XChaCha20-Poly1305 of the padded plaintext
 // under the epoch's payload key, AAD = the canonical map of keys 1…12; body
 // hash = SHA-256 of the body as stored."
-func Seal(author membership.Identity, at messages.Chained, payload [membership.KeySize]byte, plaintext []byte, random io.Reader) (messages.Fact, error) {
+func Seal(author membership.Identity, at messages.Chained, payload messages.SecretKey, plaintext []byte, random io.Reader) (messages.Fact, error) {
 	fact, err := enclose(at, payload, plaintext, random)
 	if err != nil {
 		return messages.Fact{}, err
@@ -36,7 +36,7 @@ func Seal(author membership.Identity, at messages.Chained, payload [membership.K
 }
 
 // enclose is Seal without the signature.
-func enclose(at messages.Chained, payload [membership.KeySize]byte, plaintext []byte, random io.Reader) (messages.Fact, error) {
+func enclose(at messages.Chained, payload messages.SecretKey, plaintext []byte, random io.Reader) (messages.Fact, error) {
 	padded := messages.Pad(plaintext)
 	body := make([]byte, nonceSize, nonceSize+len(padded)+chacha20poly1305.Overhead)
 	if _, err := io.ReadFull(random, body); err != nil {
@@ -53,7 +53,7 @@ func enclose(at messages.Chained, payload [membership.KeySize]byte, plaintext []
 }
 
 // Open is the plaintext of a fact.
-func Open(fact messages.Fact, payload [membership.KeySize]byte) ([]byte, error) {
+func Open(fact messages.Fact, payload messages.SecretKey) ([]byte, error) {
 	if len(fact.Body) < nonceSize {
 		return nil, errBody
 	}

@@ -16,12 +16,12 @@ func journalState(s *set, view *rendezvous.View) messages.JournalState {
 		Epoch:       view.Epoch,
 		Count:       view.Count,
 		Fingerprint: view.Fingerprint,
-		Tags:        map[messages.Epoch]messages.SyncTagKey{},
+		Tags:        map[messages.Epoch]messages.SecretKey{},
 	}
 	for id, keys := range s.ring.keys {
 		// A joiner has the keys of its epoch before it has the op.
 		if opened := s.epochs.byID[id]; opened == nil || s.epochs.onTimeline(opened) {
-			state.Tags[keys.Epoch] = messages.SyncTagKey(keys.SyncTag)
+			state.Tags[keys.Epoch] = keys.SyncTag
 		}
 	}
 	for _, id := range s.authors() {

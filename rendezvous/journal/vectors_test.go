@@ -238,7 +238,7 @@ func TestVectorsOfSyncFrames(t *testing.T) {
 		Author: vectorAna.Authority(), Head: 7, Last: 9,
 	}}}
 	nonce := [16]byte(bytes.Repeat([]byte{12}, 16))
-	tag := sessionTag(messages.SyncTagKey(keys.SyncTag), messages.ChannelID(thirtyTwo(14)), true, nonce)
+	tag := sessionTag(keys.SyncTag, messages.ChannelID(thirtyTwo(14)), true, nonce)
 	for _, frame := range []struct {
 		name string
 		frame

@@ -12,9 +12,6 @@ import (
 	"github.com/waymeet/waymeet/messages"
 )
 
-// KeySize is the size of a secret and of every key derived from one, in bytes.
-const KeySize = messages.SecretKeySize
-
 // Labels of what is derived from an epoch secret (SPEC 2.4, 4.3, 7.2).
 const (
 	labelKeyID         messages.Label = "waymeet/1 epoch key id"
@@ -95,7 +92,7 @@ func (k Keys) PairPSK(a, b messages.AuthorityID) messages.SecretKey {
 		a, b = b, a
 	}
 	info := append([]byte(labelPairPSK), a[:]...)
-	return messages.SecretKey(expand(k.PSKRoot[:], append(info, b[:]...), KeySize))
+	return messages.SecretKey(expand(k.PSKRoot[:], append(info, b[:]...), messages.SecretKeySize))
 }
 
 // PSKCommitment is what a descriptor with that nonce says of the psk root.

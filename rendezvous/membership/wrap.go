@@ -79,7 +79,7 @@ func open(identity Identity, epoch messages.EpochID, sealed []byte) (Secret, err
 	}
 	info := wrapInfo(epoch, identity.Authority())
 	opened, err := hpke.Open(private, hpke.HKDFSHA256(), hpke.ChaCha20Poly1305(), info, sealed)
-	if err != nil || len(opened) != KeySize {
+	if err != nil || len(opened) != messages.SecretKeySize {
 		return Secret{}, ErrWrap
 	}
 	secret := Secret(opened)
@@ -104,7 +104,7 @@ func SealPrevious(opened Keys, closed EpochKey) []byte {
 // before.
 func OpenPrevious(opened Keys, closes messages.EpochID, sealed []byte) (messages.SecretKey, error) {
 	key, err := previousAEAD(opened, closes).Open(nil, make([]byte, chacha20poly1305.NonceSize), sealed, nil)
-	if err != nil || len(key) != KeySize {
+	if err != nil || len(key) != messages.SecretKeySize {
 		return messages.SecretKey{}, ErrPrevious
 	}
 	return messages.SecretKey(key), nil
@@ -112,7 +112,7 @@ func OpenPrevious(opened Keys, closes messages.EpochID, sealed []byte) (messages
 
 func previousAEAD(opened Keys, closes messages.EpochID) cipher.AEAD {
 	info := append([]byte(labelPrevious), opened.EpochID[:]...)
-	aead, err := chacha20poly1305.New(expand(opened.Payload[:], append(info, closes[:]...), KeySize))
+	aead, err := chacha20poly1305.New(expand(opened.Payload[:], append(info, closes[:]...), messages.SecretKeySize))
 	if err != nil {
 		panic("membership: " + err.Error())
 	}
