@@ -2,7 +2,6 @@ package actors
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -101,7 +100,7 @@ func (d *databases) close() {
 // createContext makes the journal of a context and starts its subtree.
 func (n *Node) createContext(cx messages.ContextID, records []messages.Record) error {
 	if err := n.databases.create(cx, records); err != nil {
-		return fmt.Errorf("the journal of %s: %w", cx.Short(), err)
+		return notMade(cx, err)
 	}
 	return n.spawnContext(cx)
 }

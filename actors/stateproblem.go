@@ -54,6 +54,17 @@ func journalProblem(cx messages.ContextID, reason string) error {
 	}
 }
 
+// notMade says that there is no journal of a context that was to be made.
+func notMade(cx messages.ContextID, err error) error {
+	if errors.Is(err, store.ErrClosed) {
+		return errStopped
+	}
+	return messages.Problem{
+		Code: messages.ExitFailed, What: "cannot make the journal of " + cx.Short(), Whose: err.Error(),
+		Hint: "make room on the disk, or mend it, and try again: nothing of it is left",
+	}
+}
+
 // giveUp is how one goes on where a file of the state directory is damaged or gone.
 func giveUp(dir, file string) string {
 	const restore = "restore the file from a backup, or "

@@ -54,6 +54,9 @@ func (d Directory) Claim(kind Kind) (messages.SecretKey, error) {
 	if info.Mode().Perm()&0o002 != 0 {
 		return messages.SecretKey{}, fmt.Errorf("everybody may write to %s (mode %04o): make it 0700", d, info.Mode().Perm())
 	}
+	if err := d.sweep(); err != nil {
+		return messages.SecretKey{}, err
+	}
 	m, unnamed, err := d.survey()
 	if err != nil {
 		return messages.SecretKey{}, err
@@ -113,7 +116,10 @@ func (d Directory) Create(context messages.ContextID, records []messages.Record)
 	if err := createFile(path, context, records); err != nil {
 		return err
 	}
-	return d.remember(journalFile(context))
+	if err := d.remember(journalFile(context)); err != nil {
+		return errors.Join(err, d.forsake(journalFile(context)))
+	}
+	return nil
 }
 
 // Journal opens and verifies the database of a context. The error is ErrAbsent,
@@ -217,16 +223,16 @@ func (d Directory) readManifest() (manifest, error) {
 // writeManifest puts the manifest on disk: whole, or the one before stays.
 func (d Directory) writeManifest(m manifest) error {
 	path := d.join(ManifestFile)
-	fresh, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, fileMode)
+	fresh, err := os.OpenFile(path+newSuffix, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, fileMode)
 	if err != nil {
 		return err
 	}
 	_, err = fresh.Write(m.append(nil))
 	if err := errors.Join(err, fresh.Sync(), fresh.Close()); err != nil {
-		return err
+		return errors.Join(err, removed(fresh.Name()))
 	}
 	if err := os.Rename(fresh.Name(), path); err != nil {
-		return err
+		return errors.Join(err, removed(fresh.Name()))
 	}
 	return SyncDirectory(string(d))
 }

@@ -32,11 +32,22 @@ func createFile(path string, context messages.ContextID, records []messages.Reco
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("%w: %s", ErrExists, path)
 	}
-	fresh := path + ".new"
-	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	fresh := path + newSuffix
+	if err := removed(fresh); err != nil {
 		return err
 	}
-	f := &file{path: fresh, tallies: tallies{}}
+	if err := makeFile(fresh, context, records); err != nil {
+		return errors.Join(err, removed(fresh))
+	}
+	if err := os.Rename(fresh, path); err != nil {
+		return errors.Join(err, removed(fresh))
+	}
+	return SyncDirectory(filepath.Dir(path))
+}
+
+// makeFile makes a database that nobody sees yet.
+func makeFile(path string, context messages.ContextID, records []messages.Record) error {
+	f := &file{path: path, tallies: tallies{}}
 	if err := f.open(os.O_RDWR|os.O_CREATE|os.O_EXCL, func() error { return nil }); err != nil {
 		return err
 	}
@@ -46,13 +57,7 @@ func createFile(path string, context messages.ContextID, records []messages.Reco
 	if err == nil {
 		err = f.write(records)
 	}
-	if err := errors.Join(err, f.shut()); err != nil {
-		return errors.Join(err, os.Remove(fresh))
-	}
-	if err := os.Rename(fresh, path); err != nil {
-		return err
-	}
-	return SyncDirectory(filepath.Dir(path))
+	return errors.Join(err, f.shut())
 }
 
 // open opens the file with bbolt, but only after a look at it under its lock:
