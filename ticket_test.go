@@ -135,6 +135,23 @@ func TestSecondJoinWithATicketIsRefusedMeanwhile(t *testing.T) {
 	refusedFor(t, <-first, messages.NoAnswer, waymeet.ExitWaiting, "no answer: ticket invalid or inviter offline")
 }
 
+// SPEC 14.2: "the *same* id claiming again gets the same answer", at once too.
+func TestJoiningAgainAtOnceGivesTheSameContext(t *testing.T) {
+	t.Parallel()
+	relay := startRelay(t, waymeet.RelayConfig{})
+	config := waymeet.Config{Relays: []string{relay.URL()}}
+	m := meet(t, startNode(t, config), startNode(t, config))
+	for range 3 {
+		again, err := m.ben.Join(patient(t), m.ticket)
+		if err != nil || again.ID() != m.there.ID() {
+			t.Fatalf("joined %v, %v", again.ID(), err)
+		}
+	}
+	if c := contextStatus(t, m.anna); c.Members != 2 || c.Epoch != 1 {
+		t.Errorf("anna has %+v", c)
+	}
+}
+
 // SPEC 14.2: "the first claim is stored {ticket hash → joiner id} before the
 // answer; the same id claiming again gets the same answer, another id is
 // refused." Not even SIGKILL between claim and answer makes two members.

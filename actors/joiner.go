@@ -21,6 +21,9 @@ type joinerContext = supervision.Context[messages.JoinerMessage]
 type joins struct {
 	mu      sync.Mutex
 	running map[messages.TicketHash]*join
+	// begun counts them all, so that each has a name of its own: the actor of one
+	// that is over may still be stopping when the next with its ticket begins.
+	begun uint64
 }
 
 // join is one join: where its attempts lead, and which attempt is the last.
@@ -38,15 +41,24 @@ type join struct {
 
 func (n *Node) atJoin(j *join) string { return tree.AtJoin(j.name) }
 
+// isGone reports whether a join is over: what it used is freed, and may be used by
+// the next one with its ticket.
+func (t *joins) isGone(j *join) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return j.gone
+}
+
 // begin enters a join; it refuses a second one with the same ticket.
 func (t *joins) begin(ticket messages.Ticket) (*join, bool) {
 	j := &join{ticket: ticket, hash: ticket.Hash()}
-	j.name = fmt.Sprintf("%x", j.hash[:8])
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if _, exists := t.running[j.hash]; exists {
 		return nil, false
 	}
+	t.begun++
+	j.name = fmt.Sprintf("%x-%d", j.hash[:8], t.begun)
 	if t.running == nil {
 		t.running = make(map[messages.TicketHash]*join)
 	}
@@ -86,7 +98,7 @@ func (n *Node) performJoin(c *joinerContext, j *join, effect discovery.JoinerEff
 	case discovery.OpenPath:
 		n.openJoinPath(j, e)
 	case discovery.ClosePath:
-		n.leaveRelays(relayScope(j.hash))
+		n.leaveJoinPath(j)
 	case discovery.StartInitiator:
 		n.startJoinHandshake(c, j, e)
 	case discovery.SendClaim:
@@ -106,13 +118,13 @@ func (n *Node) performJoin(c *joinerContext, j *join, effect discovery.JoinerEff
 		n.sendClaim(e.Attempt, messages.Synced{})
 	case discovery.CloseAttempt:
 		n.closeTicketAttempt(e.Attempt)
-		n.leaveRelays(relayScope(j.hash))
+		n.leaveJoinPath(j)
 	case discovery.JoinWaits:
 		n.log.Info("join waits for votes", "have", e.Have, "need", e.Need)
 	case discovery.JoinDone:
-		n.joinResults.answer(j.hash, joinResult{context: e.Context, inviter: e.Inviter})
+		n.answerJoin(j, joinResult{context: e.Context, inviter: e.Inviter})
 	case discovery.JoinFailed:
-		n.joinResults.answer(j.hash, joinResult{err: e.Failure})
+		n.answerJoin(j, joinResult{err: e.Failure})
 	}
 }
 
@@ -136,6 +148,20 @@ func (n *Node) openJoinPath(j *join, e discovery.OpenPath) {
 		return
 	}
 	sessions.sessionReady(e.Endpoint, messages.Path{Kind: messages.PathDirect, Addr: addr})
+}
+
+// answerJoin answers whoever waits for that join.
+func (n *Node) answerJoin(j *join, result joinResult) {
+	if !n.joins.isGone(j) {
+		n.joinResults.answer(j.hash, result)
+	}
+}
+
+// leaveJoinPath gives the way to the inviter up.
+func (n *Node) leaveJoinPath(j *join) {
+	if !n.joins.isGone(j) {
+		n.leaveRelays(relayScope(j.hash))
+	}
 }
 
 // joinSessions brings the path of one try to its join.
@@ -166,10 +192,7 @@ func (n *Node) startJoinHandshake(c *joinerContext, j *join, e discovery.StartIn
 	n.joins.mu.Unlock()
 	n.hellos.setTicket(n.socket, e.Keys)
 	defer func() {
-		n.joins.mu.Lock()
-		gone := j.gone
-		n.joins.mu.Unlock()
-		if gone { // it ended meanwhile, and did not see this attempt
+		if n.joins.isGone(j) { // it ended meanwhile, and did not see this attempt
 			n.hellos.dropTicket(n.socket, j.hash)
 			n.closeTicketAttempt(id)
 		}
