@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -124,6 +125,17 @@ func (c *command) logger() *slog.Logger {
 		level = slog.LevelDebug
 	}
 	return slog.New(slog.NewJSONHandler(c.err, &slog.HandlerOptions{Level: level}))
+}
+
+// told prints what a verb has done, as say does. What cannot be printed is done all the
+// same, and the Problem says so: who takes it for a failure does it twice.
+func told[V any](c *command, done, hint string, value V, format string, args ...any) error {
+	err := say(c, value, format, args...)
+	var problem waymeet.Problem
+	if !errors.As(err, &problem) {
+		return err
+	}
+	return waymeet.Problem{Code: problem.Code, What: done + ", which cannot be printed", Whose: problem.Whose, Hint: hint}
 }
 
 // say prints a line for people, or the value as one line of JSON.

@@ -88,7 +88,7 @@ func (c *command) append() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return say(c, appended, "%s", appended.Fact)
+				return told(c, fmt.Sprintf("the fact %s is appended", appended.Fact), "", appended, "%s", appended.Fact)
 			})
 		},
 	}

@@ -30,7 +30,7 @@ func (c *command) invite() *cobra.Command {
 				if err := c.warnOfRelays(ctx, client); err != nil {
 					return err
 				}
-				return say(c, struct {
+				return told(c, "a ticket is made", "another ticket, with room to write it", struct {
 					Ticket string `json:"ticket"`
 				}{ticket}, "%s", ticket)
 			})

@@ -33,7 +33,7 @@ func (c *command) join() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return say(c, joined, "joined %s, invited by %s", joined.Context, joined.Peer)
+				return told(c, joined.Context.String()+" is joined", "", joined, "joined %s, invited by %s", joined.Context, joined.Peer)
 			})
 		},
 	}

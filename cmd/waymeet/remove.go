@@ -27,7 +27,7 @@ func (c *command) remove() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return say(c, removed, "removed %s from %s, which is in epoch %d now", removed.Member, removed.Context, removed.Epoch)
+				return told(c, removed.Member.String()+" is removed", "", removed, "removed %s from %s, which is in epoch %d now", removed.Member, removed.Context, removed.Epoch)
 			})
 		},
 	}
@@ -52,7 +52,7 @@ func (c *command) rotate() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return say(c, rotated, "%s is in epoch %d now", rotated.Context, rotated.Epoch)
+				return told(c, "the keys are new", "", rotated, "%s is in epoch %d now", rotated.Context, rotated.Epoch)
 			})
 		},
 	}

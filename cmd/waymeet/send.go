@@ -31,7 +31,7 @@ func (c *command) send() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return say(c, result, "sent %s to %s in %s: %d bytes in %d ms, stored as %s, sha256 %s",
+				return told(c, "the file is stored as "+waymeet.Printable(result.StoredAs), "", result, "sent %s to %s in %s: %d bytes in %d ms, stored as %s, sha256 %s",
 					waymeet.Printable(filepath.Base(args[0])), result.Peer.Short(), result.Context.Short(), result.Bytes, result.Millis,
 					waymeet.Printable(result.StoredAs), result.SHA256)
 			})
