@@ -107,8 +107,8 @@ func (j *Journals) Import(from io.Reader) (Imported, error) {
 	i.compare(held)
 	if err == nil {
 		view := i.machine.View()
-		i.result.Sound = journal.Fingerprint(slices.Collect(maps.Keys(i.read))) == export.Fingerprint
-		i.result.Complete = view.Count == export.Count && view.Fingerprint == export.Fingerprint
+		i.result.Sound = i.harmed == 0 && journal.Fingerprint(slices.Collect(maps.Keys(i.read))) == export.Fingerprint
+		i.result.Complete = i.result.Sound && view.Count == export.Count && view.Fingerprint == export.Fingerprint
 	}
 	return i.result, err
 }
@@ -126,6 +126,8 @@ type importer struct {
 	// read are the facts that were read, unread counts what is none.
 	read   map[messages.FactID]bool
 	unread int
+	// harmed is how many of those that were read have another body than their id says.
+	harmed int
 	// write is what the machine wants on disk.
 	write *journal.Write
 	// failed says why the machine has stopped.
@@ -166,6 +168,9 @@ func (i *importer) note(raw []byte) {
 		return
 	}
 	i.read[fact.ID()] = true
+	if !fact.BodyMatches() { // of a fact that is held, the machine looks at no more than the id
+		i.harmed++
+	}
 }
 
 // flush writes until the machine has nothing more to write.

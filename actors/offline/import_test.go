@@ -105,6 +105,23 @@ func TestImportComparesTheJournalWithTheExport(t *testing.T) {
 	wantProblem(t, imported.Verdict(), messages.ExitFailed, "not those that it was made of")
 }
 
+// A body that is harmed is seen, though the fact is held.
+func TestImportSeesAHarmedBodyOfAFactThatIsHeld(t *testing.T) {
+	_, ben, file := twoEpochs(t)
+	if _, err := ben.take(file); err != nil {
+		t.Fatal(err)
+	}
+	for _, fact := range factsOf(t, file) {
+		harmed := bytes.Clone(file)
+		harmed[bytes.Index(file, fact.Body)+len(fact.Body)/2] ^= 1
+		imported, err := ben.take(harmed)
+		if err != nil || imported.Sound || imported.Complete || imported.Admitted != 0 {
+			t.Errorf("%s: %+v, %v", fact.Header.Type, imported, err)
+		}
+		wantProblem(t, imported.Verdict(), messages.ExitFailed, "not those that it was made of")
+	}
+}
+
 // Facts that count where they were exported may lie beyond a cut here.
 func TestImportTellsOfFactsThatDoNotCountHere(t *testing.T) {
 	ana, ben, file := twoEpochs(t)
