@@ -62,6 +62,8 @@ func TestStoppingTwiceIsSafe(t *testing.T) {
 	}
 	for range events { // ends: the channel is closed
 	}
+	for range node.Events(t.Context()) { // ends, though it begins after the stop
+	}
 }
 
 // A stop without a context is a stop without a limit.

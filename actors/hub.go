@@ -16,6 +16,7 @@ const eventBacklog = 256
 type hub struct {
 	mu      sync.Mutex
 	readers map[chan messages.Event]struct{}
+	closed  bool
 }
 
 // publish hands the event to every reader that has room.
@@ -30,20 +31,25 @@ func (h *hub) publish(event messages.Event) {
 	}
 }
 
-// subscribe returns the events from now on; the channel closes with ctx.
+// subscribe returns the events from now on; the channel closes with ctx, or with the
+// hub, if that is not closed already.
 func (h *hub) subscribe(ctx context.Context) <-chan messages.Event {
 	reader := make(chan messages.Event, eventBacklog)
-	h.mu.Lock()
-	if h.readers == nil {
-		h.readers = make(map[chan messages.Event]struct{})
-	}
-	h.readers[reader] = struct{}{}
-	h.mu.Unlock()
 	context.AfterFunc(ctx, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.end(reader)
 	})
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed || ctx.Err() != nil {
+		close(reader)
+		return reader
+	}
+	if h.readers == nil {
+		h.readers = make(map[chan messages.Event]struct{})
+	}
+	h.readers[reader] = struct{}{}
 	return reader
 }
 
@@ -51,6 +57,7 @@ func (h *hub) subscribe(ctx context.Context) <-chan messages.Event {
 func (h *hub) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.closed = true
 	for reader := range h.readers {
 		h.end(reader)
 	}
