@@ -95,22 +95,30 @@ func TestLateFactsOfARemovedMemberAreHeldAndNeverReduced(t *testing.T) {
 	}
 }
 
+// forgeRemoval has a member append an op that removes another one, as if it were the
+// founder.
+func (n *node) forgeRemoval(of *node, b *batch) messages.FactID {
+	n.t.Helper()
+	state := membership.State{
+		Founder: n.identity.Authority(), Finality: n.view.Finality, Roster: n.view.Roster, Keys: n.view.Keys[n.view.Epoch],
+	}
+	op, err := membership.Advance(n.identity.Authority(), state, messages.MemberRemoved{Member: of.identity.Authority()}, membership.Secret{1}, nil)
+	if err != nil {
+		n.t.Fatalf("forge: %v", err)
+	}
+	id, err := n.journal.append(messages.MillisOf(start), draftOf(op), state.Keys, b)
+	if err != nil {
+		n.t.Fatalf("forge: %v", err)
+	}
+	return id
+}
+
 // Ops of somebody who may not change epochs are facts like any other: they are
 // not looked at again whenever an epoch changes.
 func TestOpsOfOthersAreNotLookedAt(t *testing.T) {
 	ana, ben, cat := trio(t)
-	state := membership.State{
-		Founder: ben.identity.Authority(), Finality: ben.view.Finality, Roster: ben.view.Roster, Keys: ben.view.Keys[2],
-	}
-	op, err := membership.Advance(ben.identity.Authority(), state, messages.MemberRemoved{Member: cat.identity.Authority()}, membership.Secret{1}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	b := &batch{}
-	id, err := ben.journal.append(messages.MillisOf(start), draftOf(op), state.Keys, b)
-	if err != nil {
-		t.Fatal(err)
-	}
+	id := ben.forgeRemoval(cat, b)
 	ben.journal.sign(b)
 	ana.step(start, messages.OfferFacts{Session: 1, From: ben.identity.Authority(), Facts: [][]byte{b.records[0].Value}})
 	if e := ana.journal.set.graph.entries[id]; e == nil || !ana.journal.set.counts(e) {
@@ -192,16 +200,7 @@ func TestEpochOpIsRefused(t *testing.T) {
 // An op of a member who is not the founder opens nothing, whatever it says.
 func TestForgedRemovalOpensNothing(t *testing.T) {
 	ana, ben, cat := trio(t)
-	state := membership.State{
-		Founder: ben.identity.Authority(), Finality: ben.view.Finality, Roster: ben.view.Roster, Keys: ben.view.Keys[2],
-	}
-	op, err := membership.Advance(ben.identity.Authority(), state, messages.MemberRemoved{Member: cat.identity.Authority()}, membership.Secret{1}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := ben.journal.append(messages.MillisOf(start), draftOf(op), ben.view.Keys[2], &batch{}); err != nil {
-		t.Fatal(err)
-	}
+	ben.forgeRemoval(cat, &batch{})
 	if view := ben.journal.set.view(); view.Epoch != ana.view.Epoch || !view.Roster.Has(cat.identity.Authority()) {
 		t.Errorf("epoch %d", view.Epoch)
 	}

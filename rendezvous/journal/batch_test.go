@@ -81,14 +81,21 @@ func TestNextWriteBeginsBeforeTheAnswers(t *testing.T) {
 	}
 }
 
-// Reads come between the batches, however many commits there are.
-func TestReadsAreNotOvertakenByCommits(t *testing.T) {
+// readBetween is a founder whose host reads while one fact is being written and another
+// is formed, and then appends a third.
+func readBetween(t *testing.T) *node {
 	ana := found(t, 1)
 	ana.hold = true
 	ana.pour("one")
 	ana.pour("two")
 	ana.step(start, messages.ReadContent{Request: 5, MaxFacts: 9, MaxBytes: 4096})
 	ana.pour("three")
+	return ana
+}
+
+// Reads come between the batches, however many commits there are.
+func TestReadsAreNotOvertakenByCommits(t *testing.T) {
+	ana := readBetween(t)
 	for at := range 2 {
 		if len(ana.given) != 0 {
 			t.Fatalf("read after %d writes: what is read may be lost", at)
@@ -105,12 +112,7 @@ func TestReadsAreNotOvertakenByCommits(t *testing.T) {
 
 // A write that fails refuses what was done behind it, too.
 func TestFailedWriteRefusesWhatWasFormedBehindIt(t *testing.T) {
-	ana := found(t, 1)
-	ana.hold = true
-	ana.pour("one")
-	ana.pour("two")
-	ana.step(start, messages.ReadContent{Request: 5, MaxFacts: 9, MaxBytes: 4096})
-	ana.pour("three")
+	ana := readBetween(t)
 	ana.fail = "disk full"
 	ana.land()
 	if len(ana.replies) != 3 || len(ana.kept) != 0 {

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"iter"
@@ -247,13 +248,6 @@ func (n *node) stepSync(now time.Time, event messages.JournalSyncMessage) {
 	}
 }
 
-// comparisonIn is the turn that an effect asks the journal for, if it does.
-func comparisonIn(effect SyncEffect) (messages.CompareRanges, bool) {
-	tell, _ := effect.(TellJournal)
-	compare, ok := tell.Message.(messages.CompareRanges)
-	return compare, ok
-}
-
 // do commits facts as one operation and returns the reply.
 func (n *node) do(now time.Time, commit messages.Commit) Reply {
 	n.t.Helper()
@@ -327,7 +321,7 @@ func (n *node) raw(id messages.FactID) []byte {
 func (n *node) learn(now time.Time, from *node) {
 	n.t.Helper()
 	facts := from.facts()
-	slices.SortFunc(facts, func(a, b []byte) int { return int(int64(mustParse(a).Header.HLC) - int64(mustParse(b).Header.HLC)) })
+	slices.SortFunc(facts, func(a, b []byte) int { return cmp.Compare(mustParse(a).Header.HLC, mustParse(b).Header.HLC) })
 	n.step(now, messages.OfferFacts{Session: 99, From: from.identity.Authority(), Facts: facts})
 }
 

@@ -220,6 +220,17 @@ func (w *network) settle(rounds int) {
 	w.t.Fatalf("no agreement: %s", w.report())
 }
 
+// expectEqualEnds fails if a session has ended otherwise than with equal sets, or as
+// one too many.
+func (w *network) expectEqualEnds() {
+	w.t.Helper()
+	for _, n := range w.nodes {
+		if slices.ContainsFunc(n.ends, func(e SyncEnd) bool { return e.Reason != EndEqual && e.Reason != EndDuplicate }) {
+			w.t.Fatalf("%s: ends %v", n, n.ends)
+		}
+	}
+}
+
 // pass moves the clock to the next deadline.
 func (w *network) pass() {
 	var next time.Time

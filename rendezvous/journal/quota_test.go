@@ -284,3 +284,10 @@ func TestAllowancesAreForgotten(t *testing.T) {
 		t.Errorf("%d are remembered after all are full again", len(all))
 	}
 }
+
+// comparisonIn is the turn that an effect asks the journal for, if it does.
+func comparisonIn(effect SyncEffect) (messages.CompareRanges, bool) {
+	tell, _ := effect.(TellJournal)
+	compare, ok := tell.Message.(messages.CompareRanges)
+	return compare, ok
+}

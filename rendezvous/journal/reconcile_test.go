@@ -301,11 +301,7 @@ func TestMoreDifferencesThanATurnNames(t *testing.T) {
 	w.link(0, 1)
 	w.run(100_000)
 	same(t, ana, ben)
-	for _, n := range w.nodes {
-		if slices.ContainsFunc(n.ends, func(e SyncEnd) bool { return e.Reason != EndEqual && e.Reason != EndDuplicate }) {
-			t.Errorf("%s: ends %v", n, n.ends)
-		}
-	}
+	w.expectEqualEnds()
 }
 
 // Long branches of one chain, more facts than may wait for others, cost little

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"slices"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ func TestSurveySaysHowEveryFactStands(t *testing.T) {
 		first: {Counts: true}, second: {Counts: true}, third: {Counts: true}, late: {},
 	}
 	survey := ana.journal.Survey()
-	if len(survey) != ana.journal.set.len() || !slices.IsSortedFunc(survey, func(a, b Held) int { return int(a.HLC - b.HLC) }) {
+	if len(survey) != ana.journal.set.len() || !slices.IsSortedFunc(survey, func(a, b Held) int { return cmp.Compare(a.HLC, b.HLC) }) {
 		t.Errorf("%d facts of %d, or out of order", len(survey), ana.journal.set.len())
 	}
 	var counted []messages.FactID

@@ -137,11 +137,7 @@ func TestBothSidesOpeningGiveOneSession(t *testing.T) {
 	w.link(0, 1)
 	w.run(1000)
 	same(t, ana, ben)
-	for _, n := range w.nodes {
-		if slices.ContainsFunc(n.ends, func(e SyncEnd) bool { return e.Reason != EndEqual && e.Reason != EndDuplicate }) {
-			t.Errorf("%s: ends %v", n, n.ends)
-		}
-	}
+	w.expectEqualEnds()
 }
 
 func TestFailedSessionIsTriedAgainWithBackoff(t *testing.T) {
