@@ -95,11 +95,12 @@ func (n *Node) giveContent(c *storeContext, cx messages.ContextID, e journal.Giv
 	if !ok {
 		panic("actors: the journal was closed under its store")
 	}
-	c.Task("read", func(context.Context, func(messages.JournalMessage)) {
+	c.Task("read", func(_ context.Context, emit func(messages.JournalMessage)) {
 		page := content{next: e.Next}
 		facts, err := database.Facts(e.Facts)
 		if err != nil {
 			page.err = err
+			n.readFailed(err, emit)
 		}
 		for at, raw := range facts {
 			if fact, opens := openContent(e, raw); opens {

@@ -109,14 +109,29 @@ func (n *Node) readFacts(c *storeContext, cx messages.ContextID, e journal.ReadF
 		facts, err := database.Facts(e.Facts)
 		if err != nil {
 			read.Failure = err.Error()
+			n.readFailed(err, emit)
 		}
 		read.Facts = facts
-		if e.Session == 0 {
+		switch {
+		case e.Session != 0:
+			n.tellSync(cx, read)
+		case err == nil:
 			emit(read)
-			return
 		}
-		n.tellSync(cx, read)
 	})
+}
+
+// readFailed stops a journal whose facts cannot be read, whoever they were read
+// for, and the node with it: what it acknowledged no peer would get.
+//
+// SPEC 3.5: "damage is one clear error that names file, bucket and key, never
+// wrong bytes and never a silently missing fact."
+func (n *Node) readFailed(err error, emit func(messages.JournalMessage)) {
+	if errors.Is(err, store.ErrClosed) {
+		return // the node stops
+	}
+	n.fail(StateProblem(n.config.Dir, err))
+	emit(messages.FactsRead{Failure: err.Error()})
 }
 
 // journalReply answers whoever asked: the operation id tells who that was, and

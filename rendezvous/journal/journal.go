@@ -110,7 +110,7 @@ func (j *Journal) Step(now time.Time, event messages.JournalMessage) []Effect {
 		j.changed = j.pen.claims.show(now, e, j.own().head) || j.changed
 	case messages.FactsRead:
 		if e.Failure != "" {
-			effects = j.stop("our own facts cannot be read: " + e.Failure)
+			effects = j.stop("facts cannot be read: " + e.Failure)
 		} else {
 			j.queue = append(j.queue, queued{event: event})
 		}
