@@ -174,6 +174,10 @@ func (y *Sync) facts(now time.Time, s *session, f factsFrame) {
 			return
 		}
 	}
+	if y.peers[s.peer].useless.exceeds(now, maxUseless) {
+		y.end(now, s, SyncEnd{Reason: EndBusy, Detail: "it sends too many facts that are of no use"}, true)
+		return
+	}
 	s.round.offers++
 	y.emit(TellJournal{messages.OfferFacts{Session: s.id, From: s.peer, Facts: f.Facts}})
 }
@@ -188,6 +192,7 @@ func (y *Sync) factsOffered(now time.Time, e messages.FactsOffered) {
 	s.round.offers--
 	s.received += e.Admitted
 	s.waiting += e.Waiting
+	y.peers[s.peer].useless.spend(now, uint64(e.Waiting+e.Refused))
 	switch {
 	case e.Failure != "":
 		y.end(now, s, SyncEnd{Reason: EndStopped, Detail: e.Failure}, true)

@@ -32,6 +32,12 @@ const (
 	walkedBesides = 1 << 20
 )
 
+// maxUseless is how many facts a peer may send in every servedWithin that are
+// neither admitted nor held already. They are no fault: an honest member has some
+// where clocks differ, or ops are contested. Each costs a signature that is checked,
+// so one peer has a hundredth of a processor's time.
+const maxUseless = 1 << 13
+
 // rate is how much may be had: burst at once, and one more every so often.
 type rate struct {
 	burst int
@@ -127,6 +133,8 @@ const maxGone = 1024
 type allowance struct {
 	sessions quota
 	served   served
+	// useless counts the facts that it sent for nothing.
+	useless  window
 	compared compared
 	// left is when the peer's last channel went; zero: it is here.
 	left time.Time

@@ -71,6 +71,54 @@ func TestPeerMayNotFetchEverythingForEver(t *testing.T) {
 	}
 }
 
+// A peer that goes on sending what is never kept: of an epoch that never was,
+// behind a gap, from ahead of the clock. None of it is proof of a fault, and all of
+// it has to be looked at.
+func TestPeerMayNotSendUselessFactsForEver(t *testing.T) {
+	for name, mangle := range map[string]func(*messages.Chained){
+		"of an epoch that never was": func(at *messages.Chained) { at.Epoch, at.KeyID = 999, messages.EpochKeyID{9} },
+		"behind a gap":               func(*messages.Chained) {},
+		"ahead of the clock":         func(at *messages.Chained) { at.HLC = at.HLC.Next(messages.MillisOf(start.Add(time.Hour))) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, ben, victim := trio(t)
+			e := &enemy{node: ben, victim: victim, now: start}
+			at := e.next()
+			at.Prev = messages.FactID{1}
+			useless := func() []byte {
+				at.Seq += 2
+				next := at
+				mangle(&next)
+				return e.sealed(e.identity, next).Append(nil)
+			}
+			e.meet()
+			e.greet(row{at.Author, 1 << 31})
+			held, sent := len(victim.facts()), 0
+			for sent < 3*maxUseless && len(victim.sync.sessions) > 0 {
+				var raw [][]byte
+				for range MaxBatchFacts {
+					raw = append(raw, useless())
+				}
+				e.send(factsFrame{Facts: raw})
+				sent += len(raw)
+			}
+			e.ended(t, EndBusy, "of no use")
+			if kept := len(victim.facts()) - held; sent < maxUseless || sent > maxUseless+kept+2*MaxBatchFacts {
+				t.Errorf("%d facts were sent, %d of them kept; at most %d of no use are looked at", sent, kept, maxUseless)
+			}
+			e.meet() // another session brings no other allowance
+			e.offer(at.Author, 1<<31, useless())
+			e.ended(t, EndBusy, "of no use")
+			e.now = e.now.Add(servedWithin)
+			e.meet()
+			e.offer(at.Author, 1<<31, useless())
+			if len(victim.sync.sessions) != 1 {
+				t.Errorf("a minute later it ends with %q", victim.ends[len(victim.ends)-1])
+			}
+		})
+	}
+}
+
 // A peer that has ranges compared over and over, session after session, costs a
 // walk over the facts each time.
 func TestPeerMayNotHaveRangesComparedForEver(t *testing.T) {
