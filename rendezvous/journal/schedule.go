@@ -22,6 +22,9 @@ const (
 	// ± 20 %.
 	retryBase = 200 * time.Millisecond
 	retryMax  = 60 * time.Second
+	// pushEvery is how soon after the last session with a peer, at the earliest,
+	// news has another one tried before its time.
+	pushEvery = time.Second
 	// openWithin is how long the opening of a stream may take.
 	openWithin = 10 * time.Second
 )

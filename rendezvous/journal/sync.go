@@ -55,7 +55,7 @@ func (y *Sync) Step(now time.Time, event messages.JournalSyncMessage) []SyncEffe
 	y.out = nil
 	switch e := event.(type) {
 	case messages.JournalState:
-		y.stateChanged(e)
+		y.stateChanged(now, e)
 	case messages.SyncPeerUp:
 		y.peerUp(now, e)
 	case messages.SyncPeerDown:
@@ -125,11 +125,17 @@ func (y *Sync) emit(effect SyncEffect) { y.out = append(y.out, effect) }
 // stateChanged wants a session with every peer that is not known to hold what
 // we hold now.
 //
-// SPEC 13.2: "New facts are pushed to connected members at once".
-func (y *Sync) stateChanged(state messages.JournalState) {
+// SPEC 13.2: "New facts are pushed to connected members at once". A session that
+// ended unequal can have been one with an honest peer, so news does not wait for the
+// next try.
+func (y *Sync) stateChanged(now time.Time, state messages.JournalState) {
+	isNews := y.state.Fingerprint != state.Fingerprint
 	y.state = state
 	for _, peer := range y.peers {
 		peer.want = peer.want || peer.known != state.Fingerprint
+		if soon := later(now, peer.turn.Add(pushEvery)); isNews && soon.Before(peer.retryAt) {
+			peer.retryAt = soon
+		}
 	}
 }
 

@@ -97,6 +97,44 @@ func TestEquivocatorsForkReachesEverybody(t *testing.T) {
 	}
 }
 
+// SPEC 13.2: "New facts are pushed to connected members at once", however many
+// sessions with them have failed before: here each does, for one fact of ben's is
+// from ahead of the clock. They cost one session a second at most.
+func TestNewsIsPushedAtOnceAfterFailedSessions(t *testing.T) {
+	ana, ben, _ := trio(t)
+	ben.note(start.Add(time.Hour), "from a clock that was ahead, mended since")
+	w := newNetwork(t, ana, ben)
+	w.now = start
+	w.link(0, 1)
+	for range 40 {
+		w.run(1000)
+		w.pass()
+	}
+	if wait := ana.sync.peers[ben.identity.Authority()].retryAt.Sub(w.now); wait < 30*time.Second {
+		t.Fatalf("the next session is in %v: nothing is proved", wait)
+	}
+	ends := len(ana.ends)
+	for n := range 10 {
+		id := ana.note(w.now, fmt.Sprintf("news %d", n))
+		w.run(1000)
+		if n == 0 && !ben.journal.set.has(id) {
+			t.Error("the news is not there at once")
+		}
+		w.now = w.now.Add(time.Millisecond)
+	}
+	if sessions := len(ana.ends) - ends; sessions != 1 {
+		t.Errorf("%d sessions in 10 ms", sessions)
+	}
+	last := w.now
+	for !ben.journal.set.has(ana.head()) {
+		w.pass()
+		w.run(1000)
+		if w.now.Sub(last) > time.Second {
+			t.Fatal("the rest of the news is not there after a second")
+		}
+	}
+}
+
 // A peer that writes without pause never holds what we hold. What it showed is
 // here after one round all the same, and what we hold is not sent again.
 func TestPeerThatWritesWithoutPause(t *testing.T) {
