@@ -112,8 +112,8 @@ func validateService(d messages.RendezvousDescriptor, service messages.ServiceDe
 // SPEC 4.1: "each published descriptor has a greater sequence and
 // CandidateGeneration."
 func buildDescriptor(view *View, p Publication, now messages.Millis) (messages.RendezvousDescriptor, error) {
-	key, member := view.memberKey(view.Self)
-	if !member {
+	self, isMember := view.Roster.Member(view.Self)
+	if !isMember {
 		return messages.RendezvousDescriptor{}, errors.New("we are not in the roster")
 	}
 	keys, held := view.Keys[view.Epoch]
@@ -126,7 +126,7 @@ func buildDescriptor(view *View, p Publication, now messages.Millis) (messages.R
 		Context:            view.Context,
 		Endpoints:          p.Endpoints,
 		PSKCommitment:      keys.PSKCommitment(p.Nonce),
-		PublicKey:          key,
+		PublicKey:          self.PublicKey,
 		Valid:              messages.Window{From: now, Until: now.Add(p.Validity)},
 		Nonce:              p.Nonce,
 		Sequence:           last.Sequence + 1,
@@ -134,10 +134,18 @@ func buildDescriptor(view *View, p Publication, now messages.Millis) (messages.R
 		Version:            messages.CurrentVersion,
 		NicknameSuggestion: p.Nickname,
 	}
-	for _, offer := range p.Services {
-		d.Services = append(d.Services, messages.ServiceDescriptor{Kind: offer.Kind, Header: messages.ServiceHeader{
-			Provider: view.Self, Scope: view.Context, Valid: d.Valid, Epoch: view.Epoch, Limits: offer.Limits,
-		}})
+	if self.MayOfferServices() {
+		d.Services = p.services(view, d.Valid)
 	}
 	return d, ValidateDescriptor(d, now)
+}
+
+// services are those that the publication offers in the view's epoch.
+func (p Publication) services(view *View, valid messages.Window) (services []messages.ServiceDescriptor) {
+	for _, offer := range p.Services {
+		services = append(services, messages.ServiceDescriptor{Kind: offer.Kind, Header: messages.ServiceHeader{
+			Provider: view.Self, Scope: view.Context, Valid: valid, Epoch: view.Epoch, Limits: offer.Limits,
+		}})
+	}
+	return services
 }

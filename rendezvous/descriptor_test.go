@@ -140,6 +140,16 @@ func TestBuiltDescriptor(t *testing.T) {
 	}
 }
 
+// SPEC 2.1: "a witness … offers no services": what it would offer as a participant
+// it leaves out, for the others take no descriptor of a witness that offers some.
+func TestDescriptorOfAWitnessHasNoServices(t *testing.T) {
+	w := newWorld(t)
+	w.roster = w.roster.With(membership.Member{PublicKey: bob.Public(), Role: messages.RoleWitness})
+	if d := w.publish(bob, both).Descriptor; len(d.Services) != 0 || len(d.Endpoints) != len(both) {
+		t.Errorf("%+v", d)
+	}
+}
+
 // SPEC 4.3: the commitment is "salted, so that it is no fingerprint of the
 // context".
 func TestCommitmentIsSalted(t *testing.T) {

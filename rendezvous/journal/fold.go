@@ -99,7 +99,8 @@ func (f *fold) add(s *set, e *entry) {
 // context, by the rules. What no view takes any more is let go: newer ones never go,
 // but by folding anew.
 func (f *fold) describe(s *set, e *entry, d messages.RendezvousDescriptor) {
-	if d.Authority != e.author() || d.Context != s.context ||
+	author, _ := e.tenure.state.roster.Member(e.author())
+	if d.Authority != e.author() || d.Context != s.context || len(d.Services) > 0 && !author.MayOfferServices() ||
 		rendezvous.ValidateDescriptor(d, e.hlc.Millis()) != nil {
 		return
 	}

@@ -282,11 +282,13 @@ func (n *node) note(now time.Time, text string) messages.FactID {
 
 // admit adds a member and returns its node, with the facts still to come.
 func (n *node) admit(now time.Time, seed byte) *node {
+	return n.admitAs(now, seed, messages.RoleParticipant)
+}
+
+func (n *node) admitAs(now time.Time, seed byte, role messages.Role) *node {
 	n.t.Helper()
 	joiner := newNode(n.t, seed, disk{})
-	n.step(now, messages.AddMember{
-		Operation: n.operation(2), Member: joiner.identity.Public(), Role: messages.RoleParticipant,
-	})
+	n.step(now, messages.AddMember{Operation: n.operation(2), Member: joiner.identity.Public(), Role: role})
 	reply := n.replies[len(n.replies)-1]
 	if reply.Refusal != "" || reply.Welcome == nil {
 		n.t.Fatalf("add member: %q", reply.Refusal)

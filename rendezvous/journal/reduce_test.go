@@ -286,6 +286,25 @@ func TestDescriptorIsNotTakenWhen(t *testing.T) {
 	}
 }
 
+// SPEC 2.1: "a witness holds the secret, votes and forwards facts, but offers no
+// services". What it is in the epoch of the fact counts.
+func TestWitnessOffersNoServices(t *testing.T) {
+	ana := found(t, 1)
+	for role, want := range map[messages.Role]uint64{messages.RoleWitness: 1, messages.RoleParticipant: 2} {
+		member := ana.admitAs(start, 1+byte(role), role)
+		member.learn(start, ana)
+		member.say(start, member.descriptor(start, 1, 1))
+		d := member.descriptor(start, 2, 2)
+		d.Services = []messages.ServiceDescriptor{{Kind: messages.ServiceMove, Header: messages.ServiceHeader{
+			Provider: d.Authority, Scope: d.Context, Valid: d.Valid, Epoch: member.view.Epoch,
+		}}}
+		member.say(start, d)
+		if got := member.view.Descriptors[d.Authority].Descriptor.Sequence; got != want {
+			t.Errorf("of role %d the view takes descriptor %d, not %d", role, got, want)
+		}
+	}
+}
+
 // SPEC 3.4: "(same body, field `again` = old FactID, reduced once)".
 func TestFactThatIsRepeatedIsReducedOnce(t *testing.T) {
 	ana, ben, _ := trio(t)

@@ -18,6 +18,12 @@ type Member struct {
 // Authority is the member's id.
 func (m Member) Authority() messages.AuthorityID { return m.PublicKey.Authority() }
 
+// MayOfferServices reports whether a descriptor of the member may offer services.
+//
+// SPEC 2.1: "a witness holds the secret, votes and forwards facts, but offers no
+// services".
+func (m Member) MayOfferServices() bool { return m.Role != messages.RoleWitness }
+
 // Roster is the set of members of a context in one epoch. It is an immutable
 // value: With and Without give a new one. The zero Roster is empty.
 //
