@@ -33,26 +33,30 @@ func (j *Journal) offerFrom(now messages.Millis, e messages.OfferFacts, facts []
 	b.effects = append(b.effects, TellSync{result})
 }
 
-// offer admits facts in their order, and then those that waited for an epoch
-// which thereby became known. It ends: every round adds an epoch.
+// offer admits facts in their order, and then those that waited for an epoch or
+// a key which thereby became known. It ends: every round adds one.
 func (j *Journal) offer(now messages.Millis, facts []candidate, b *batch) (result messages.FactsOffered) {
 	for len(facts) > 0 {
-		epochs := len(j.set.epochs.opened)
+		before := j.set.known()
 		for at := range facts {
 			j.offerOne(now, &facts[at], &result, b)
 		}
-		facts = j.released(epochs, b)
+		facts = j.released(before, b)
 	}
 	return result
 }
 
-// released is what waited for an epoch, if one became known since there were so
-// many.
-func (j *Journal) released(epochs int, b *batch) []candidate {
-	if len(j.set.epochs.opened) <= epochs {
+// known is how many epochs are known, and how many keys.
+type known struct{ epochs, keys int }
+
+func (s *set) known() known { return known{len(s.epochs.opened), len(s.ring.names)} }
+
+// released is what waited for an epoch or its key, if one became known since.
+func (j *Journal) released(before known, b *batch) []candidate {
+	if j.set.known() == before {
 		return nil
 	}
-	j.warnSecrets(epochs, b)
+	j.warnSecrets(before.epochs, b)
 	return j.pending()
 }
 

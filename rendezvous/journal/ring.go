@@ -43,13 +43,15 @@ func (r *ring) addSecret(epoch messages.Epoch, id messages.EpochID, secret membe
 	keys := membership.DeriveKeys(r.context, epoch, id, secret)
 	r.addPayload(keys.Payloads())
 	r.keys[id] = keys
+	delete(r.refused, id)
 	return keys
 }
 
 // learn takes the secret of the epoch that an op opens out of its wraps,
-// unless it is known; for an epoch before this node joined it does nothing.
+// unless it is known; for an epoch before this node joined it does nothing. One
+// that was refused may open in another fact of the op.
 func (r *ring) learn(change messages.EpochChange, id messages.EpochID) {
-	if _, held := r.names[id]; held || r.refused[id] != nil {
+	if _, held := r.names[id]; held {
 		return
 	}
 	secret, err := membership.Unwrap(r.identity, id, change.Wraps, change.SecretHash)

@@ -72,15 +72,17 @@ func (s *set) openEpoch(e *entry) {
 		return
 	}
 	change, id := op.Changes(), membership.OpenedEpoch(op)
+	closed := e.tenure.state
+	if closed == nil || closed.id != change.Closes || change.Epoch != closed.number+1 {
+		return
+	}
 	if known := s.epochs.byID[id]; known != nil {
-		// The same op in two facts is one: the fact with the smaller id stands for it.
+		// The same op in two facts is one: the fact with the smaller id stands for it,
+		// and a wrap that opens counts in either.
+		s.ring.learn(change, id)
 		if e.id.Compare(known.op.id) < 0 {
 			known.op, s.stale = e, true
 		}
-		return
-	}
-	closed := e.tenure.state
-	if closed == nil || closed.id != change.Closes || change.Epoch != closed.number+1 {
 		return
 	}
 	roster, err := membership.OpenedRoster(s.founder, closed.roster, op)
