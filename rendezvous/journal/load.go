@@ -119,6 +119,7 @@ type storedKeys struct {
 }
 
 func (k *storedKeys) read(record messages.Record) (err error) {
+	written := []byte(keyFounded) // the key of a record that says this
 	switch key := record.Key; {
 	case string(key) == keyFounded:
 		k.founded, err = messages.Decode[messages.ContextFounded](record.Value)
@@ -126,14 +127,20 @@ func (k *storedKeys) read(record messages.Record) (err error) {
 		var secret storedSecret
 		secret, err = messages.Decode[storedSecret](record.Value)
 		k.secrets = append(k.secrets, secret)
+		written = epochRecordKey(prefixSecret, secret.Epoch, secret.EpochID)
 	case bytes.HasPrefix(key, []byte(prefixPayload)):
 		var payload membership.EpochKey
 		payload, err = messages.Decode[membership.EpochKey](record.Value)
 		k.payloads = append(k.payloads, payload)
-	default:
-		err = fmt.Errorf("%w: key record of another kind", ErrRecord)
+		written = epochRecordKey(prefixPayload, payload.Epoch, payload.EpochID)
 	}
-	return err
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: key %x: %w", ErrRecord, record.Key, err)
+	case !bytes.Equal(record.Key, written):
+		return fmt.Errorf("%w: key record %x", ErrRecord, record.Key)
+	}
+	return nil
 }
 
 // into puts the keys that the ring does not have into it; the records are

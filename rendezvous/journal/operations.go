@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -61,10 +62,11 @@ func (o *operations) load(source Source) error {
 			return err
 		}
 		done, err := messages.Decode[storedOperation](record.Value)
-		if err != nil || len(record.Key) != len(operationKey(messages.OperationID{}, 0)) {
+		var id messages.OperationID
+		copy(id[:], record.Key[min(8, len(record.Key)):])
+		if err != nil || !bytes.Equal(record.Key, operationKey(id, done.Until)) {
 			return fmt.Errorf("%w: operation %x", ErrRecord, record.Key)
 		}
-		id := messages.OperationID(record.Key[8:])
 		o.results[id] = done
 		o.order = append(o.order, rememberedUntil{done.Until, id})
 	}
