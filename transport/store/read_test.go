@@ -234,8 +234,8 @@ func TestCircleIsDamage(t *testing.T) {
 	branch := i.facts(t)
 	put64(i.at(branch)[pageHeader+8:], branch)
 	i.overwrite(t)
-	wantDamage(t, readAll(s, messages.BucketFacts), "circle")
-	wantDamage(t, s.Writer().Write([]messages.Record{{Bucket: messages.BucketFacts, Key: messages.Place(0).Key(), Value: []byte{1}}}), "circle")
+	wantDamage(t, readAll(s, messages.BucketFacts), "out of order")
+	wantDamage(t, s.Writer().Write([]messages.Record{{Bucket: messages.BucketFacts, Key: messages.Place(0).Key(), Value: []byte{1}}}), "out of order")
 }
 
 // A head that is harmed under the open database is not passed over for the one

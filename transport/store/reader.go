@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"sort"
 
@@ -170,10 +171,10 @@ func (n node) each(from []byte, give func(element) bool) (more bool) {
 // load reads a page, or remembers it.
 func (r *reader) load(in *home, at step) (n node, what string) {
 	if n, known := r.branches[at.id]; known {
-		return n, ""
+		return n, n.checkSpan(at)
 	}
 	if in.last.page != nil && in.lastID == at.id {
-		return in.last, ""
+		return in.last, in.last.checkSpan(at)
 	}
 	if what = n.read(r.pageFile, at.id, at.root, at.within); what != "" {
 		return n, what
@@ -184,4 +185,14 @@ func (r *reader) load(in *home, at step) (n node, what string) {
 		r.branches[at.id] = n
 	}
 	return n, ""
+}
+
+// checkSpan checks that a page that was read before may be where another step leads,
+// too. None may but an empty leaf if the step is another one: pages that lead to one
+// page again and again would be walked for ever.
+func (n node) checkSpan(at step) (what string) {
+	if len(n.elements) == 0 {
+		return ""
+	}
+	return cmp.Or(checkOrder(at.id, n.elements[:1], at.within), checkOrder(at.id, n.elements[len(n.elements)-1:], at.within))
 }
