@@ -118,9 +118,17 @@ func TestProofIsOfAMember(t *testing.T) {
 // proof proves that the author has forked its chain at seq 1.
 func proof(t *testing.T, author *node, context messages.ContextID) messages.Equivocation {
 	t.Helper()
+	return proofAt(t, author, context, 1)
+}
+
+func proofAt(t *testing.T, author *node, context messages.ContextID, seq messages.Seq) messages.Equivocation {
+	t.Helper()
 	var facts [2]messages.Fact
 	for n := range facts {
-		at := messages.Chained{Version: 1, Context: context, Author: author.identity.Authority(), Seq: 1, HLC: messages.HLC(n)}
+		at := messages.Chained{Version: 1, Context: context, Author: author.identity.Authority(), Seq: seq, HLC: messages.HLC(n)}
+		if seq > 1 {
+			at.Prev = messages.FactID{1}
+		}
 		fact, err := Seal(author.identity, at, [32]byte{}, nil, seeded(3))
 		if err != nil {
 			t.Fatal(err)
@@ -179,6 +187,22 @@ func TestProofConvictsNobodyWhen(t *testing.T) {
 		}
 		if view := ben.journal.set.view(); len(view.Equivocated) != test.want {
 			t.Errorf("%s: %v", name, view.Equivocated)
+		}
+	}
+}
+
+// Of several proofs against one author the view shows the first seq, in whatever
+// order they come.
+func TestFirstProvedSeqIsShown(t *testing.T) {
+	for _, seqs := range [][]messages.Seq{{2, 5}, {5, 2}} {
+		ana, ben, cat := trio(t)
+		for _, seq := range seqs {
+			if _, err := ben.journal.append(messages.MillisOf(start), draftOf(proofAt(t, cat, ana.view.Context, seq)), ben.view.Keys[2], &batch{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := ben.journal.set.view().Equivocated[cat.identity.Authority()]; got != 2 {
+			t.Errorf("proved at %d: the view shows %d", seqs, got)
 		}
 	}
 }

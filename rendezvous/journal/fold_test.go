@@ -52,3 +52,19 @@ func TestFoldKeepsTheDescriptorsThatAViewTakes(t *testing.T) {
 		}
 	}
 }
+
+// SPEC 3.4: "appends them again in the new epoch …, reduced once": what names a fact
+// of its own epoch repeats nothing, and is reduced.
+func TestFactOfTheSameEpochIsNotRepeated(t *testing.T) {
+	_, ben, _ := trio(t)
+	ben.say(start, ben.descriptor(start, 1, 1))
+	said := ben.head()
+	_, raw := ben.nextFact(ben.descriptor(start, 2, 2), said)
+	ben.step(start, messages.OfferFacts{Session: 1, Facts: [][]byte{raw}})
+	if !ben.journal.set.has(mustParse(raw).ID()) {
+		t.Fatal("it was not admitted: nothing is proved")
+	}
+	if got := ben.view.Descriptors[ben.identity.Authority()].Descriptor.Sequence; got != 2 {
+		t.Errorf("the view takes descriptor %d, not 2", got)
+	}
+}

@@ -7,22 +7,48 @@ import (
 	"github.com/waymeet/waymeet/rendezvous/membership"
 )
 
+// rotationWith is a rotation with that cut, whom ever it fits, and the secret of the
+// epoch that it opens.
+func (n *node) rotationWith(cut []messages.CutEntry) (messages.EpochOp, membership.Secret) {
+	n.t.Helper()
+	keys, _ := n.journal.ownKeys()
+	secret, err := membership.NewSecret(n.random)
+	if err != nil {
+		n.t.Fatalf("secret: %v", err)
+	}
+	state := membership.State{Founder: n.journal.set.founder, Finality: n.view.Finality, Roster: n.view.Roster, Keys: keys}
+	op, err := membership.Advance(n.identity.Authority(), state, messages.EpochAdvanced{}, secret, cut)
+	if err != nil {
+		n.t.Fatalf("advance: %v", err)
+	}
+	return op, secret
+}
+
+// nextFact is what the node's next fact would be that says this, and its bytes; it is
+// not taken in.
+func (n *node) nextFact(says messages.RendezvousFact, again messages.FactID) (messages.Fact, []byte) {
+	n.t.Helper()
+	keys, own := n.view.Keys[n.view.Epoch], n.identity.Authority()
+	at := messages.Chained{
+		Version: messages.FactVersion, Context: n.view.Context, Author: own, Seq: 1, HLC: n.journal.set.clock + 1,
+		Epoch: keys.Epoch, KeyID: keys.KeyID, Type: says.FactType(), Schema: says.FactType().Schema(), Again: messages.Again(again),
+	}
+	if head := n.journal.set.head(own); head != nil {
+		at.Seq, at.Prev = head.seq+1, head.id
+	}
+	fact, err := Seal(n.identity, at, keys.Payload, messages.EncodeFact(says), n.random)
+	if err != nil {
+		n.t.Fatalf("seal: %v", err)
+	}
+	return fact, fact.Append(nil)
+}
+
 // rotationInTwoFacts is one op of the founder in two facts, its next ones: with the
 // wraps as they should be, and with one for the member that does not open. Wraps are
 // not part of the EpochID, so both open the same epoch (SPEC 2.4).
 func rotationInTwoFacts(t *testing.T, founder, member *node) (good, bad []byte, opened membership.Keys) {
 	t.Helper()
-	j := founder.journal
-	keys, _ := j.ownKeys()
-	secret, err := membership.NewSecret(seeded(55))
-	if err != nil {
-		t.Fatal(err)
-	}
-	state := membership.State{Founder: j.set.founder, Finality: j.set.founded.Finality, Roster: founder.view.Roster, Keys: keys}
-	op, err := membership.Advance(founder.identity.Authority(), state, messages.EpochAdvanced{}, secret, j.cut())
-	if err != nil {
-		t.Fatal(err)
-	}
+	op, secret := founder.rotationWith(founder.journal.cut())
 	spoilt := op.Changes()
 	spoilt.Wraps = append([]messages.SecretWrap(nil), spoilt.Wraps...)
 	for at := range spoilt.Wraps {
@@ -31,23 +57,13 @@ func rotationInTwoFacts(t *testing.T, founder, member *node) (good, bad []byte, 
 			wrap.Sealed[40]++
 		}
 	}
-	head := j.set.head(founder.identity.Authority())
-	at := messages.Chained{
-		Version: messages.FactVersion, Context: j.set.context, Author: head.author(), Seq: head.seq + 1, Prev: head.id,
-		HLC: head.hlc + 1, Epoch: keys.Epoch, KeyID: keys.KeyID, Type: messages.FactEpochAdvanced, Schema: 1,
-	}
-	seal := func(op messages.EpochOp) []byte {
-		fact, err := Seal(founder.identity, at, keys.Payload, messages.EncodeFact(op), founder.random)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return fact.Append(nil)
-	}
 	id := membership.OpenedEpoch(op)
 	if other := membership.OpenedEpoch(op.WithChange(spoilt)); other != id {
 		t.Fatal("the two facts open two epochs: nothing is proved")
 	}
-	return seal(op), seal(op.WithChange(spoilt)), membership.DeriveKeys(j.set.context, keys.Epoch+1, id, secret)
+	_, good = founder.nextFact(op, messages.FactID{})
+	_, bad = founder.nextFact(op.WithChange(spoilt), messages.FactID{})
+	return good, bad, membership.DeriveKeys(founder.view.Context, founder.view.Epoch+1, id, secret)
 }
 
 // SPEC 3.3: "same facts in any order, same state": which of two facts of one op

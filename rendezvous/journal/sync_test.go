@@ -97,6 +97,27 @@ func TestEquivocatorsForkReachesEverybody(t *testing.T) {
 	}
 }
 
+// SPEC 13.2: "periodic anti-entropy every 60 s ± 10 %": the first time and each time
+// after it, and not at the same moment everywhere.
+func TestSweepIsSpread(t *testing.T) {
+	ana, ben, _ := trio(t)
+	now := start
+	ana.stepSync(now, messages.SyncPeerUp{Peer: ben.identity.Authority()})
+	waits := map[time.Duration]bool{}
+	for range 20 {
+		wait := ana.sync.sweep.Sub(now)
+		if wait < antiEntropy*9/10 || wait > antiEntropy*11/10 {
+			t.Errorf("the next sweep is in %v", wait)
+		}
+		waits[wait] = true
+		now = ana.sync.sweep
+		ana.stepSync(now, messages.Tick{})
+	}
+	if len(waits) < 15 {
+		t.Errorf("%d different waits of 20", len(waits))
+	}
+}
+
 // SPEC 13.2: "New facts are pushed to connected members at once", however many
 // sessions with them have failed before: here each does, for one fact of ben's is
 // from ahead of the clock. They cost one session a second at most.

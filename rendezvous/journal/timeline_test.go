@@ -97,3 +97,27 @@ func TestOpOpensNothingWhen(t *testing.T) {
 		})
 	}
 }
+
+// SPEC 3.3: "same facts in any order, same state": of two facts of one op the one
+// with the smaller id stands, whichever came first, and the other one says nothing,
+// to its author either.
+func TestSmallerFactOfAnOpStands(t *testing.T) {
+	ana, _, cat := trio(t)
+	one, two, _ := rotationInTwoFacts(t, ana, cat)
+	smaller, other := mustParse(one).ID(), mustParse(two).ID()
+	if other.Compare(smaller) < 0 {
+		smaller, other = other, smaller
+	}
+	for _, facts := range [][][]byte{{one, two}, {two, one}} {
+		n := ana.twin(31)
+		n.mute = true
+		n.step(start, messages.OfferFacts{Session: 1, Facts: facts})
+		s := n.journal.set
+		if got := s.epochs.open().op.id; n.view.Epoch != 3 || got != smaller {
+			t.Errorf("epoch %d is opened by %s, not %s", n.view.Epoch, got.Short(), smaller.Short())
+		}
+		if e := s.graph.entries[other]; s.counts(e) || len(s.unsaid()) != 0 {
+			t.Errorf("the other one counts: %t; to be said again are %d facts", s.counts(e), len(s.unsaid()))
+		}
+	}
+}
