@@ -111,11 +111,14 @@ func (j *Journal) welcome(e messages.AddMember, facts []messages.FactID, b *batc
 	b.reply(Reply{Operation: e.Operation, Facts: facts, Welcome: &welcome})
 }
 
-// cut is, per author, the last fact that we hold.
+// cut is, per author, the last fact that we hold. Who is not in the roster of the
+// epoch that is closed has none in it that could count: such an entry would say
+// nothing, and those who come and go would fill the op.
 func (j *Journal) cut() []messages.CutEntry {
 	var cut []messages.CutEntry
+	roster := j.set.epochs.open().roster
 	for author, c := range j.set.chains {
-		if c.head != nil {
+		if c.head != nil && roster.Has(author) {
 			cut = append(cut, messages.CutEntry{Author: author, Seq: c.head.seq, Fact: c.head.id})
 		}
 	}

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/waymeet/waymeet/messages"
@@ -36,4 +37,31 @@ func TestCutThatNamesAnotherFactKeepsNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A cut names who may have written in the epoch that it closes, and nobody else, so
+// that members who come and go do not end a context by the size of its ops.
+func TestCutNamesTheMembersOfItsEpoch(t *testing.T) {
+	ana := found(t, 1)
+	sizes := map[int]bool{}
+	for n := range byte(8) {
+		guest := ana.admit(start, 2+n)
+		guest.learn(start, ana)
+		guest.note(start, "a note")
+		ana.learn(start, guest)
+		ana.remove(start, guest)
+		cut := ana.journal.set.epochs.open().change.Cut
+		sizes[len(cut)] = true
+		if last := cut[slices.IndexFunc(cut, func(c messages.CutEntry) bool { return c.Author == guest.identity.Authority() })]; last.Fact != guest.head() {
+			t.Errorf("what the guest has said is cut at %d", last.Seq)
+		}
+	}
+	if len(sizes) != 1 || !sizes[2] {
+		t.Errorf("cuts of %v entries, and two were in each epoch", sizes)
+	}
+	if want := uint64(1 + 8 + 16); ana.view.Count != want { // founded, said, added and removed
+		t.Errorf("%d facts count, not %d", ana.view.Count, want)
+	}
+	ana.expectNaive()
+	ana.expectFlawless()
 }

@@ -16,8 +16,8 @@ import "github.com/waymeet/waymeet/messages"
 const maxLate = 1024
 
 // departed are those who were removed and have not come back, with the last of
-// their facts that a cut names: one of an epoch that they were in, for those that
-// come after go on naming what is held.
+// their facts that a cut names: one of an epoch that they were in, for another may
+// name whatever is held.
 func (s *set) departed() map[messages.AuthorityID]messages.Seq {
 	if s.left != nil {
 		return s.left
