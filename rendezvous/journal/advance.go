@@ -91,7 +91,7 @@ func (j *Journal) giveKeys(now messages.Millis, e messages.GiveKeys, b *batch) {
 		}
 	}
 	b.put(given.into(j.set.ring)...)
-	j.offer(now, j.pending(), b)
+	j.offer(now, messages.AuthorityID{}, j.pending(), b)
 	b.reply(Reply{Operation: e.Operation})
 }
 

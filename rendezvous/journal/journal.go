@@ -186,7 +186,7 @@ func (j *Journal) drain(now time.Time) []Effect {
 	millis := messages.MillisOf(now)
 	due := j.aside.takeDue(millis)
 	j.examine(due)
-	j.offer(millis, due, b)
+	j.offer(millis, messages.AuthorityID{}, due, b)
 	j.queue = append(j.unhold(now), j.queue...)
 	taken := 0
 	for taken < len(j.queue) && taken < maxBatchMessages && b.bytes < maxBatchBytes {

@@ -27,19 +27,26 @@ func (j *Journal) examine(facts []candidate) {
 
 // offerFrom admits what a peer sent, and answers.
 func (j *Journal) offerFrom(now messages.Millis, e messages.OfferFacts, facts []candidate, b *batch) {
-	result := j.offer(now, facts, b)
+	result := j.offer(now, e.From, facts, b)
 	result.Session = e.Session
 	b.sessions = append(b.sessions, e.Session)
 	b.effects = append(b.effects, TellSync{result})
 }
 
 // offer admits facts in their order, and then those that waited for an epoch or
-// a key which thereby became known. It ends: every round adds one.
-func (j *Journal) offer(now messages.Millis, facts []candidate, b *batch) (result messages.FactsOffered) {
+// a key which thereby became known. It ends: every round adds one. The result is
+// about what that sender has sent, now or before: nobody answers for what another
+// one's facts turn out to be.
+func (j *Journal) offer(now messages.Millis, from messages.AuthorityID, facts []candidate, b *batch) (result messages.FactsOffered) {
+	var ofOthers messages.FactsOffered
 	for len(facts) > 0 {
 		before := j.set.known()
 		for at := range facts {
-			j.offerOne(now, &facts[at], &result, b)
+			count := &result
+			if facts[at].from != from {
+				count = &ofOthers
+			}
+			j.offerOne(now, &facts[at], count, b)
 		}
 		facts = j.released(before, b)
 	}

@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -80,5 +81,65 @@ func TestRangeBeginsAfterItsPlace(t *testing.T) {
 		if !slices.Equal(got, test.want) {
 			t.Errorf("%s: %d facts, want %d", name, len(got), len(test.want))
 		}
+	}
+}
+
+// offered is what the journal answers to an offer, all of it being written.
+func (n *node) offered(offer messages.OfferFacts) (result messages.FactsOffered) {
+	n.t.Helper()
+	effects := n.journal.Step(start, offer)
+	for len(effects) > 0 {
+		effect := effects[0]
+		effects = effects[1:]
+		switch e := effect.(type) {
+		case Write:
+			n.disk.write(e.Records)
+			effects = append(effects, n.journal.Step(start, messages.Written{Batch: e.Batch})...)
+		case Publish:
+			n.view, n.state = e.View, e.State
+		case TellSync:
+			result = e.Message.(messages.FactsOffered)
+		}
+	}
+	return result
+}
+
+// Nobody answers for what another member has sent before: a forged fact waits for its
+// epoch, and the honest member who brings the op is not at fault.
+func TestForgedFactThatWaitedIsTheFaultOfItsSender(t *testing.T) {
+	ana, ben, cat := trio(t)
+	ana.admit(start, 4)
+	ben.learn(start, ana)
+	forged := mustParse(ben.raw(ben.note(start, "in epoch 3")))
+	forged.Signature[0]++
+	wait := messages.OfferFacts{From: ben.identity.Authority(), Facts: [][]byte{forged.Append(nil)}}
+	if waits := cat.offered(wait); waits.Waiting != 1 {
+		t.Fatalf("%+v: nothing is proved", waits)
+	}
+	twin := cat.twin(9)
+	twin.offered(wait)
+	for who, test := range map[*node]struct {
+		sender *node
+		faults int
+	}{cat: {ana, 0}, twin: {ben, 1}} {
+		got := who.offered(messages.OfferFacts{From: test.sender.identity.Authority(), Facts: ana.facts()})
+		if got.Refused != test.faults || (got.Fault != "") != (test.faults > 0) || who.view.Epoch != 3 {
+			t.Errorf("%s brings the op of epoch %d: %+v", test.sender, who.view.Epoch, got)
+		}
+	}
+}
+
+// The op of its epoch comes in the same offer before it: its signature could not be
+// checked before.
+func TestForgedFactBehindItsOpIsRefused(t *testing.T) {
+	ana, ben, cat := trio(t)
+	ana.admit(start, 4)
+	ben.learn(start, ana)
+	note := ben.note(start, "in epoch 3")
+	forged := mustParse(ben.raw(note))
+	forged.Signature[0]++
+	got := cat.offered(messages.OfferFacts{From: ana.identity.Authority(), Facts: append(ana.facts(), forged.Append(nil))})
+	if cat.journal.set.has(note) || !strings.Contains(got.Fault, "refused by signature") || cat.view.Epoch != 3 {
+		t.Errorf("in epoch %d: %+v", cat.view.Epoch, got)
 	}
 }
