@@ -74,6 +74,7 @@ type Node struct {
 	savedPairs       vault.Cells[channel.Pair, channel.Saved]
 	savedConnections vault.Cells[channel.Pair, upgrade.Saved]
 	savedNetwork     vault.Cells[struct{}, upgrade.NetworkSaved]
+	savedClaims      vault.Cells[messages.ContextID, journal.Claims]
 	// local and endpoints are what the NetworkActor last told; reach is the way
 	// to each peer; lastEqual the fingerprint at which a sync last ended equal.
 	local     vault.Cells[struct{}, messages.LocalNetwork]

@@ -28,8 +28,9 @@ func (n *Node) storeActor(cx messages.ContextID) supervision.Actor[messages.Jour
 				return nil, fmt.Errorf("the journal of %s is not open", cx.Short())
 			}
 			writer = database.Writer()
+			claims, _ := n.savedClaims.Load(cx)
 			return journal.Load(journal.Config{
-				Identity: n.identity, Random: rand.Reader, WriteAfter: n.writeAfter(cx), Parallel: parallel,
+				Identity: n.identity, Random: rand.Reader, WriteAfter: n.writeAfter(cx), Claims: claims, Parallel: parallel,
 			}, writer)
 		},
 		Perform: func(c *storeContext, effect journal.Effect) {
@@ -65,6 +66,8 @@ func (n *Node) performJournal(c *storeContext, cx messages.ContextID, effect jou
 		n.contextChanged(cx)
 	case journal.ReadFacts:
 		n.readFacts(c, cx, e)
+	case journal.SaveClaims:
+		n.savedClaims.Save(cx, incarnation(c), e.Claims)
 	case journal.GiveContent:
 		n.giveContent(c, cx, e)
 	case journal.Forked:

@@ -107,7 +107,8 @@ type FactRange struct {
 }
 
 // PeerHolds tells the journal how much of our own chain a peer shows in a sync
-// session (SPEC 3.1). A later one takes the place of an earlier one.
+// session (SPEC 3.1). A later one takes the place of an earlier one, but takes nothing
+// back that facts of ours have proved.
 type PeerHolds struct {
 	Peer AuthorityID
 	// Own is how far the peer shows our chain without a gap, Last the greatest

@@ -168,3 +168,178 @@ func TestRemovalWaitsForTheFirstSync(t *testing.T) {
 		t.Error("the removal waits on for the one who is removed")
 	}
 }
+
+// SPEC 15.3: "Killing any actor at any instant" frees no pen: what a peer shows of
+// our chain is known to the process, for the time that is left, and no longer.
+func TestClaimOutlivesTheActor(t *testing.T) {
+	ana, ben, _ := trio(t)
+	backup := ben.twin(9)
+	ben.note(start, "after the backup")
+	ana.learn(start, ben)
+	backup.patience = WaitForPeer
+	backup.restart(start)
+	now := start.Add(time.Minute)
+	if backup.step(now, messages.Tick{}); !backup.view.MayWrite {
+		t.Fatal("it waits for a peer that is not there")
+	}
+	backup.claim(now, ana, ben.journal.own().head)
+	lapse, replies := now.Add(proveWithin), len(backup.replies)
+	for range 3 {
+		now = now.Add(time.Minute)
+		backup.step(now, noteOf(messages.OperationID{200}))
+		if backup.view.MayWrite || len(backup.replies) != replies || !backup.journal.Deadline().Equal(lapse) {
+			t.Fatalf("it may write: %t, %d replies, deadline %v", backup.view.MayWrite, len(backup.replies)-replies, backup.journal.Deadline())
+		}
+		backup.revive(now)
+		backup.claim(now, ana, ben.journal.own().head)
+	}
+	if backup.step(lapse, messages.Tick{}); !backup.view.MayWrite {
+		t.Error("each death of the actor gives a claim its time anew")
+	}
+	backup.revive(lapse)
+	if backup.claim(lapse, ana, ben.journal.own().head); !backup.view.MayWrite {
+		t.Error("a claim that has lapsed is believed again")
+	}
+}
+
+// A process waits for a peer once.
+func TestSyncOutlivesTheActor(t *testing.T) {
+	ana, ben, _ := trio(t)
+	ana.patience = time.Hour
+	ana.restart(start)
+	if ana.view.MayWrite {
+		t.Fatal("it waits for nobody: nothing is proved")
+	}
+	ana.claim(start, ben, 0)
+	ana.step(start, messages.PeerHolds{Peer: ben.identity.Authority(), Done: true})
+	if ana.revive(start); !ana.view.MayWrite {
+		t.Error("the new life waits for a peer again")
+	}
+	if ana.restart(start); ana.view.MayWrite {
+		t.Error("the new process waits for nobody")
+	}
+}
+
+// Our fact came, and its life ended before it was on disk: there is one, all the same.
+func TestProofOutlivesTheActor(t *testing.T) {
+	ana, ben, _ := trio(t)
+	backup := ben.twin(9)
+	lost := messages.OfferFacts{Session: 1, From: ana.identity.Authority(), Facts: [][]byte{ben.raw(ben.note(start, "after the backup"))}}
+	backup.claim(start, ana, ben.journal.own().head)
+	backup.hold = true
+	if backup.step(start, lost); len(backup.kept) != 1 {
+		t.Fatalf("%d writes are under way: nothing is proved", len(backup.kept))
+	}
+	late := start.Add(2 * proveWithin)
+	backup.hold = false
+	if backup.revive(late); backup.journal.own().head != 0 || backup.view.MayWrite {
+		t.Errorf("it holds %+v of its chain, and may write: %t", backup.journal.own(), backup.view.MayWrite)
+	}
+	if backup.step(late, lost); !backup.view.MayWrite {
+		t.Error("it may not write though all has come")
+	}
+}
+
+// A fault takes back what a peer alone has said of our chain, not what facts of ours
+// have shown to be true.
+func TestProvedClaimIsNotTakenBack(t *testing.T) {
+	ana, ben, cat := trio(t)
+	backup := ben.twin(9)
+	first := ben.raw(ben.note(start, "after the backup"))
+	ben.note(start, "and another")
+	for _, peer := range []*node{ana, cat} {
+		backup.claim(start, peer, ben.journal.own().head)
+	}
+	backup.claim(start, cat, 0)
+	backup.claim(start, ana, 0)
+	if !backup.view.MayWrite {
+		t.Fatal("the word of a peer stays after its fault")
+	}
+	backup.claim(start, ana, ben.journal.own().head)
+	backup.step(start, messages.OfferFacts{Session: 1, From: cat.identity.Authority(), Facts: [][]byte{first}})
+	if backup.claim(start, ana, 0); backup.view.MayWrite {
+		t.Error("it may write though there is another fact of its own")
+	}
+	if backup.step(start.Add(proveWithin), messages.Tick{}); !backup.view.MayWrite {
+		t.Error("it waits on without a limit for what may be a lie")
+	}
+}
+
+// SPEC 3.1: "a restored backup waits without limit". Its clock is behind, so that its
+// own facts wait for their hour; they are proof all the same, in all lives of its
+// actor, and when they are here whoever shows more gets all the time again.
+func TestOwnFactsAheadOfOurClockHoldThePen(t *testing.T) {
+	ana, ben, _ := trio(t)
+	backup := ben.twin(9)
+	ahead := start.Add(time.Hour)
+	offer := messages.OfferFacts{Session: 1, From: ana.identity.Authority(), Facts: [][]byte{ben.raw(ben.note(ahead, "lost"))}}
+	last := ben.raw(ben.note(ahead, "last"))
+	backup.claim(start, ana, ben.journal.own().head)
+	if backup.step(start, offer); !backup.journal.Deadline().Equal(ahead.Add(-maxAhead)) {
+		t.Errorf("deadline %v: it waits for the peer, not for its own fact", backup.journal.Deadline())
+	}
+	hour := ahead.Add(-maxAhead)
+	late := hour.Add(-time.Second)
+	for range 2 {
+		backup.step(late, messages.Tick{})
+		if backup.view.MayWrite || backup.journal.own().last != 0 {
+			t.Fatalf("it holds %+v of its chain, and may write: %t", backup.journal.own(), backup.view.MayWrite)
+		}
+		if backup.revive(late); backup.view.MayWrite {
+			t.Fatal("the new life may write")
+		}
+		backup.step(late, offer)
+	}
+	if due := backup.journal.Deadline(); !due.Equal(hour) {
+		t.Fatalf("deadline %v, want %v", due, hour)
+	}
+	backup.step(hour, messages.Tick{})
+	if lapse := hour.Add(proveWithin); backup.journal.own().head != 1 || backup.view.MayWrite || !backup.journal.Deadline().Equal(lapse) {
+		t.Errorf("it holds %+v of its chain, may write: %t, deadline %v", backup.journal.own(), backup.view.MayWrite, backup.journal.Deadline())
+	}
+	if backup.step(hour, messages.OfferFacts{Session: 1, Facts: [][]byte{last}}); !backup.view.MayWrite {
+		t.Error("it may not write though all has come")
+	}
+}
+
+// Nor need we know the epoch of a fact to see that we have signed it; and nobody else
+// can sign one of ours.
+func TestOwnFactOfAnUnknownEpochHoldsThePen(t *testing.T) {
+	ana, ben, _ := trio(t)
+	backup := ben.twin(9)
+	ana.admit(start, 4)
+	ben.learn(start, ana)
+	fact := mustParse(ben.raw(ben.note(start, "in epoch 3")))
+	forged := fact
+	forged.Signature[0]++
+	offer := func(fact messages.Fact) {
+		backup.step(start, messages.OfferFacts{Session: 1, From: ana.identity.Authority(), Facts: [][]byte{fact.Append(nil)}})
+	}
+	if offer(forged); !backup.view.MayWrite || len(backup.journal.aside.pending) != 1 {
+		t.Errorf("it may write: %t, facts of %d senders wait", backup.view.MayWrite, len(backup.journal.aside.pending))
+	}
+	if offer(fact); backup.view.MayWrite {
+		t.Error("the view says that it may write")
+	}
+	if backup.step(start.Add(time.Hour), messages.Tick{}); backup.view.MayWrite {
+		t.Error("it may write though it has seen its own signature")
+	}
+	if backup.learn(start, ana); !backup.view.MayWrite {
+		t.Error("it may not write though all has come")
+	}
+}
+
+// What was given out to be kept is nobody's to change: a life that is over may still
+// run.
+func TestSavedClaimsDoNotChange(t *testing.T) {
+	ana, ben, _ := trio(t)
+	own, peer := ana.journal.own().head, ben.identity.Authority()
+	ana.claim(start, ben, own+1)
+	for n := range messages.Seq(2) {
+		saved := ana.claims
+		if ana.claim(start, ben, own+n+2); saved.peers[peer].last != own+n+1 || ana.claims.peers[peer].last != own+n+2 {
+			t.Errorf("saved was %+v, and then %+v", saved.peers, ana.claims.peers)
+		}
+		ana.revive(start)
+	}
+}

@@ -117,7 +117,9 @@ func TestAnySetsEndEqual(t *testing.T) {
 		for range rapid.IntRange(0, 6).Draw(t, "events") {
 			w.run(rapid.IntRange(1, 12).Draw(t, "before"))
 			at := rapid.IntRange(0, len(w.nodes)-1).Draw(t, "whom")
-			switch rapid.SampledFrom([]string{"kill", "kill its sync", "reconnect", "write"}).Draw(t, "event") {
+			switch rapid.SampledFrom([]string{"restart", "kill", "kill its sync", "reconnect", "write"}).Draw(t, "event") {
+			case "restart":
+				w.restart(at)
 			case "kill":
 				w.kill(at)
 			case "kill its sync":
@@ -196,6 +198,8 @@ func TestRestoredBackupDoesNotForkItsChain(t *testing.T) {
 				case "reconnect":
 					w.reconnect(0, 1)
 				case "restart":
+					w.restart(1)
+				case "kill":
 					w.kill(1)
 				case "time":
 					w.pass()
@@ -206,14 +210,14 @@ func TestRestoredBackupDoesNotForkItsChain(t *testing.T) {
 		write("before", []string{"write", "write", "ana writes", "rotate"})
 		asked = nil // what the backup knows nothing of
 		ben.disk = backup
-		events := []string{"write", "ana writes", "rotate", "reconnect", "time"}
+		events := []string{"write", "ana writes", "rotate", "reconnect", "time", "kill"}
 		if rapid.Bool().Draw(t, "waits for a sync") {
 			events = append(events, "restart")
 		} else {
 			ben.patience = 0 // what ana shows stops it
 		}
-		w.kill(1)
-		for len(ben.journal.pen.claims.shown) == 0 && !w.run(1) {
+		w.restart(1)
+		for len(ben.journal.pen.claims.peers) == 0 && !w.run(1) {
 		}
 		write("after", events)
 		w.settle(300)

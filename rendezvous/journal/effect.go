@@ -48,6 +48,10 @@ type ReadFacts struct {
 	Facts   []messages.FactPlace
 }
 
+// SaveClaims keeps what must outlive the actor; Config.Claims gives it back in the
+// same process. It comes before all that follows from it.
+type SaveClaims struct{ Claims Claims }
+
 // Forked exposes an author who has signed two facts with one seq (SPEC 3.1).
 type Forked struct {
 	Author messages.AuthorityID
@@ -77,6 +81,7 @@ func (Reply) journalEffect()         {}
 func (TellSync) journalEffect()      {}
 func (Publish) journalEffect()       {}
 func (ReadFacts) journalEffect()     {}
+func (SaveClaims) journalEffect()    {}
 func (Forked) journalEffect()        {}
 func (ClockAhead) journalEffect()    {}
 func (SecretRefused) journalEffect() {}

@@ -47,7 +47,7 @@ func (y *Sync) frame(now time.Time, e messages.SyncFrame) {
 	}
 }
 
-// fault ends a session with a peer that has broken a rule. What it has claimed
+// fault ends a session with a peer that has broken a rule. What it alone has claimed
 // of our chain must not stop our writing any more (SPEC 3.1).
 func (y *Sync) fault(now time.Time, s *session, detail string) {
 	y.emit(TellJournal{messages.PeerHolds{Peer: s.peer}})

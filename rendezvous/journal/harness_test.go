@@ -103,9 +103,12 @@ type node struct {
 	// fail is what the next write answers.
 	fail string
 	ops  uint16
-	// patience is how long the node waits for a peer when it starts; 0: it does
-	// not.
+	// patience is how long the node waits for a peer when it starts, which it did
+	// at begun; 0: it does not.
 	patience time.Duration
+	begun    time.Time
+	// claims are what the process keeps for the next life of the actors.
+	claims Claims
 	// brought are the facts of its own that others have given it.
 	brought map[messages.FactID]bool
 	// formed are those that were formed for a next batch while they might be.
@@ -136,27 +139,6 @@ func found(t fataler, n byte) *node {
 	return node
 }
 
-// restart loads the journal from disk, as after a crash.
-func (n *node) restart(now time.Time) {
-	n.t.Helper()
-	config := Config{Identity: n.identity, Random: n.random}
-	if n.patience > 0 {
-		config.WriteAfter = now.Add(n.patience)
-	}
-	journal, err := Load(config, n.disk)
-	if err != nil {
-		n.t.Fatalf("load: %v", err)
-	}
-	n.journal = journal
-	n.newSync()
-	n.kept = nil
-	n.step(now, messages.Tick{})
-}
-
-func (n *node) newSync() {
-	n.sync = NewSync(SyncConfig{Random: n.random, Jitter: rand.New(rand.NewPCG(1, 2))})
-}
-
 // step runs one event of the journal and everything that follows inside the
 // node.
 func (n *node) step(now time.Time, event messages.JournalMessage) {
@@ -180,6 +162,8 @@ func (n *node) step(now time.Time, event messages.JournalMessage) {
 			n.view, n.state = e.View, e.State
 			n.published = append(n.published, e.View)
 			n.stepSync(now, e.State)
+		case SaveClaims:
+			n.claims = e.Claims
 		case GiveContent:
 			n.given = append(n.given, e)
 		case ReadFacts:

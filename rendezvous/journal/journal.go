@@ -38,6 +38,8 @@ type Config struct {
 	// WriteAfter is the start of the process plus WaitForPeer, the same for
 	// every incarnation of the actor.
 	WriteAfter time.Time
+	// Claims are what SaveClaims gave out last in this process; zero: nothing.
+	Claims Claims
 	// Parallel calls do for 0 … n−1, in any order and perhaps at once, and
 	// returns when all are done; nil: one after the other.
 	Parallel func(n int, do func(at int))
@@ -102,6 +104,14 @@ type queued struct {
 
 // Step takes in one event and says what to do.
 func (j *Journal) Step(now time.Time, event messages.JournalMessage) []Effect {
+	effects := j.step(now, event)
+	if save := j.pen.claims.save(); save != nil {
+		return append(save, effects...)
+	}
+	return effects
+}
+
+func (j *Journal) step(now time.Time, event messages.JournalMessage) []Effect {
 	var effects []Effect
 	switch e := event.(type) {
 	case messages.Written:
@@ -128,7 +138,7 @@ func (j *Journal) Step(now time.Time, event messages.JournalMessage) []Effect {
 	default:
 		j.enqueue(event)
 	}
-	j.changed = j.pen.look(now, j.own(), j.set.epochs.open().roster) || j.changed
+	j.look(now)
 	switch {
 	case j.failed != "":
 		return append(effects, j.refuseAll()...)
@@ -194,6 +204,9 @@ func (j *Journal) drain(now time.Time) []Effect {
 		taken++
 	}
 	j.queue = append([]queued(nil), j.queue[taken:]...)
+	if len(b.records) == 0 {
+		j.look(now) // a Step follows a Write, and looks then
+	}
 	effects = append(effects, j.send(now, b)...)
 	if j.flight == nil && taken > 0 && len(j.queue) > 0 {
 		effects = append(effects, j.drain(now)...)
@@ -216,11 +229,7 @@ func (j *Journal) take(now time.Time, next queued, b *batch) {
 	case messages.AdvanceEpoch:
 		j.changeEpoch(messages.MillisOf(now), e.Operation, messages.EpochAdvanced{}, b)
 	case messages.OfferFacts:
-		own := j.ownFacts()
 		j.offerFrom(messages.MillisOf(now), e, next.candidates, b)
-		if j.ownFacts() > own {
-			j.pen.claims.prove(now, j.own().head)
-		}
 	case messages.FactsRead:
 		j.errand(now, e, b)
 	case messages.GiveKeys:

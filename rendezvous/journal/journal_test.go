@@ -170,7 +170,7 @@ func TestWritingWaitsForAPeerAfterTheStart(t *testing.T) {
 	ready := start.Add(WaitForPeer)
 	reload := func(n *node) {
 		n.journal.pen.writeAfter = ready
-		n.journal.pen.claims = peerClaims{}
+		n.journal.pen.claims = Claims{}
 	}
 	reload(ana)
 	ana.step(start, messages.Commit{Operation: messages.OperationID{1}, Facts: fact})
@@ -204,7 +204,7 @@ func TestViewSaysWhoMayWrite(t *testing.T) {
 	}
 	begin := func() {
 		ana.journal.pen.writeAfter = ready
-		ana.journal.pen.claims = peerClaims{}
+		ana.journal.pen.claims = Claims{}
 		ana.step(start, messages.Tick{})
 	}
 	withheld := func(at time.Time, event messages.JournalMessage) bool {

@@ -74,7 +74,7 @@ func Load(config Config, source Source) (*Journal, error) {
 		book:    newBook(config.Limits),
 		done:    newOperations(),
 		aside:   newAside(),
-		pen:     pen{self: config.Identity.Authority(), writeAfter: config.WriteAfter},
+		pen:     pen{self: config.Identity.Authority(), writeAfter: config.WriteAfter, claims: config.Claims.clone()},
 		waiting: map[messages.OperationID]bool{},
 		index:   index{size: segmentSize},
 		changed: true,

@@ -150,10 +150,17 @@ func (w *network) deliver(s *stream) (moved bool) {
 	return moved
 }
 
-// kill restarts a node and cuts its streams.
-func (w *network) kill(at int) {
+// restart restarts the process of a node, which cuts its streams.
+func (w *network) restart(at int) {
 	w.cut(at)
 	w.nodes[at].restart(w.now)
+	w.meetAgain(at)
+}
+
+// kill begins a new life of a node's actors in the same process.
+func (w *network) kill(at int) {
+	w.cut(at)
+	w.nodes[at].revive(w.now)
 	w.meetAgain(at)
 }
 

@@ -80,10 +80,14 @@ func (j *Journal) offerOne(now messages.Millis, c *candidate, result *messages.F
 	case refusal.admits():
 		j.accept(c.fact, c.id, len(c.raw))
 		b.put(factRecord(j.set.last, c.raw))
+		j.recognize(now, c)
 		result.Admitted++
 	case refusal.waits():
 		result.Waiting++
 		isNew := j.aside.await(refusal.check, c)
+		if isNew {
+			j.recognize(now, c)
+		}
 		if refusal.check == clockCheck && isNew {
 			ahead := messages.Window{From: now, Until: c.fact.Header.HLC.Millis()}.Length()
 			b.effects = append(b.effects, ClockAhead{Author: c.fact.Header.Author, Ahead: ahead.Round(time.Second)})

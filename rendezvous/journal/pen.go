@@ -19,7 +19,7 @@ type pen struct {
 	self messages.AuthorityID
 	// writeAfter is from when on it need not wait for a peer.
 	writeAfter time.Time
-	claims     peerClaims
+	claims     Claims
 	// mayWrite: our chain may be written, as look found it last; due is when it may
 	// for all that was known then, if it may not; zero: when facts come.
 	mayWrite bool
@@ -33,10 +33,10 @@ type pen struct {
 // SPEC 3.1: "at every start, before its first own fact in a context with other
 // members, a node syncs once or waits 5 s for a peer, and a peer that shows
 // more of *its* chain than it holds stops its writing until fetched (a restored
-// backup waits without limit)". A fact of ours behind a gap shows it beyond
-// doubt; the word of a peer does for a while (peerClaims).
+// backup waits without limit)". A fact of ours behind a gap, or one that waits for
+// its hour, shows it beyond doubt; the word of a peer does for a while (Claims).
 func (p *pen) withheld(now time.Time, own extent, roster membership.Roster, but messages.AuthorityID) (withheld bool, until time.Time) {
-	if own.last > own.head {
+	if max(own.last, p.claims.signed) > own.head {
 		return true, time.Time{}
 	}
 	for peer, lapse := range p.claims.ahead(now, own.head) {
@@ -61,6 +61,11 @@ func (p *pen) look(now time.Time, own extent, roster membership.Roster) (news bo
 	news = p.mayWrite == withheld
 	p.mayWrite, p.due = !withheld, until
 	return news
+}
+
+// look has a view published when our chain may be written, or not any more.
+func (j *Journal) look(now time.Time) {
+	j.changed = j.pen.look(now, j.own(), j.set.epochs.open().roster) || j.changed
 }
 
 // mayWrite reports whether our own chain may grow now.
@@ -99,10 +104,16 @@ func (j *Journal) own() extent {
 	return extent{head: wholeUpTo(c), last: c.entries[len(c.entries)-1].seq}
 }
 
-// ownFacts is how many facts of ours are held.
-func (j *Journal) ownFacts() int {
-	if c := j.set.chains[j.pen.self]; c != nil {
-		return len(c.entries)
+// recognize takes in that a fact came which is new here, if it is ours: one of an
+// unknown epoch, too, for our own key needs no roster.
+func (j *Journal) recognize(now messages.Millis, c *candidate) {
+	if c.fact.Header.Author != j.pen.self {
+		return
 	}
-	return 0
+	if c.signer.IsZero() {
+		c.authenticate(j.config.Identity.Public())
+	}
+	if c.forged.admits() {
+		j.pen.claims.prove(now.Time(), c.fact.Header.Seq, j.own().head)
+	}
 }

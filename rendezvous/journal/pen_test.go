@@ -151,8 +151,8 @@ func TestFormedFactsAreWrittenThoughAPeerShowsMore(t *testing.T) {
 	}
 }
 
-// A claim is believed for its time in the life of one machine: after a restart, and
-// only then, for as long again.
+// A claim is believed for its time in one process: after a restart, and only then, for
+// as long again.
 func TestClaimIsBelievedOnceAStart(t *testing.T) {
 	ana, ben, _ := trio(t)
 	own, now := ana.journal.own().head, start
@@ -185,5 +185,26 @@ func TestStoppedPeerDoesNotFreeThePen(t *testing.T) {
 	}
 	if backup.journal.set.has(lost) || backup.view.MayWrite || backup.journal.mayWrite(w.now) {
 		t.Errorf("the backup has the lost fact: %t; its pen is withheld: %t", backup.journal.set.has(lost), !backup.view.MayWrite)
+	}
+}
+
+// Our next fact is here, and waits for what it stands on: that number is taken, and
+// stays so over a restart.
+func TestOwnNextFactThatWaitsHoldsThePen(t *testing.T) {
+	ana, ben, _ := trio(t)
+	backup := ben.twin(9)
+	parent := ana.note(start, "a parent")
+	ben.learn(start, ana)
+	lost := ben.note(start, "lost")
+	backup.step(start, messages.OfferFacts{Session: 1, Facts: [][]byte{ben.raw(lost)}})
+	for range 2 {
+		if own := backup.journal.own(); own.last != own.head+1 || backup.view.MayWrite {
+			t.Fatalf("it holds %+v of its chain, and may write: %t", own, backup.view.MayWrite)
+		}
+		backup.restart(start)
+	}
+	backup.step(start, messages.OfferFacts{Session: 1, Facts: [][]byte{ana.raw(parent)}})
+	if !backup.view.MayWrite {
+		t.Error("it may not write though nothing waits")
 	}
 }

@@ -53,6 +53,7 @@ type process struct {
 	savedPairs       map[channel.Pair]channel.Saved
 	savedConnections map[channel.Pair]upgrade.Saved
 	savedNetwork     upgrade.NetworkSaved
+	savedClaims      map[messages.ContextID]journal.Claims
 	local            messages.LocalNetwork
 	endpoints        *messages.LocalEndpoints
 	reach            map[channel.Pair]messages.Path
@@ -97,6 +98,7 @@ func newProcess(n *node) *process {
 
 		savedPairs:       map[channel.Pair]channel.Saved{},
 		savedConnections: map[channel.Pair]upgrade.Saved{},
+		savedClaims:      map[messages.ContextID]journal.Claims{},
 		reach:            map[channel.Pair]messages.Path{},
 		lastEqual:        map[channel.Pair][32]byte{},
 		ratchets:         map[channel.Pair]*ratchet{},

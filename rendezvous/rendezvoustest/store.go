@@ -51,7 +51,7 @@ func (p *process) makeStore(cx messages.ContextID) *JournalHost {
 		life = database.beginTerm()
 		config := journal.Config{
 			Identity: p.identity, Random: p.world.entropy, Limits: journal.Limits{Flow: p.flow},
-			WriteAfter: p.begun.Add(journal.WaitForPeer),
+			WriteAfter: p.begun.Add(journal.WaitForPeer), Claims: p.savedClaims[cx],
 		}
 		if database.founded {
 			config.WriteAfter = time.Time{}
@@ -115,6 +115,8 @@ func (p *process) performJournal(h *JournalHost, cx messages.ContextID, effect j
 				p.contexts[cx].sync.tell(read)
 			}
 		})
+	case journal.SaveClaims:
+		p.savedClaims[cx] = e.Claims
 	case journal.GiveContent:
 		p.reads(e)
 	case journal.Forked:
