@@ -57,6 +57,13 @@ func TestStoppingTwiceIsSafe(t *testing.T) {
 	}
 	<-node.Done()
 	<-relay.Done()
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 {
+		if err := node.Stop(ended); err != nil {
+			t.Fatalf("it has stopped, and says %v", err)
+		}
+	}
 	if node.Err() != nil || relay.Err() != nil {
 		t.Errorf("asked to stop, and yet %v, %v", node.Err(), relay.Err())
 	}
@@ -104,9 +111,12 @@ func TestWaitingEndsWithTheNode(t *testing.T) {
 			_, err := stranger.SendFile(forever, "name", 1, strings.NewReader("x"))
 			return err
 		},
-		"found":  func() error { _, err := node.Found(forever); return err },
-		"invite": func() error { _, err := own.Invite(forever, 0); return err },
-		"append": func() error { _, err := own.Append(forever, waymeet.FactApplication, nil); return err },
+		"found":               func() error { _, err := node.Found(forever); return err },
+		"invite":              func() error { _, err := own.Invite(forever, 0); return err },
+		"append":              func() error { _, err := own.Append(forever, waymeet.FactApplication, nil); return err },
+		"rotate":              func() error { return own.Rotate(forever) },
+		"remove":              func() error { return own.Remove(forever, waymeet.AuthorityID{1}) },
+		"join with no ticket": func() error { _, err := node.Join(forever, "no ticket"); return err },
 	}
 	ended := make(chan error, len(waits))
 	for _, what := range []string{"join", "open stream", "accept stream", "send file"} {
@@ -119,13 +129,13 @@ func TestWaitingEndsWithTheNode(t *testing.T) {
 	})
 	stop(t, node)
 	for range 4 {
-		if err := <-ended; err == nil {
-			t.Error("something waited, the node stopped, and it was done")
+		if err := <-ended; !errors.Is(err, waymeet.ErrStopped) {
+			t.Errorf("something waited, the node stopped, and it says %v", err)
 		}
 	}
 	for what, call := range waits {
-		if err := call(); err == nil {
-			t.Errorf("%s: a stopped node does it", what)
+		if err := call(); !errors.Is(err, waymeet.ErrStopped) {
+			t.Errorf("%s: a stopped node says %v", what, err)
 		}
 	}
 	if contexts := founded.Peers(); len(contexts) != 0 {

@@ -57,6 +57,10 @@ type Node struct {
 	adminError error
 }
 
+// ErrStopped is what a node that has stopped, or is stopping, answers to everything that
+// takes a context; match it with errors.Is.
+var ErrStopped = actors.ErrStopped
+
 // Start runs a node and returns when it is ready. ctx bounds the start alone;
 // Stop ends the node. No signal handler, global logger or flag is touched.
 func Start(ctx context.Context, config Config) (*Node, error) {

@@ -65,7 +65,7 @@ func (a *asks[K, A]) answerAll(answer A) {
 const askAgain = time.Second
 
 // ask waits for the answer, and tells the question again and again until it comes.
-// The error is the cause of ctx's end, or errStopped.
+// The error is the cause of ctx's end, or ErrStopped.
 func ask[A any](ctx context.Context, n *Node, answer <-chan A, tell func()) (A, error) {
 	again := time.NewTicker(askAgain)
 	defer again.Stop()
@@ -79,7 +79,7 @@ func ask[A any](ctx context.Context, n *Node, answer <-chan A, tell func()) (A, 
 		case <-ctx.Done():
 			return none, context.Cause(ctx)
 		case <-n.closing.Done():
-			return none, errStopped
+			return none, ErrStopped
 		}
 	}
 }

@@ -32,7 +32,7 @@ func TestAnAskEndsWithItsContextOrTheNode(t *testing.T) {
 		if _, err := ask(over, &Node{closing: t.Context()}, table.open(7), func() {}); err != cause {
 			t.Errorf("got %v", err)
 		}
-		if _, err := ask(t.Context(), &Node{closing: over}, table.open(7), func() {}); err != errStopped {
+		if _, err := ask(t.Context(), &Node{closing: over}, table.open(7), func() {}); err != ErrStopped {
 			t.Errorf("of a node that stops: %v", err)
 		}
 	})

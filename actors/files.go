@@ -26,6 +26,9 @@ type SentFile struct {
 // durable, and both ends hashed the same bytes.
 func (n *Node) SendFile(ctx context.Context, pair Pair, name string, size uint64, content io.Reader) (SentFile, error) {
 	line, err := n.awaitChannel(ctx, pair)
+	if errors.Is(err, ErrStopped) {
+		return SentFile{}, err
+	}
 	if err != nil {
 		return SentFile{}, messages.Problem{
 			Code: messages.ExitWaiting, What: "cannot send to " + pair.Peer.Short(),

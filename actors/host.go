@@ -31,8 +31,8 @@ type joinResult struct {
 	err     error
 }
 
-// errStopped ends whatever waits for a node that has stopped.
-var errStopped = messages.Problem{
+// ErrStopped: the node has stopped, or is stopping. It ends whatever waits.
+var ErrStopped error = messages.Problem{
 	Code: messages.ExitNoNode, What: "the node has stopped", Whose: "it was asked to, or could not go on",
 	Hint: "start it again",
 }
@@ -41,8 +41,16 @@ var errStopped = messages.Problem{
 // waits no more.
 func (n *Node) living(ctx context.Context) (living context.Context, done func()) {
 	living, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(n.closing, func() { cancel(errStopped) })
+	stop := context.AfterFunc(n.closing, func() { cancel(ErrStopped) })
 	return living, func() { stop(); cancel(nil) }
+}
+
+// orStopped is ErrStopped in place of what an actor says that stops with its node.
+func (n *Node) orStopped(err error) error {
+	if errors.Is(err, supervision.ErrStopped) && n.stopping.Load() {
+		return ErrStopped
+	}
+	return err
 }
 
 // Found makes a context whose only member is this node, and returns when it
@@ -59,7 +67,7 @@ func (n *Node) Found(ctx context.Context) (messages.ContextID, error) {
 	}
 	n.databases.found(cx)
 	if err := n.createContext(cx, records); err != nil {
-		return cx, err
+		return cx, n.orStopped(err)
 	}
 	return cx, n.changed.await(ctx, func() bool { return n.views.View(cx) != nil })
 }
@@ -106,7 +114,7 @@ func (n *Node) invite(ctx context.Context, view *rendezvous.View, direct []messa
 	answer := n.invites.open(create.Request)
 	defer n.invites.close(create.Request)
 	if err := supervision.Lookup[messages.InviterMessage](n.tree(), tree.AtInviter).Tell(create); err != nil {
-		return "", err
+		return "", n.orStopped(err)
 	}
 	result, err := await(ctx, answer)
 	if err != nil {
@@ -145,6 +153,9 @@ func (n *Node) directEndpoints(ctx context.Context) ([]messages.LinkEndpoint, er
 // the inviter.
 func (n *Node) Join(ctx context.Context, text string) (messages.ContextID, messages.AuthorityID, error) {
 	ticket, err := messages.ParseTicket(text)
+	if n.closing.Err() != nil {
+		err = ErrStopped
+	}
 	if err != nil {
 		return messages.ContextID{}, messages.AuthorityID{}, err
 	}
@@ -161,7 +172,7 @@ func (n *Node) Join(ctx context.Context, text string) (messages.ContextID, messa
 	ctx, done := n.living(ctx)
 	defer done()
 	if err := n.spawnJoin(j, joinWithin(ctx)); err != nil {
-		return messages.ContextID{}, messages.AuthorityID{}, err
+		return messages.ContextID{}, messages.AuthorityID{}, n.orStopped(err)
 	}
 	result, err := await(ctx, answer)
 	if err != nil {

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -258,12 +259,30 @@ func (n *Node) joinOver(path string) {
 	defer n.joins.mu.Unlock()
 	for hash, j := range n.joins.running {
 		if n.atJoin(j) == path {
-			n.joinResults.answer(hash, joinResult{err: messages.Problem{
-				Code: messages.ExitFailed, What: "the join failed", Whose: "its actor died on this node",
-				Hint: "use the same ticket again",
-			}})
+			n.joinResults.answer(hash, joinResult{err: n.joinDied()})
 		}
 	}
+}
+
+// joinDied says why an actor of a join is no more: with its node, and for the reason
+// that the node has, or by itself.
+func (n *Node) joinDied() error {
+	problem := messages.Problem{
+		Code: messages.ExitFailed, What: "the join failed", Whose: "its actor died on this node",
+		Hint: "use the same ticket again",
+	}
+	if cause := n.Err(); cause != nil {
+		problem.Whose = "this node has stopped: " + cause.Error()
+		var known messages.Problem
+		if errors.As(cause, &known) {
+			problem.Whose, problem.Hint = known.What+": "+known.Whose, known.Hint
+		}
+		return because{problem, ErrStopped}
+	}
+	if n.stopping.Load() {
+		return ErrStopped
+	}
+	return problem
 }
 
 // endJoin forgets a join and all that it used.

@@ -191,6 +191,11 @@ func (n *Node) Stop(ctx context.Context) error {
 	select {
 	case <-n.done:
 		return n.stopError
+	default:
+	}
+	select {
+	case <-n.done:
+		return n.stopError
 	case <-ctx.Done():
 		return ctx.Err() // somebody else stops it, and has more time
 	}

@@ -77,8 +77,11 @@ func (n *Node) operate(
 	if n.views.View(cx) == nil {
 		return journal.Reply{}, noContext(cx)
 	}
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return journal.Reply{}, n.withdrawn(ctx, cx, what)
+	case n.closing.Err() != nil:
+		return journal.Reply{}, ErrStopped
 	}
 	answer := n.commits.open(operation)
 	defer n.commits.close(operation)

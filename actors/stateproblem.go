@@ -57,7 +57,7 @@ func journalProblem(cx messages.ContextID, reason string) error {
 // notMade says that there is no journal of a context that was to be made.
 func notMade(cx messages.ContextID, err error) error {
 	if errors.Is(err, store.ErrClosed) {
-		return errStopped
+		return ErrStopped
 	}
 	return messages.Problem{
 		Code: messages.ExitFailed, What: "cannot make the journal of " + cx.Short(), Whose: err.Error(),

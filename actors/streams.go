@@ -2,7 +2,6 @@ package actors
 
 import (
 	"context"
-	"errors"
 	"sync"
 
 	"github.com/waymeet/waymeet/messages"
@@ -17,9 +16,6 @@ const waitingStreams = 64
 
 // resetBusy is the code of a stream for which nobody had room.
 const resetBusy quicx.ResetCode = 2
-
-// ErrChannelClosed: the node is stopping, or the pair has no channel any more.
-var ErrChannelClosed = errors.New("the channel is closed")
 
 // Pair names a peer in a context.
 type Pair = channel.Pair
@@ -109,7 +105,7 @@ func (n *Node) AcceptStream(ctx context.Context, pair Pair) (Accepted, error) {
 	case accepted := <-n.hosted.queue(pair):
 		return accepted, nil
 	case <-n.done:
-		return Accepted{}, ErrChannelClosed
+		return Accepted{}, ErrStopped
 	case <-ctx.Done():
 		return Accepted{}, ctx.Err()
 	}
