@@ -41,6 +41,7 @@ func (n *Node) contextStatus(cx messages.ContextID) messages.ContextStatus {
 		Context: cx, Epoch: view.Epoch, Members: view.Roster.Len(), Facts: view.Count, Waiting: view.Waiting,
 		Fingerprint: hex.EncodeToString(view.Fingerprint[:]), Conflict: view.Conflict, Removed: !view.Roster.Has(n.identity.Authority()),
 	}
+	_, status.Forked = view.Equivocated[n.identity.Authority()]
 	for pair, epoch := range n.removedBy.All() { // who came back knows of a later epoch
 		status.Removed = status.Removed || pair.Context == cx && epoch == view.Epoch
 	}

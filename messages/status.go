@@ -43,6 +43,9 @@ type ContextStatus struct {
 	// Conflict: rival ops close the epoch, so it stays, and with it members and keys
 	// (SPEC 9.7).
 	Conflict bool `json:"conflict,omitzero"`
+	// Forked is set once this node has signed two facts with one number: it went on
+	// from a backup that had not all of its own, or it runs twice (SPEC 3.1).
+	Forked bool `json:"forked,omitzero"`
 	// Removed is set if the node is no member any more, as far as it knows: its
 	// journal says so, or a peer did when it closed its channel, in this life.
 	Removed bool `json:"removed,omitzero"`

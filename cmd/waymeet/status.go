@@ -67,6 +67,9 @@ func (t *table) warnings(s waymeet.Status) {
 		if c.Removed {
 			warnings = append(warnings, c.Context.Short()+": this node was removed: nobody gets what it appends, and it gets no more. A new ticket lets it come back")
 		}
+		if c.Forked {
+			warnings = append(warnings, c.Context.Short()+": this node has signed two facts with one number: it was restored from a backup, or it runs twice. The others see it. See that it runs once")
+		}
 		if c.Conflict {
 			warnings = append(warnings, fmt.Sprintf("%s: rival changes of members or keys close epoch %d: none of them holds, "+
 				"nor will any later one, for the founder made them in two places. Found another context", c.Context.Short(), c.Epoch))
@@ -77,7 +80,7 @@ func (t *table) warnings(s waymeet.Status) {
 	}
 	for _, p := range s.Peers {
 		if p.Forked {
-			warnings = append(warnings, p.Context.Short()+": "+p.Peer.Short()+" has signed two facts with one number: it runs twice, or it lies")
+			warnings = append(warnings, p.Context.Short()+": "+p.Peer.Short()+" has signed two facts with one number: it was restored from a backup, runs twice, or lies")
 		}
 	}
 	if len(warnings) == 0 {

@@ -15,7 +15,7 @@ func TestPrintStatus(t *testing.T) {
 		Authority: waymeet.AuthorityID{1}, NetworkGeneration: 2, Listen: "127.0.0.1:9",
 		Actors:   []waymeet.ActorStatus{{Path: "/channels/manager", Incarnation: 3, Restarts: 2}},
 		Relays:   []waymeet.RelayUse{{URL: "waymeet-relay://rk-x@127.0.0.1:7342", State: "registered"}, {URL: "waymeet-relay://rk-y@127.0.0.1:7343", Context: waymeet.ContextID{2}, State: "no answer"}},
-		Contexts: []waymeet.ContextStatus{{Context: waymeet.ContextID{2}, Epoch: 1, Members: 2, Facts: 7, Waiting: 2, Conflict: true, Removed: true, Fingerprint: "0123456789abcdef0123"}},
+		Contexts: []waymeet.ContextStatus{{Context: waymeet.ContextID{2}, Epoch: 1, Members: 2, Facts: 7, Waiting: 2, Conflict: true, Removed: true, Forked: true, Fingerprint: "0123456789abcdef0123"}},
 		Peers: []waymeet.PeerStatus{
 			{Context: waymeet.ContextID{2}, Peer: waymeet.AuthorityID{3}, Nickname: "eve\x1b[31m\tbob", RTTMillis: 0.25, BytesSent: 1500, BytesReceived: 12,
 				Path: waymeet.PathStatus{Kind: waymeet.PathDirect, Since: 30_000, Reason: "validated 127.0.0.1:7, 1 ms"}, Agreement: 1, Attempts: waymeet.AttemptStatus{Used: 1, Max: 5}},
@@ -42,9 +42,10 @@ au-aqaaaaaa                     cx-aiaaaaaa  -       -    -       0 B     0 B   
 
 WARNING
 cx-aiaaaaaa: this node was removed: nobody gets what it appends, and it gets no more. A new ticket lets it come back
+cx-aiaaaaaa: this node has signed two facts with one number: it was restored from a backup, or it runs twice. The others see it. See that it runs once
 cx-aiaaaaaa: rival changes of members or keys close epoch 1: none of them holds, nor will any later one, for the founder made them in two places. Found another context
 cx-aiaaaaaa: 2 facts wait for others that are not here yet
-cx-aiaaaaaa: au-aqaaaaaa has signed two facts with one number: it runs twice, or it lies
+cx-aiaaaaaa: au-aqaaaaaa has signed two facts with one number: it was restored from a backup, runs twice, or lies
 
 1 actors, 2 restarts
 `
