@@ -100,8 +100,11 @@ func TestEveryHostHearsOfAFork(t *testing.T) {
 	for _, node := range []*waymeet.Node{c.anna, c.cora} {
 		eventually(t, "ben's fork in the status", func() bool { return hasForked(node, c.ben.Authority()) })
 	}
-	eventually(t, "equal journals", func() bool {
-		return contextStatus(t, c.anna) == contextStatus(t, c.cora) && contextStatus(t, c.anna) == contextStatus(t, c.ben)
+	eventually(t, "equal journals, of which ben's says that the fork is his", func() bool {
+		anna, ben, cora := contextStatus(t, c.anna), contextStatus(t, c.ben), contextStatus(t, c.cora)
+		his := anna
+		his.Forked = true
+		return anna == cora && his == ben
 	})
 	stop(t, c.anna)
 	proofs := 0

@@ -154,15 +154,20 @@ func (a *asked) ask(now time.Time, who *node) {
 	who.step(now, next[0].commit)
 }
 
+// again asks for all of them once more, as whoever waits for an answer does.
+func (a asked) again(now time.Time) {
+	for _, one := range a {
+		one.who.step(now, one.commit)
+	}
+}
+
 // finish asks for them again until each is answered. No chain may be forked by
 // that.
 func (a asked) finish(t fataler, w *network) {
 	t.Helper()
 	for range 4 { // the minutes in which a session fails, is tried again, and ends
 		w.now = w.now.Add(proveWithin)
-		for _, one := range a {
-			one.who.step(w.now, one.commit)
-		}
+		a.again(w.now)
 		w.pass()
 		w.run(100_000)
 	}
@@ -201,6 +206,7 @@ func TestRestoredBackupDoesNotForkItsChain(t *testing.T) {
 					w.restart(1)
 				case "kill":
 					w.kill(1)
+					asked.again(w.now)
 				case "time":
 					w.pass()
 				}
