@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 
 	"github.com/waymeet/waymeet/messages"
@@ -58,8 +59,9 @@ func (n *Node) refused(what, why string) error {
 		return nil
 	}
 	problem := messages.Problem{Code: messages.ExitFailed, What: what, Whose: why, Hint: "see `waymeet status`"}
-	if n.Err() != nil { // the journal said so before it refused
-		problem.Hint = mendDisk
+	var stopped messages.Problem
+	if errors.As(n.Err(), &stopped) { // the journal said so before it refused
+		problem.Hint = stopped.Hint
 	}
 	return problem
 }

@@ -1,5 +1,7 @@
 package messages
 
+import "time"
+
 import "fmt"
 
 // Capability names a right inside one context (SPEC 5.3). Unknown names fail
@@ -165,6 +167,10 @@ func (o GuardOutcome) Sends() []EffectCommand {
 	}
 	return sends
 }
+
+// AskWithin is how long after an operation was first asked for it may be asked for
+// again. The journal remembers twice as long what it has done.
+const AskWithin = 10 * time.Minute
 
 // Journaled tells a machine that the commit of an operation is on disk; its
 // sends may go.

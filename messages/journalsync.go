@@ -52,6 +52,7 @@ type FactsRead struct {
 // FactsOffered answers OfferFacts: the new ones among the facts are on disk.
 type FactsOffered struct {
 	Session SyncSession
+	Peer    AuthorityID
 	// Admitted is how many were new and admitted, Waiting how many wait for
 	// their epoch or their hour, Held how many were here before, Refused the rest.
 	Admitted int

@@ -26,7 +26,7 @@ const (
 	handshakeLimit = 6 * time.Second
 	// paidFor is how long one charge pays for calling one peer again and
 	// again: else an offline peer would use up the budget of a day.
-	paidFor = 10 * time.Minute
+	paidFor = messages.AskWithin
 	// healthy is how long a channel must have lived to end the row of
 	// failures.
 	healthy = 10 * time.Second

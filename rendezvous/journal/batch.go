@@ -16,9 +16,9 @@ type batch struct {
 	// they go out after Written.
 	published []Effect
 	effects   []Effect
-	// operations and sessions are told if the write fails.
+	// operations and the peers that offered facts are told if the write fails.
 	operations []messages.OperationID
-	sessions   []messages.SyncSession
+	offers     []messages.FactsOffered
 }
 
 func (b *batch) put(records ...messages.Record) {
@@ -87,8 +87,8 @@ func (j *Journal) refuse(b *batch) (effects []Effect) {
 	for _, operation := range b.operations {
 		effects = append(effects, Reply{Operation: operation, Refusal: j.failed})
 	}
-	for _, session := range b.sessions {
-		effects = append(effects, TellSync{messages.FactsOffered{Session: session, Failure: j.failed}})
+	for _, offer := range b.offers {
+		effects = append(effects, TellSync{messages.FactsOffered{Session: offer.Session, Peer: offer.Peer, Failure: j.failed}})
 	}
 	return effects
 }

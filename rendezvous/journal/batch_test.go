@@ -142,3 +142,28 @@ func TestRefusalInABatchThatIsFormed(t *testing.T) {
 		t.Errorf("replies %+v, %d writes", ana.replies, len(ana.kept))
 	}
 }
+
+// A read that fails stops the journal while a write is under way: what is being
+// written is answered when that has ended, with what came of it.
+func TestFailedReadDoesNotRefuseWhatIsBeingWritten(t *testing.T) {
+	for name, ask := range map[string]func(messages.OperationID) messages.JournalMessage{
+		"asked again": func(o messages.OperationID) messages.JournalMessage { return noteOf(o) },
+		"withdrawn":   func(o messages.OperationID) messages.JournalMessage { return messages.Withdraw{Operation: o} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ana := found(t, 1)
+			ana.hold = true
+			operation := messages.OperationID{80}
+			ana.step(start, noteOf(operation))
+			ana.step(start, messages.FactsRead{Failure: "damage"})
+			ana.step(start, ask(operation))
+			if len(ana.replies) != 0 {
+				t.Fatalf("answered before its write has ended: %+v", ana.replies)
+			}
+			ana.release(start)
+			if len(ana.replies) != 1 || ana.replies[0].Refusal != "" {
+				t.Errorf("answered %+v", ana.replies)
+			}
+		})
+	}
+}

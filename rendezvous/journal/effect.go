@@ -72,8 +72,8 @@ type SecretRefused struct {
 	Reason string
 }
 
-// Stopped tells the host that the journal has stopped for good: a write failed
-// (SPEC 3.5).
+// Stopped tells the host that the journal has stopped for good: a write failed, or a
+// read (SPEC 3.5).
 type Stopped struct{ Reason string }
 
 func (Write) journalEffect()         {}

@@ -178,12 +178,20 @@ func (y *Sync) facts(now time.Time, s *session, f factsFrame) {
 		y.end(now, s, SyncEnd{Reason: EndBusy, Detail: "it sends too many facts that are of no use"}, true)
 		return
 	}
+	if !y.peers[s.peer].offers.give(now) {
+		y.end(now, s, SyncEnd{Reason: EndBusy, Detail: "too much of what it sends is not stored yet"}, true)
+		return
+	}
 	s.round.offers++
 	y.emit(TellJournal{messages.OfferFacts{Session: s.id, From: s.peer, Facts: f.Facts}})
 }
 
 // factsOffered acknowledges to the peer what is on disk now.
 func (y *Sync) factsOffered(now time.Time, e messages.FactsOffered) {
+	if a := y.allowances[e.Peer]; a != nil { // whatever has become of the session
+		a.offers.answered()
+		a.useless.spend(now, uint64(e.Waiting+e.Refused))
+	}
 	s := y.sessions[e.Session]
 	if s == nil || s.round.offers == 0 {
 		return
@@ -192,7 +200,6 @@ func (y *Sync) factsOffered(now time.Time, e messages.FactsOffered) {
 	s.round.offers--
 	s.received += e.Admitted
 	s.waiting += e.Waiting
-	y.peers[s.peer].useless.spend(now, uint64(e.Waiting+e.Refused))
 	switch {
 	case e.Failure != "":
 		y.end(now, s, SyncEnd{Reason: EndStopped, Detail: e.Failure}, true)

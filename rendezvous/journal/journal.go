@@ -63,7 +63,8 @@ func (c Config) complete() Config {
 // What comes in while a Write is under way becomes the next batch (group commit
 // without timers): commits are done on arrival, everything else waits for the
 // Write to end. Nothing of a batch is acknowledged, published or served before
-// its own Written. A Write that fails stops the journal for good (SPEC 3.5).
+// its own Written. A Write that fails, and a read, stops the journal for good
+// (SPEC 3.5).
 //
 // After Load, one Step with a Tick publishes what the disk says.
 type Journal struct {
@@ -292,7 +293,7 @@ func (j *Journal) refuseAll() []Effect {
 		}
 		switch e := waiting.event.(type) {
 		case messages.OfferFacts:
-			effects = append(effects, TellSync{messages.FactsOffered{Session: e.Session, Failure: j.failed}})
+			effects = append(effects, TellSync{messages.FactsOffered{Session: e.Session, Peer: e.From, Failure: j.failed}})
 		case messages.ReadRanges:
 			effects = append(effects, TellSync{messages.FactsRead{Session: e.Session, Failure: j.failed}})
 		case messages.ReadContent:
@@ -303,5 +304,10 @@ func (j *Journal) refuseAll() []Effect {
 	}
 	j.queue, j.held = nil, nil
 	clear(j.waiting)
+	if j.flight != nil { // a read has failed, and what is being written may yet be done
+		for _, operation := range j.flight.operations {
+			j.waiting[operation] = true
+		}
+	}
 	return effects
 }

@@ -28,18 +28,19 @@ func (j *Journal) examine(facts []candidate) {
 // offerFrom admits what a peer sent, and answers.
 func (j *Journal) offerFrom(now messages.Millis, e messages.OfferFacts, facts []candidate, b *batch) {
 	result := j.offer(now, e.From, facts, b)
-	result.Session = e.Session
-	b.sessions = append(b.sessions, e.Session)
+	result.Session, result.Peer = e.Session, e.From
+	b.offers = append(b.offers, result)
 	b.effects = append(b.effects, TellSync{result})
 }
 
 // offer admits facts in their order, and then those that waited for an epoch or
 // a key which thereby became known. It ends: every round adds one. The result is
 // about what that sender has sent, now or before: nobody answers for what another
-// one's facts turn out to be.
+// one's facts turn out to be. What waited and goes on waiting is not counted again.
 func (j *Journal) offer(now messages.Millis, from messages.AuthorityID, facts []candidate, b *batch) (result messages.FactsOffered) {
 	var ofOthers messages.FactsOffered
-	for len(facts) > 0 {
+	waiting := 0
+	for round := 0; len(facts) > 0; round++ {
 		before := j.set.known()
 		for at := range facts {
 			count := &result
@@ -48,8 +49,12 @@ func (j *Journal) offer(now messages.Millis, from messages.AuthorityID, facts []
 			}
 			j.offerOne(now, &facts[at], count, b)
 		}
+		if round == 0 {
+			waiting = result.Waiting
+		}
 		facts = j.released(before, b)
 	}
+	result.Waiting = waiting
 	return result
 }
 

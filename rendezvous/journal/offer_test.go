@@ -143,3 +143,20 @@ func TestForgedFactBehindItsOpIsRefused(t *testing.T) {
 		t.Errorf("in epoch %d: %+v", cat.view.Epoch, got)
 	}
 }
+
+// What waits is counted when it comes, and not once more with every op.
+func TestWhatWaitsIsCountedOnce(t *testing.T) {
+	ana, ben, cat := trio(t)
+	e := &enemy{node: ben, victim: cat, now: start}
+	at := e.next()
+	at.Seq, at.Prev, at.Epoch, at.KeyID = 2, messages.FactID{1}, 999, messages.EpochKeyID{9}
+	raw := [][]byte{e.sealed(e.identity, at).Append(nil)}
+	from := ben.identity.Authority()
+	if got := cat.offered(messages.OfferFacts{From: from, Facts: raw}); got.Waiting != 1 || got.Peer != from {
+		t.Errorf("offered: %+v", got)
+	}
+	ana.step(start, rotation(messages.OperationID{90}))
+	if got := cat.offered(messages.OfferFacts{From: from, Facts: [][]byte{ana.raw(ana.head())}}); got.Admitted != 1 || got.Waiting != 0 {
+		t.Errorf("offered with the op: %+v", got)
+	}
+}

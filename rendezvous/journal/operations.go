@@ -10,10 +10,10 @@ import (
 	"github.com/waymeet/waymeet/messages"
 )
 
-// What was done is remembered that long. Who asks for something asks every second
-// until it is answered; a ticket asks until a day after it has expired (SPEC 14.2).
+// What was done is remembered that long: as messages.AskWithin has it asked for
+// again; by a ticket until a day after it has expired (SPEC 14.2).
 const (
-	rememberOperations = 10 * time.Minute
+	rememberOperations = 2 * messages.AskWithin
 	rememberTickets    = messages.MaxTicketLifetime + 24*time.Hour
 )
 

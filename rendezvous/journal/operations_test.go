@@ -13,7 +13,7 @@ func TestOperationsAreForgotten(t *testing.T) {
 	ana := found(t, 1)
 	ana.admit(start, 2)
 	ana.note(start, "a commit, after an invitation")
-	minutes, days := 10*time.Minute, messages.MaxTicketLifetime+24*time.Hour
+	minutes, days := 20*time.Minute, messages.MaxTicketLifetime+24*time.Hour
 	for _, step := range []struct {
 		after time.Duration
 		held  int

@@ -125,6 +125,33 @@ func (c *compared) answered(now time.Time, walked, held uint64) {
 	c.most = walkedTimes*held + walkedBesides
 }
 
+// maxOffers is how many batches of facts of one peer the journal may have to answer:
+// of two sessions, for one may have ended with its batches under way.
+const maxOffers = 2 * maxUnacked
+
+// offers counts the batches of a peer that the journal has not answered, whatever
+// session they are of. The zero offers is none.
+type offers struct {
+	underWay int
+	last     time.Time
+}
+
+// give reports whether the journal may be given one more. Answers that are lost are
+// waited for as long as a session waits.
+func (o *offers) give(now time.Time) bool {
+	if now.Sub(o.last) >= maxSilence {
+		o.underWay = 0
+	}
+	if o.underWay >= maxOffers {
+		return false
+	}
+	o.underWay++
+	o.last = now
+	return true
+}
+
+func (o *offers) answered() { o.underWay = max(o.underWay-1, 0) }
+
 // maxGone bounds of how many peers that have left it is remembered what they
 // have had.
 const maxGone = 1024
@@ -135,6 +162,7 @@ type allowance struct {
 	served   served
 	// useless counts the facts that it sent for nothing.
 	useless  window
+	offers   offers
 	compared compared
 	// left is when the peer's last channel went; zero: it is here.
 	left time.Time

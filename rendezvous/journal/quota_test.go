@@ -339,3 +339,67 @@ func comparisonIn(effect SyncEffect) (messages.CompareRanges, bool) {
 	compare, ok := tell.Message.(messages.CompareRanges)
 	return compare, ok
 }
+
+// Facts of no use are counted though the session that brought them has ended before
+// they were answered, and no more of them wait for a slow disk than of two sessions.
+func TestFactsOfNoUseAreCountedThoughTheSessionHasEnded(t *testing.T) {
+	_, ben, victim := trio(t)
+	e := &enemy{node: ben, victim: victim, now: start}
+	at := e.next()
+	at.Prev = messages.FactID{1}
+	at.Epoch, at.KeyID = 999, messages.EpochKeyID{9}
+	for sent := 0; sent < 6*maxUseless; {
+		victim.hold = true
+		victim.step(e.now, noteOf(victim.operation(7))) // its Write is under way
+		for range 3 {
+			e.now = e.now.Add(sessionRate.every)
+			if e.meet(); len(victim.sync.sessions) == 0 {
+				continue
+			}
+			e.greet(row{at.Author, 1 << 31})
+			for range maxUnacked {
+				var raw [][]byte
+				for range MaxBatchFacts {
+					at.Seq += 2
+					raw = append(raw, e.sealed(e.identity, at).Append(nil))
+				}
+				e.send(factsFrame{Facts: raw})
+				sent += len(raw)
+			}
+			victim.stepSync(e.now, messages.SyncClosed{Session: e.session})
+		}
+		waiting := 0
+		for _, one := range victim.journal.queue {
+			if _, isOffer := one.event.(messages.OfferFacts); isOffer {
+				waiting++
+			}
+		}
+		if waiting > maxOffers {
+			t.Fatalf("%d batches of one peer wait for the disk", waiting)
+		}
+		victim.release(e.now)
+		if used := victim.sync.allowances[e.identity.Authority()].useless.used; used > maxUseless {
+			return
+		}
+	}
+	t.Error("facts of no use have no end")
+}
+
+// Answers that never come take no room from a peer for ever.
+func TestLostAnswersMakeRoomAgain(t *testing.T) {
+	var o offers
+	for range maxOffers {
+		if !o.give(start) {
+			t.Fatal("refused within the bound")
+		}
+	}
+	if o.give(start.Add(maxSilence - 1)) {
+		t.Error("given beyond the bound")
+	}
+	if o.answered(); !o.give(start.Add(maxSilence-1)) || o.give(start.Add(maxSilence-1)) {
+		t.Error("an answer makes room for one")
+	}
+	if !o.give(start.Add(2 * maxSilence)) {
+		t.Error("lost answers are waited for without end")
+	}
+}
