@@ -26,8 +26,8 @@ type SentFile struct {
 // durable, and both ends hashed the same bytes.
 func (n *Node) SendFile(ctx context.Context, pair Pair, name string, size uint64, content io.Reader) (SentFile, error) {
 	line, err := n.awaitChannel(ctx, pair)
-	if errors.Is(err, ErrStopped) {
-		return SentFile{}, err
+	if problem := (messages.Problem{}); errors.As(err, &problem) {
+		return SentFile{}, err // who ended the wait says why
 	}
 	if err != nil {
 		return SentFile{}, messages.Problem{

@@ -68,7 +68,7 @@ func doubtful(err error) error {
 		return err
 	}
 	problem.Whose += ", so what was asked for may be done all the same"
-	problem.Hint = "look whether it was done before you ask again"
+	problem.Hint = hintDoubtful
 	return problem
 }
 

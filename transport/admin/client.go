@@ -219,5 +219,5 @@ func transportProblem(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return problemOf(ctx.Err())
 	}
-	return messages.Problem{Code: messages.ExitNoNode, What: "the node hung up", Whose: "it stopped or was stopped while it was asked", Hint: "waymeet up"}
+	return hungUp
 }

@@ -13,6 +13,14 @@ import (
 // maxProblem bounds the answer that a client reads as a Problem.
 const maxProblem = 64 << 10
 
+// hungUp is what a caller is told whose node stops or dies before the answer.
+var hungUp error = messages.Problem{
+	Code: messages.ExitNoNode, What: "the node hung up", Whose: "it stopped or was stopped while it was asked", Hint: "waymeet up",
+}
+
+// hintDoubtful is for what may be done though no answer came.
+const hintDoubtful = "look whether it was done before you ask again"
+
 // problemOf is err as a Problem. An error that is none says only what failed.
 func problemOf(err error) messages.Problem {
 	var problem messages.Problem
@@ -25,7 +33,7 @@ func problemOf(err error) messages.Problem {
 	case errors.Is(err, context.DeadlineExceeded):
 		return messages.Problem{Code: messages.ExitWaiting, What: "timed out", Whose: "it was not done in that time", Hint: "again, with more time"}
 	case errors.Is(err, context.Canceled):
-		return messages.Problem{Code: messages.ExitFailed, What: "interrupted", Whose: "the node is stopping or the caller left"}
+		return messages.Problem{Code: messages.ExitFailed, What: "interrupted", Whose: "whoever asked did not wait for the answer", Hint: hintDoubtful}
 	}
 	return messages.Problem{Code: messages.ExitFailed, What: err.Error()}
 }

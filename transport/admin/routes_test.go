@@ -215,3 +215,31 @@ func TestACallersTimeoutIsToldAsWaiting(t *testing.T) {
 	_, err := client.Send(ctx, "au-x", "f", 1, strings.NewReader("x"))
 	wantProblem(t, err, messages.ExitWaiting, "timed out")
 }
+
+func TestWhoWaitsForANodeThatStopsIsToldSo(t *testing.T) {
+	dir, asked := shortDir(t), make(chan struct{})
+	server, err := ServeNode(Config{StateDir: dir}, &fakeNode{send: func(ctx context.Context, _, _ string, _ int64, _ io.Reader) (SendResult, error) {
+		close(asked)
+		<-ctx.Done()
+		return SendResult{}, context.Cause(ctx)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, failed := connect(t, dir), make(chan error, 1)
+	go func() {
+		_, err := client.Send(context.Background(), "ben", "a", 1, strings.NewReader("a"))
+		failed <- err
+	}()
+	<-asked
+	stop(t, server)
+	wantProblem(t, <-failed, messages.ExitNoNode, "the node hung up")
+}
+
+func TestWhoAskedAndLeftIsToldSo(t *testing.T) {
+	client := serveFake(t, &fakeNode{}, false)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := client.Join(ctx, "wm1-secret")
+	wantProblem(t, err, messages.ExitFailed, "whoever asked did not wait")
+}

@@ -33,8 +33,8 @@ type Config struct {
 // goroutines and the socket file.
 type Server struct {
 	http *http.Server
-	// hangUp ends every request that is under way.
-	hangUp context.CancelFunc
+	// hangUp ends every request that is under way, and is told why.
+	hangUp context.CancelCauseFunc
 	served chan error
 }
 
@@ -58,7 +58,7 @@ func serve(config Config, routes http.Handler) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	base, hangUp := context.WithCancel(context.Background())
+	base, hangUp := context.WithCancelCause(context.Background())
 	s := &Server{
 		http: &http.Server{
 			Handler:           routes,
@@ -85,7 +85,7 @@ func errorLog(logger *slog.Logger) *log.Logger {
 // Stop closes the socket, hangs up on everyone, and returns when all of the
 // server's goroutines have ended or ctx has; then it closes what is left.
 func (s *Server) Stop(ctx context.Context) error {
-	s.hangUp()
+	s.hangUp(hungUp)
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		err = errors.Join(err, s.http.Close())
