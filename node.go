@@ -7,7 +7,9 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"net"
 	"net/netip"
+	"strconv"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -64,17 +66,8 @@ var ErrStopped = actors.ErrStopped
 // Start runs a node and returns when it is ready. ctx bounds the start alone;
 // Stop ends the node. No signal handler, global logger or flag is touched.
 func Start(ctx context.Context, config Config) (*Node, error) {
-	if config.StateDir == "" {
-		return nil, Problem{Code: ExitUsage, What: "no state directory", Whose: "Config.StateDir is empty", Hint: "name a directory"}
-	}
-	if config.UnsafeIntensity < 0 || config.UnsafeIntensity != 0 && !config.UnsafeDebug {
-		return nil, Problem{Code: ExitUsage, What: fmt.Sprintf("an intensity of %d restarts", config.UnsafeIntensity), Whose: "it is for tests alone, and not below 0", Hint: "--unsafe-debug beside --unsafe-intensity N"}
-	}
-	if len(config.Nickname) > messages.MaxNickname || !utf8.ValidString(config.Nickname) {
-		return nil, Problem{
-			Code: ExitUsage, What: "cannot be called " + Printable(config.Nickname), Whose: fmt.Sprintf("a nickname is UTF-8 of at most %d bytes", messages.MaxNickname),
-			Hint: "a shorter --nickname",
-		}
+	if err := config.check(); err != nil {
+		return nil, err
 	}
 	relays := make([]messages.RelayURL, 0, len(config.Relays))
 	for _, text := range config.Relays {
@@ -106,6 +99,32 @@ func Start(ctx context.Context, config Config) (*Node, error) {
 		return nil, err
 	}
 	return n, nil
+}
+
+// check refuses what would make no sense once the node ran.
+func (c Config) check() error {
+	if c.StateDir == "" {
+		return Problem{Code: ExitUsage, What: "no state directory", Whose: "Config.StateDir is empty", Hint: "name a directory"}
+	}
+	if c.UnsafeIntensity < 0 || c.UnsafeIntensity != 0 && !c.UnsafeDebug {
+		return Problem{Code: ExitUsage, What: fmt.Sprintf("an intensity of %d restarts", c.UnsafeIntensity), Whose: "it is for tests alone, and not below 0", Hint: "--unsafe-debug beside --unsafe-intensity N"}
+	}
+	if len(c.Nickname) > messages.MaxNickname || !utf8.ValidString(c.Nickname) {
+		return Problem{
+			Code: ExitUsage, What: "cannot be called " + Printable(c.Nickname), Whose: fmt.Sprintf("a nickname is UTF-8 of at most %d bytes", messages.MaxNickname),
+			Hint: "a shorter --nickname",
+		}
+	}
+	for _, server := range c.STUN {
+		host, port, err := net.SplitHostPort(server)
+		if number, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || host == "" || number == 0 {
+			return Problem{
+				Code: ExitUsage, What: "cannot ask the STUN server " + strconv.Quote(server), Whose: "it is not HOST:PORT",
+				Hint: "--stun stun.example.org:3478",
+			}
+		}
+	}
+	return nil
 }
 
 // intensity is zero, the default, unless a test wants another.
