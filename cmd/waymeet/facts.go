@@ -112,7 +112,7 @@ func (c *command) readAll(path string) ([]byte, error) {
 	case err != nil:
 		return nil, unreadable(path, err)
 	case len(body) > waymeet.MaxFactBody:
-		return nil, usage("cannot append "+path, fmt.Sprintf("a fact has at most %d bytes", waymeet.MaxFactBody), "waymeet send, for files")
+		return nil, usage("cannot append "+named(path), fmt.Sprintf("a fact has at most %d bytes", waymeet.MaxFactBody), "waymeet send, for files")
 	}
 	return body, nil
 }

@@ -22,11 +22,19 @@ func (c *command) source(flag, path string) (io.ReadCloser, error) {
 	return file, nil
 }
 
+// named is what people call the file that a flag names.
+func named(path string) string {
+	if path == "-" {
+		return "standard input"
+	}
+	return path
+}
+
 // unreadable says that a file cannot be read, and names it once.
 func unreadable(path string, err error) error {
 	var system *fs.PathError
 	if errors.As(err, &system) {
 		err = system.Err
 	}
-	return failed("cannot read "+path, err, "a file that you can read")
+	return failed("cannot read "+named(path), err, "a file that you can read")
 }

@@ -77,7 +77,7 @@ func (c *command) printImported(i waymeet.Imported, err error) error {
 func agreement(i waymeet.Imported, err error) string {
 	switch {
 	case err != nil:
-		return "the import ends too early"
+		return "the import failed"
 	case i.Complete:
 		return "the journal agrees with the export"
 	case i.Verdict() == nil:
