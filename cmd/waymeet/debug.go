@@ -49,7 +49,7 @@ func (c *command) debugHoldRelay() *cobra.Command {
 		Use:       "hold-relay on|off",
 		Short:     "Keep every channel on its relay, or let go",
 		ValidArgs: []string{"on", "off"},
-		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		Args:      cobra.MatchAll(arguments(1, 1), cobra.OnlyValidArgs),
 		RunE: func(_ *cobra.Command, args []string) error {
 			on := args[0] == "on"
 			return c.ask(func(ctx context.Context, client *waymeet.Client) error {

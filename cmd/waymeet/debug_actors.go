@@ -26,7 +26,7 @@ func (c *command) onActors(use, short, done string, do func(*waymeet.Client, con
 	return &cobra.Command{
 		Use:   use + " ACTOR",
 		Short: short + ": " + patternHelp,
-		Args:  cobra.ExactArgs(1),
+		Args:  arguments(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return c.ask(func(ctx context.Context, client *waymeet.Client) error {
 				count, err := do(client, ctx, args[0])
@@ -55,7 +55,7 @@ func (c *command) debugInspect() *cobra.Command {
 	return &cobra.Command{
 		Use:   "inspect ACTOR",
 		Short: "Show one actor, what it did last, and how it crashed",
-		Args:  cobra.ExactArgs(1),
+		Args:  arguments(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return c.ask(func(ctx context.Context, client *waymeet.Client) error {
 				report, err := client.Inspect(ctx, args[0])

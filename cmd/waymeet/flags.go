@@ -69,6 +69,16 @@ func timeoutFlag(verb *cobra.Command, to *time.Duration, unless time.Duration) {
 	verb.Flags().Var(limit{to}, "timeout", "give up after this long; 0 waits for as long as the node does")
 }
 
+// arguments refuses what is not the form of a verb.
+func arguments(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < least || len(args) > most {
+			return fmt.Errorf("the form is %q, and the number of arguments is %d", cmd.Parent().CommandPath()+" "+cmd.Use, len(args))
+		}
+		return nil
+	}
+}
+
 // noArguments refuses what follows a verb that takes flags alone.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {

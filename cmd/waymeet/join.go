@@ -20,7 +20,7 @@ func (c *command) join() *cobra.Command {
 		Short: "Join with a ticket; - reads it from stdin",
 		Long: "Join the context of the node that made the ticket. Everyone on this machine can see the arguments\n" +
 			"of a running program, so prefer to hand the ticket over on stdin: waymeet join -",
-		Args: cobra.ExactArgs(1),
+		Args: arguments(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			ticket, err := c.ticket(args[0])
 			if err != nil {

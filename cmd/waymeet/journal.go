@@ -66,7 +66,7 @@ func (c *command) journalLs() *cobra.Command {
 	return &cobra.Command{
 		Use:   "ls [CONTEXT]",
 		Short: "List the journals, or the facts of one",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  arguments(0, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return c.journals(c.listJournals)
@@ -168,7 +168,7 @@ func (c *command) journalShow() *cobra.Command {
 		Short: "Show one fact: its header, its signature, and what it says",
 		Long: "Show one fact: its header, its signature, and what it says, escaped, if this node holds the key.\n" +
 			"FACT is an id or a unique prefix of at least 4 characters.",
-		Args: cobra.RangeArgs(1, 2),
+		Args: arguments(1, 2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if raw && c.json {
 				return usage("--raw and --json", "they are two forms of the same", "one of them")
@@ -234,7 +234,7 @@ func (c *command) journalVerify() *cobra.Command {
 		Long: "Check every checksum of a journal, or of all, then every fact as if it came now: its signature, its body,\n" +
 			"its place in its author's chain; and whether all of it adds up to what the journal says. Damage is named\n" +
 			"with its file, bucket and key; the other journals are checked all the same. Exit code 1 if there is any.",
-		Args: cobra.MaximumNArgs(1),
+		Args: arguments(0, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return c.journals(func(journals *waymeet.Journals) error {
 				contexts, err := journals.Contexts()

@@ -15,7 +15,7 @@ func (c *command) journalExport() *cobra.Command {
 		Short: "Write the facts of a journal, sealed, to stdout or a file",
 		Long: "Write the facts of a journal that count. Nodes that agree on the facts write the same bytes.\n" +
 			"What facts say stays sealed, and no key is in the export.",
-		Args: cobra.MaximumNArgs(1),
+		Args: arguments(0, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return c.oneJournal(first(args), func(journal *waymeet.Journal) error {
 				if file == "-" {

@@ -17,7 +17,7 @@ func (c *command) remove() *cobra.Command {
 		Long: "Take a member away from a context: an id, a unique prefix of at least 4 characters, or a unique nickname.\n" +
 			"The others get new keys, and the member's channels close. What it has read before, it keeps.\n" +
 			"Only the founder of a context may remove members of it, and nobody the founder.",
-		Args: cobra.ExactArgs(1),
+		Args: arguments(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			request.Member = args[0]
 			return c.ask(func(ctx context.Context, client *waymeet.Client) error {

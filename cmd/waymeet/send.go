@@ -22,8 +22,11 @@ func (c *command) send() *cobra.Command {
 		Long: "Send a file to a peer: an id, a unique prefix of at least 4 characters, or a unique nickname.\n" +
 			"It goes over a context in which there is a channel to the peer, and says which.\n" +
 			"It lands in the peer's received/ under its name and overwrites nothing there.",
-		Args: cobra.ExactArgs(1),
+		Args: arguments(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if to == "" {
+				return usage("cannot send "+args[0], "nobody is named who gets it", "--to PEER")
+			}
 			return c.ask(func(ctx context.Context, client *waymeet.Client) error {
 				ctx, cancel := limited(ctx, timeout)
 				defer cancel()
@@ -39,9 +42,6 @@ func (c *command) send() *cobra.Command {
 	}
 	verb.Flags().StringVar(&to, "to", "", "the `peer` that gets it")
 	timeoutFlag(verb, &timeout, 0)
-	if err := verb.MarkFlagRequired("to"); err != nil {
-		panic(err)
-	}
 	return verb
 }
 
