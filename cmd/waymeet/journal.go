@@ -82,6 +82,7 @@ func (c *command) listJournals(journals *waymeet.Journals) error {
 		return err
 	}
 	t := &table{tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)}
+	listed := 0
 	if !c.json {
 		t.row("CONTEXT", "EPOCH", "MEMBERS", "FACTS", "FINGERPRINT", "HELD", "WAITING", "AUTHORS", "SIZE")
 	}
@@ -90,6 +91,7 @@ func (c *command) listJournals(journals *waymeet.Journals) error {
 		if err != nil {
 			return err
 		}
+		listed++
 		s := journal.Summary()
 		if err := journal.Close(); err != nil {
 			return failed("cannot close the journal", err, "check the disk")
@@ -101,7 +103,16 @@ func (c *command) listJournals(journals *waymeet.Journals) error {
 			fmt.Sprint(s.Held), fmt.Sprint(s.Waiting), fmt.Sprint(s.Authors), size(uint64(s.Bytes)))
 		return nil
 	})
+	if err != nil && listed == 0 {
+		return err // a header alone is no list
+	}
 	return cmp.Or(t.w.Flush(), err)
+}
+
+// soundJournal is what is told of a journal in which nothing is wrong.
+type soundJournal struct {
+	waymeet.JournalSummary
+	Sound bool `json:"sound"`
 }
 
 // eachJournal looks at one journal after the other. What is wrong with one of
@@ -251,7 +262,7 @@ func (c *command) journalVerify() *cobra.Command {
 					if err != nil {
 						return err
 					}
-					return say(c, sound, "%s is sound: %d facts are held and %d count, fingerprint %s", sound.Context, sound.Held, sound.Facts, sound.Fingerprint)
+					return say(c, soundJournal{sound, true}, "%s is sound: %d facts are held and %d count, fingerprint %s", sound.Context, sound.Held, sound.Facts, sound.Fingerprint)
 				})
 			})
 		},
