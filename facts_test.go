@@ -56,6 +56,13 @@ func TestFactsAreReadAsTheyWereAppended(t *testing.T) {
 	if !slices.Equal(all, append(want, "")) {
 		t.Errorf("read %d facts: %.100q", len(all), all)
 	}
+	var refused error
+	for _, err := range here.Facts(patient(t), waymeet.FactQuery{From: 20000, To: 17000}) {
+		refused = err
+	}
+	if p := problem(t, refused); p.Code != waymeet.ExitUsage || p.Whose != "no type is in that range" {
+		t.Errorf("a range that is empty: %+v", p)
+	}
 	for name, test := range map[string]struct {
 		query waymeet.FactQuery
 		want  int

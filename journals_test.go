@@ -291,6 +291,9 @@ func TestJournalsOfARunningNodeAreItsOwn(t *testing.T) {
 	if _, err := waymeet.OpenJournals(dir + "/nowhere"); problem(t, err).Code != waymeet.ExitUsage {
 		t.Errorf("where nothing is: %v", err)
 	}
+	if _, err := waymeet.OpenJournals(""); problem(t, err).What != "no state directory" {
+		t.Errorf("nowhere: %v", err)
+	}
 }
 
 // SPEC 3.2: "Who is not a member can store and forward facts but read none."

@@ -34,7 +34,7 @@ type Config struct {
 	// is not given.
 	STUN []string
 	// Nickname is what the node suggests to be called, UTF-8 of at most 64 bytes;
-	// empty: nothing.
+	// empty: nothing. All of it can be printed.
 	Nickname string
 	// NoAdmin leaves the admin socket closed: the command line cannot ask this
 	// node.
@@ -115,12 +115,15 @@ func (c Config) check() error {
 			Hint: "a shorter --nickname",
 		}
 	}
+	if name := c.Nickname; Printable(name) != name {
+		return Problem{Code: ExitUsage, What: "cannot be called " + Printable(name), Whose: "not all of it can be printed", Hint: "a --nickname without control characters"}
+	}
 	for _, server := range c.STUN {
 		host, port, err := net.SplitHostPort(server)
 		if number, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || host == "" || number == 0 {
 			return Problem{
 				Code: ExitUsage, What: "cannot ask the STUN server " + strconv.Quote(server), Whose: "it is not HOST:PORT",
-				Hint: "--stun stun.example.org:3478",
+				Hint: "one such as stun.example.org:3478",
 			}
 		}
 	}
@@ -249,6 +252,9 @@ func (c Context) Append(ctx context.Context, kind FactType, body []byte) (FactID
 // joined included.
 func (c Context) Facts(ctx context.Context, query FactQuery) iter.Seq2[Fact, error] {
 	host, err := c.node.host()
+	if err == nil && query.To != 0 && query.To < query.From {
+		err = Problem{Code: ExitUsage, What: fmt.Sprintf("cannot read the types from %d to %d", query.From, query.To), Whose: "no type is in that range", Hint: "the lower one as From"}
+	}
 	if err != nil {
 		return func(yield func(Fact, error) bool) { yield(Fact{}, err) }
 	}

@@ -77,13 +77,13 @@ func checkRelay(config RelayConfig) error {
 	case config.StateDir == "":
 		problem.Whose, problem.Hint = "RelayConfig.StateDir is empty", "name a directory"
 	case config.Tap != "" && !config.UnsafeDebug:
-		problem.Whose, problem.Hint = "a tap writes down who speaks with whom", "--unsafe-debug beside --tap"
+		problem.Whose, problem.Hint = "a tap writes down who speaks with whom", "RelayConfig.UnsafeDebug beside Tap, in a test"
 	case config.Admit != "" && config.Admit != "open":
-		problem.Whose, problem.Hint = fmt.Sprintf("%q is no way to admit", config.Admit), "--admit open"
+		problem.Whose, problem.Hint = fmt.Sprintf("%q is no way to admit", config.Admit), `RelayConfig.Admit "open"`
 	case config.Admit == "" && !config.Listen.Addr().IsLoopback():
-		problem.Whose, problem.Hint = "others reach it, and nobody said whom it admits", "--admit open"
+		problem.Whose, problem.Hint = "others reach it, and nobody said whom it admits", `RelayConfig.Admit "open"`
 	case config.Listen.Addr().IsUnspecified() && config.Advertise == "":
-		problem.Whose, problem.Hint = "its URL would name no address", "--advertise HOST:PORT"
+		problem.Whose, problem.Hint = "its URL would name no address", "RelayConfig.Advertise HOST:PORT"
 	default:
 		return nil
 	}

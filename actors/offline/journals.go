@@ -26,6 +26,9 @@ type Journals struct {
 // Open takes the state directory. Errors: a Problem, ExitNoNode while a node runs
 // there.
 func Open(dir string) (*Journals, error) {
+	if dir == "" {
+		return nil, messages.Problem{Code: messages.ExitUsage, What: "no state directory", Whose: "its name is empty", Hint: "the state directory of a node"}
+	}
 	state := store.Directory(dir)
 	seed, err := state.Identity(store.KindNode) // before the lock: who only looks makes nothing
 	if err != nil {
