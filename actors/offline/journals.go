@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/waymeet/waymeet/actors"
 	"github.com/waymeet/waymeet/messages"
@@ -36,9 +37,19 @@ func Open(dir string) (*Journals, error) {
 	}
 	lock, err := state.Lock()
 	if err != nil {
-		return nil, actors.StateProblem(dir, err)
+		return nil, notLocked(dir, err)
 	}
 	return &Journals{state: state, lock: lock, identity: membership.NewIdentity(seed)}, nil
+}
+
+// notLocked says why nobody can look: nothing is read without the lock, and so
+// nothing where the lock cannot be made.
+func notLocked(dir string, err error) error {
+	problem := messages.Problem{}
+	if errors.As(actors.StateProblem(dir, err), &problem) && errors.Is(err, syscall.EROFS) {
+		problem.Hint = "look into a copy, on a disk that can be written, and run no node there"
+	}
+	return problem
 }
 
 // Close lets go of the state directory.
