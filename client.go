@@ -109,6 +109,9 @@ func (b backend) Remove(ctx context.Context, request admin.MemberRequest) (admin
 		return admin.ContextChange{}, err
 	}
 	member, err := from.whom(request.Member)
+	if err != nil { // members alone are offered in its place
+		member, err = admin.ResolvePeer(request.Member, from.peers())
+	}
 	if err != nil {
 		return admin.ContextChange{}, err
 	}

@@ -2,11 +2,13 @@ package waymeet_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/waymeet/waymeet"
 )
@@ -80,6 +82,15 @@ func TestRemovedMemberIsShutOut(t *testing.T) {
 		}
 	}
 	eventually(t, "that ben knows", func() bool { return contextStatus(t, c.ben).Removed })
+	toAnna := c.ben.Contexts()[0].Peer(c.anna.Authority())
+	eventually(t, "that ben is told why he reaches nobody", func() bool {
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, opened := toAnna.OpenStream(short, "talk/1")
+		_, sent := toAnna.SendFile(short, "a.txt", 1, strings.NewReader("a"))
+		var first, second waymeet.Problem
+		return errors.As(opened, &first) && errors.As(sent, &second) && first == second && strings.HasPrefix(first.Whose, "this node was removed from cx-")
+	})
 	for _, node := range []*waymeet.Node{c.anna, c.cora} {
 		eventually(t, "one channel between those who stay", func() bool { return channels(node) == 1 && len(node.Status().Peers) == 1 })
 	}

@@ -188,7 +188,9 @@ func (n *Node) Join(ctx context.Context, ticket string) (Context, error) {
 	return Context{n, id}, err
 }
 
-// Contexts are those that the node is a member of, sorted by id.
+// Contexts are those that the node has founded or joined, sorted by id. One that it was
+// removed from stays, and ContextStatus.Removed says so: what was said up to then can be
+// read there, and what is appended there reaches nobody.
 func (n *Node) Contexts() []Context {
 	var all []Context
 	for _, id := range n.node.Contexts() {
@@ -315,7 +317,7 @@ type Stream = actors.Stream
 func (p Peer) ID() AuthorityID { return p.pair.Peer }
 
 // OpenStream opens a stream of the host's protocol, 1 to 255 bytes. It waits
-// for a channel to the peer.
+// for a channel to the peer, unless this node was removed from the context.
 func (p Peer) OpenStream(ctx context.Context, protocol string) (*Stream, error) {
 	host, err := p.node.host()
 	if err != nil {

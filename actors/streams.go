@@ -90,7 +90,7 @@ func (n *Node) ticketStream(l *vault.Line, over messages.ChannelID, protocol str
 }
 
 // OpenStream opens a stream of the host's protocol to a peer. It waits for a
-// channel that takes streams.
+// channel that takes streams, unless this node was removed.
 func (n *Node) OpenStream(ctx context.Context, pair Pair, protocol string) (*Stream, error) {
 	line, err := n.awaitChannel(ctx, pair)
 	if err != nil {
@@ -116,10 +116,30 @@ func (n *Node) awaitChannel(ctx context.Context, pair channel.Pair) (*vault.Line
 	ctx, done := n.living(ctx)
 	defer done()
 	var line *vault.Line
+	removed := false
 	err := n.changed.await(ctx, func() bool {
 		var ok bool
 		line, ok = n.channelOf(pair)
-		return ok && !line.Record().Draining
+		ok = ok && !line.Record().Draining
+		removed = !ok && n.removedFor(pair)
+		return ok || removed
 	})
+	if err == nil && removed {
+		return nil, messages.Problem{
+			Code: messages.ExitFailed, What: "cannot reach " + pair.Peer.Short(), Whose: "this node was removed from " + pair.Context.Short(),
+			Hint: "a new ticket of one who is a member, with waymeet join",
+		}
+	}
 	return line, err
+}
+
+// removedFor: this node is no member any more, as its journal has it or as the peer
+// has said of the epoch that is open here.
+func (n *Node) removedFor(pair channel.Pair) bool {
+	view := n.views.View(pair.Context)
+	if view == nil {
+		return false
+	}
+	epoch, told := n.removedBy.Load(pair)
+	return told && epoch == view.Epoch || !view.Roster.Has(n.identity.Authority())
 }

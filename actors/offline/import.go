@@ -59,7 +59,7 @@ func (i Imported) Verdict() error {
 	case i.Pending > 0:
 		problem.Code = messages.ExitWaiting
 		problem.Whose = facts(i.Pending, "is", "are") + " pending: the key of their epoch is not here, or their hour has not come"
-		problem.Hint = "a newer export, or this one again later"
+		problem.Hint = "a newer export, or this one again later; a node that was removed gets no key any more"
 	case i.Uncounted > 0:
 		problem.Whose = facts(i.Uncounted, "does", "do") + " not count here: their epoch was closed without them, or is void, or what they stand on is missing"
 		problem.Hint = "waymeet journal ls " + i.Context.String()
