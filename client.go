@@ -15,7 +15,9 @@ import (
 // What the command line, or any other program of the same user, asks a running
 // node through the socket in its state directory.
 type (
-	// Client asks a running node or relay.
+	// Client asks a running node or relay: Status, Actors, Events, Invite, Join,
+	// Remove, Rotate, Append, Facts, Send. `go doc transport/admin.Client` has its
+	// methods.
 	Client = admin.Client
 	// InviteRequest says what ticket to make.
 	InviteRequest = admin.InviteRequest

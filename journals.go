@@ -4,9 +4,11 @@ import "github.com/waymeet/waymeet/actors/offline"
 
 // What can be done with the journals of a node that does not run.
 type (
-	// Journals are the journals of a state directory.
+	// Journals are the journals of a state directory: Contexts, Resolve, Journal,
+	// Verify, Import. `go doc actors/offline.Journals` has its methods.
 	Journals = offline.Journals
-	// Journal is one of them, open.
+	// Journal is one of them, open: Summary, Facts, Fact, Export. `go doc
+	// actors/offline.Journal` has its methods.
 	Journal = offline.Journal
 	// JournalSummary is what a journal holds, counted.
 	JournalSummary = offline.Summary
