@@ -96,7 +96,8 @@ func TestNilContextAppendsNothing(t *testing.T) {
 	})
 }
 
-// sleepy suspends an actor for some time, once it is armed and told something.
+// sleepy suspends an actor for some time, once it is armed and told something. The
+// path is set before that.
 type sleepy struct {
 	supervision.KillAt
 	path  string
@@ -106,7 +107,7 @@ type sleepy struct {
 
 // Told implements supervision.Chaos.
 func (s *sleepy) Told(d supervision.Delivery) supervision.Fate {
-	if d.Path == s.path && s.armed.CompareAndSwap(true, false) {
+	if s.armed.Load() && d.Path == s.path && s.armed.CompareAndSwap(true, false) {
 		return supervision.Fate{Suspend: s.rest}
 	}
 	return supervision.Fate{}
