@@ -1,6 +1,7 @@
 // Command testsum reads the output of `go test -json` and tells it to people:
-// a line for each package, the whole output of each test that failed, and the
-// names of the tests that were skipped. Its last line counts them all.
+// a line for each package, the whole output of each test that failed, every
+// report of the race detector, and the names of the tests that were skipped. Its
+// last line counts them all.
 //
 // It exits 1 if a test or a package failed, if no test ran, or, where the
 // environment says CI=true, if a test was skipped.
@@ -31,11 +32,17 @@ type summary struct {
 	// badPackages failed as a whole: they do not build, or their process died.
 	badPackages int
 	outputs     map[string][]string
-	out         io.Writer
+	// races holds what each package has written of a report that is not whole.
+	races map[string][]string
+	out   io.Writer
+}
+
+func newSummary(out io.Writer) *summary {
+	return &summary{outputs: map[string][]string{}, races: map[string][]string{}, out: out}
 }
 
 func main() {
-	s := &summary{outputs: map[string][]string{}, out: os.Stdout}
+	s := newSummary(os.Stdout)
 	if err := s.read(os.Stdin); err != nil {
 		fmt.Fprintln(os.Stderr, "testsum:", err)
 		os.Exit(1)
@@ -64,6 +71,7 @@ func (s *summary) take(e event) {
 	switch e.Action {
 	case "output":
 		s.outputs[key] = append(s.outputs[key], e.Output)
+		s.takeRace(e)
 	case "build-output":
 		fmt.Fprint(s.out, e.Output)
 	case "pass", "fail", "skip":
@@ -74,6 +82,31 @@ func (s *summary) take(e event) {
 		}
 		delete(s.outputs, key)
 	}
+}
+
+// The detector puts a line of 18 equals signs before and after each report.
+const (
+	raceHead = "WARNING: DATA RACE\n"
+	raceTail = "==================\n"
+)
+
+// takeRace prints a report of the race detector once it is whole. It does not wait
+// for a test to fail: the report is booked to whichever test is running, and that
+// one may pass, while another is said to have failed without a word of why.
+func (s *summary) takeRace(e event) {
+	if s.races[e.Package] == nil && e.Output != raceHead {
+		return
+	}
+	s.races[e.Package] = append(s.races[e.Package], e.Output)
+	if e.Output == raceTail {
+		s.endRace(e.Package)
+	}
+}
+
+func (s *summary) endRace(pkg string) {
+	fmt.Fprintf(s.out, "RACE %s\n", pkg)
+	indent(s.out, s.races[pkg])
+	delete(s.races, pkg)
 }
 
 func (s *summary) endTest(e event) {
@@ -91,8 +124,12 @@ func (s *summary) endTest(e event) {
 	}
 }
 
-// endPackage tells of the package; go test calls one without tests skipped.
+// endPackage tells of the package; go test calls one without tests skipped. A report
+// that its process did not finish is told as far as it went.
 func (s *summary) endPackage(e event) {
+	if s.races[e.Package] != nil {
+		s.endRace(e.Package)
+	}
 	switch e.Action {
 	case "pass":
 		s.packages++
@@ -106,8 +143,12 @@ func (s *summary) endPackage(e event) {
 }
 
 func (s *summary) print(e event) {
-	for _, text := range s.outputs[e.Package+" "+e.Test] {
-		fmt.Fprint(s.out, "     ", strings.TrimRight(text, "\n"), "\n")
+	indent(s.out, s.outputs[e.Package+" "+e.Test])
+}
+
+func indent(out io.Writer, lines []string) {
+	for _, text := range lines {
+		fmt.Fprint(out, "     ", strings.TrimRight(text, "\n"), "\n")
 	}
 }
 

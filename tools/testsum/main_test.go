@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -18,12 +19,14 @@ func TestSummary(t *testing.T) {
 		{"skipped in CI", pass + `{"Action":"skip","Package":"p","Test":"TestB"}`, true, false, "1 skipped"},
 		{"a package without tests is no skip", pass + `{"Action":"skip","Package":"q"}`, true, true, "0 skipped"},
 		{"does not build", pass + `{"ImportPath":"q","Action":"build-output","Output":"q.go:1: no\n"}` + "\n" + `{"Action":"fail","Package":"q"}`, false, false, "q.go:1: no"},
+		{"a race is told whichever test it is booked to", output("TestA", "==================") + output("TestA", "WARNING: DATA RACE") + output("TestC", "Write at 0x1 by goroutine 7:") + output("", "==================") + pass + `{"Action":"fail","Package":"p","Test":"TestB"}`, false, false, "RACE p\n     WARNING: DATA RACE\n     Write at 0x1 by goroutine 7:\n     ==================\nFAIL p TestB"},
+		{"a race cut short is told", output("TestA", "WARNING: DATA RACE") + output("TestA", "Write at 0x1") + pass + `{"Action":"fail","Package":"p"}`, false, false, "RACE p\n     WARNING: DATA RACE\n     Write at 0x1\nFAIL p"},
 		{"nothing ran", "", false, false, "no test ran"},
 		{"other words pass through", pass + "go: downloading x", false, true, "go: downloading x"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var out strings.Builder
-			s := &summary{outputs: map[string][]string{}, out: &out}
+			s := newSummary(&out)
 			if err := s.read(strings.NewReader(c.input)); err != nil {
 				t.Fatal(err)
 			}
@@ -32,4 +35,9 @@ func TestSummary(t *testing.T) {
 			}
 		})
 	}
+}
+
+// output is a line that a test of package p wrote.
+func output(test, line string) string {
+	return fmt.Sprintf(`{"Action":"output","Package":"p","Test":%q,"Output":%q}`+"\n", test, line+"\n")
 }
