@@ -4,27 +4,50 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"maps"
+	"sync"
 
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/waymeet/waymeet/messages"
 )
 
-// change is one write transaction. Where bbolt is about to go, the reader goes
-// first.
+// change is one write transaction; the next one works in its memory. Where bbolt is
+// about to go, the reader goes first.
 type change struct {
 	*file
 	tx      *bolt.Tx
 	reader  *reader
 	tallies tallies
+	// sealed are the values as they stand on disk: bbolt looks at them until the
+	// transaction is over.
+	sealed []byte
+}
+
+// changes are transactions that are over.
+var changes = sync.Pool{New: func() any { return &change{reader: newReader(pageFile{})} }}
+
+// begin makes a transaction of the file.
+func begin(f *file) *change {
+	c := changes.Get().(*change)
+	c.file, c.tallies, c.sealed = f, maps.Clone(f.tallies), c.sealed[:0]
+	return c
+}
+
+// over leaves its memory to another one.
+func (c *change) over() {
+	*c = change{reader: c.reader, sealed: c.sealed}
+	changes.Put(c)
 }
 
 // run writes the records, and keeps count and fingerprint.
-func (c *change) run(tx *bolt.Tx, records []messages.Record) (err error) {
+func (c *change) run(tx *bolt.Tx, records []messages.Record) error {
 	c.tx = tx
-	if c.reader, err = c.file.reader(tx); err != nil {
+	pages, err := c.file.pages(tx)
+	if err != nil {
 		return err
 	}
+	c.reader.restart(pages)
 	if _, _, what := c.reader.freeList(); what != "" {
 		return &Damage{File: c.path, What: what}
 	}
@@ -63,13 +86,15 @@ func (c *change) put(record messages.Record) error {
 	if record.Value == nil {
 		return bucket.Delete(record.Key)
 	}
-	stored, hash := seal(record.Bucket, record.Key, record.Value)
+	begin := len(c.sealed)
+	var hash recordSum
+	c.sealed, hash = seal(c.sealed, record.Bucket, record.Key, record.Value)
 	c.tallies.add(record.Bucket, hash)
-	return bucket.Put(record.Key, stored)
+	return bucket.Put(record.Key, c.sealed[begin:len(c.sealed):len(c.sealed)])
 }
 
-// begin writes the meta bucket of an empty database.
-func begin(tx *bolt.Tx, context messages.ContextID) error {
+// found writes the meta bucket of an empty database.
+func found(tx *bolt.Tx, context messages.ContextID) error {
 	meta, err := tx.CreateBucket([]byte(bucketMeta))
 	if err != nil {
 		return err
@@ -82,7 +107,7 @@ func begin(tx *bolt.Tx, context messages.ContextID) error {
 }
 
 func putSealed(meta *bolt.Bucket, key string, value []byte) error {
-	stored, _ := seal(bucketMeta, []byte(key), value)
+	stored, _ := seal(nil, bucketMeta, []byte(key), value)
 	return meta.Put([]byte(key), stored)
 }
 

@@ -2,7 +2,6 @@ package store
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -80,7 +79,7 @@ func (f *file) writeLocked(records []messages.Record) error {
 	if f.stopped != nil {
 		return &Stopped{File: f.path, Cause: f.stopped}
 	}
-	c := &change{file: f, tallies: maps.Clone(f.tallies)}
+	c := begin(f)
 	err := f.checkHead()
 	if err == nil {
 		err = f.guarded(func() error {
@@ -92,5 +91,6 @@ func (f *file) writeLocked(records []messages.Record) error {
 		return &Stopped{File: f.path, Cause: err}
 	}
 	f.tallies = c.tallies
+	c.over()
 	return nil
 }

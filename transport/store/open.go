@@ -52,7 +52,7 @@ func makeFile(path string, context messages.ContextID, records []messages.Record
 		return err
 	}
 	err := f.guarded(func() error {
-		return f.db.Update(func(tx *bolt.Tx) error { return begin(tx, context) })
+		return f.db.Update(func(tx *bolt.Tx) error { return found(tx, context) })
 	})
 	if err == nil {
 		err = f.write(records)

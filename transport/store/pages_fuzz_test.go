@@ -37,7 +37,7 @@ func smallBook(f *testing.F) []byte {
 				}
 				for n, size := range sizes {
 					key := messages.Place(n).Key()
-					stored, _ := seal(bucket, key, make([]byte, size))
+					stored, _ := seal(nil, bucket, key, make([]byte, size))
 					if err := in.Put(key, stored); err != nil {
 						return err
 					}

@@ -121,11 +121,11 @@ func (f *file) snapshot(do func(*reader) error) (err error) {
 	for range overtaken {
 		err = f.guarded(func() error {
 			return f.db.View(func(tx *bolt.Tx) error {
-				r, err := f.reader(tx)
+				pages, err := f.pages(tx)
 				if err != nil {
 					return err
 				}
-				return do(r)
+				return do(newReader(pages))
 			})
 		})
 		if !errors.Is(err, errOvertaken) {

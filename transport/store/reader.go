@@ -20,10 +20,13 @@ const maxDepth = 32
 // pages from being used anew.
 type reader struct {
 	pageFile
-	// homes are the buckets that were found, branches the branch pages that were
-	// read.
+	// top is where the buckets are, homes those that were found, branches the branch
+	// pages that were read.
+	top      home
 	homes    map[messages.Bucket]*home
 	branches map[uint64]node
+	// spare are nodes that nobody looks at any more; pages are read over them.
+	spare []node
 }
 
 // home is where the records of a bucket are: below a page, or in a small page of
@@ -40,23 +43,47 @@ func newReader(p pageFile) *reader {
 	return &reader{pageFile: p, homes: map[messages.Bucket]*home{}, branches: map[uint64]node{}}
 }
 
-// reader reads what the transaction sees; a transaction that writes, what was
-// there before it.
-func (f *file) reader(tx *bolt.Tx) (*reader, error) {
+// restart has the reader read another transaction, into the memory that it has.
+// Nobody may look at an element any more that it gave.
+func (r *reader) restart(p pageFile) {
+	r.spend(r.top.last)
+	for _, in := range r.homes {
+		if in != nil {
+			r.spend(in.last)
+		}
+	}
+	for _, n := range r.branches {
+		r.spend(n)
+	}
+	r.pageFile, r.top = p, home{}
+	clear(r.homes)
+	clear(r.branches)
+}
+
+// spend takes a node that nobody looks at any more.
+func (r *reader) spend(n node) {
+	if n.page != nil {
+		r.spare = append(r.spare, n)
+	}
+}
+
+// pages are those that the transaction sees; of a transaction that writes, those
+// that were there before it.
+func (f *file) pages(tx *bolt.Tx) (pageFile, error) {
 	id := uint64(tx.ID())
 	if tx.Writable() {
 		id--
 	}
 	heads, _, err := readHeads(f.handle)
 	if err != nil {
-		return nil, err
+		return pageFile{}, err
 	}
 	for _, head := range heads {
 		if head.transaction == id && head.pageSize > 0 {
-			return newReader(pageFile{file: f.handle, path: f.path, head: head}), nil
+			return pageFile{file: f.handle, path: f.path, head: head}, nil
 		}
 	}
-	return nil, errOvertaken
+	return pageFile{}, errOvertaken
 }
 
 // get is one record's value, nil if there is none.
@@ -71,7 +98,7 @@ func (r *reader) get(bucket messages.Bucket, key []byte) (value []byte, err erro
 }
 
 // each gives the records of a bucket in order, from that key on, until give
-// wants no more.
+// wants no more. What give wants to keep, it copies.
 func (r *reader) each(bucket messages.Bucket, from []byte, give func(key, stored []byte, hash recordSum) (more bool)) error {
 	var wrong error
 	err := r.elements(bucket, from, func(e element) bool {
@@ -111,15 +138,16 @@ func (r *reader) find(bucket messages.Bucket) (in *home, what string) {
 	if in, known := r.homes[bucket]; known {
 		return in, ""
 	}
-	top := &home{}
 	var found element
-	_, what = r.walk(top, step{id: r.head.root, root: true}, []byte(bucket), func(e element) bool {
-		found = e
+	_, what = r.walk(&r.top, step{id: r.head.root, root: true}, []byte(bucket), func(e element) bool {
+		if string(e.key) == string(bucket) {
+			found.value = bytes.Clone(e.value)
+		}
 		return false
 	})
-	if what == "" && string(found.key) == string(bucket) {
+	if what == "" && found.value != nil {
 		in = &home{}
-		in.small, in.root, _, what = found.small(top.lastID)
+		in.small, in.root, _, what = found.small(r.top.lastID)
 	}
 	if what == "" {
 		r.homes[bucket] = in
@@ -176,10 +204,14 @@ func (r *reader) load(in *home, at step) (n node, what string) {
 	if in.last.page != nil && in.lastID == at.id {
 		return in.last, in.last.checkSpan(at)
 	}
+	if last := len(r.spare) - 1; last >= 0 {
+		n, r.spare = r.spare[last], r.spare[:last]
+	}
 	if what = n.read(r.pageFile, at.id, at.root, at.within); what != "" {
 		return n, what
 	}
 	if n.leaf {
+		r.spend(in.last)
 		in.last, in.lastID = n, at.id
 	} else {
 		r.branches[at.id] = n

@@ -40,13 +40,15 @@ func recordHash(bucket messages.Bucket, key, value []byte) recordSum {
 	h.Write(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(key))))
 	h.Write(key)
 	h.Write(value)
-	return recordSum(h.Sum(nil))
+	var sum recordSum
+	h.Sum(sum[:0])
+	return sum
 }
 
-// seal is how a value stands on disk. The hash is that of the record.
-func seal(bucket messages.Bucket, key, value []byte) (stored []byte, hash recordSum) {
+// seal appends a value as it stands on disk. The hash is that of the record.
+func seal(to []byte, bucket messages.Bucket, key, value []byte) (stored []byte, hash recordSum) {
 	hash = recordHash(bucket, key, value)
-	return append(append(make([]byte, 0, len(value)+sumSize), value...), hash[:sumSize]...), hash
+	return append(append(to, value...), hash[:sumSize]...), hash
 }
 
 // check compares a value from disk with its checksum. What is wrong with it is

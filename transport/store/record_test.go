@@ -9,7 +9,7 @@ import (
 // SPEC 3.5: "Every record of every bucket carries a checksum over bucket, key and
 // value": a record that stands anywhere else is none.
 func TestChecksumIsOfBucketKeyAndValue(t *testing.T) {
-	stored, _ := seal("keys", []byte("key"), []byte("value"))
+	stored, _ := seal(nil, "keys", []byte("key"), []byte("value"))
 	for name, test := range map[string]struct {
 		bucket messages.Bucket
 		key    string

@@ -180,11 +180,12 @@ func TestEveryTransactionLeavesSoundPages(t *testing.T) {
 
 // sameAsBolt compares what the reader and bbolt give.
 func sameAsBolt(f *file, tx *bolt.Tx) error {
-	r, err := f.reader(tx)
+	pages, err := f.pages(tx)
 	if err != nil {
 		return err
 	}
-	found, err := checkStructure(r.pageFile)
+	r := newReader(pages)
+	found, err := checkStructure(pages)
 	if err != nil {
 		return err
 	}
