@@ -1,6 +1,7 @@
 package waymeet_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
@@ -235,10 +236,13 @@ func TestDamagedJournalIsSaidAndLeftAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	record := lastFact(t, dir, founded.ID())
 	for name, damage := range map[string]func(b []byte) []byte{
-		"a record's bit": func(b []byte) []byte { b[lastUsed(b)] ^= 1; return b },
-		"the half":       func(b []byte) []byte { return b[:len(b)/2] },
-		"all of it":      func([]byte) []byte { return nil },
+		"a record's bit": func(b []byte) []byte {
+			return bytes.ReplaceAll(b, record, append([]byte{record[0] ^ 1}, record[1:]...))
+		},
+		"its end":   func(b []byte) []byte { return b[:len(bytes.TrimRight(b, "\x00"))-1] },
+		"all of it": func([]byte) []byte { return nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := os.WriteFile(journal, damage([]byte(string(sound))), 0o600); err != nil {
@@ -262,15 +266,23 @@ func TestDamagedJournalIsSaidAndLeftAlone(t *testing.T) {
 	}
 }
 
-// lastUsed is the place of the last byte that is not zero: what a transaction
-// wrote, not what the file keeps for later.
-func lastUsed(b []byte) int {
-	for at := len(b) - 1; at > 0; at-- {
-		if b[at] != 0 {
-			return at
-		}
+// lastFact is the record of the last fact in a journal that nobody has open.
+func lastFact(t *testing.T, dir string, cx waymeet.ContextID) (last []byte) {
+	t.Helper()
+	database, err := store.Directory(dir).Journal(cx)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return 0
+	for record, err := range database.Records(messages.BucketFacts) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = record.Value
+	}
+	if err := database.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return last
 }
 
 // hashes are the SHA-256 of all regular files below a directory, by path.

@@ -107,7 +107,7 @@ type storedSaying struct {
 }
 
 func newSegment(facts []gist) segment {
-	s := segment{Known: messages.KnownFacts()}
+	s := segment{Known: messages.KnownFacts(), Rows: make([]byte, 0, rowSize*len(facts))}
 	numbers := map[storedTenure]uint16{}
 	for row, g := range facts {
 		t := storedTenure{Author: g.author, Epoch: g.epoch, KeyID: g.keyID}
