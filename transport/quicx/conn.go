@@ -34,9 +34,7 @@ type Conn struct {
 }
 
 func newConn(e *Endpoint, q *quic.Conn, link *mux.Link) *Conn {
-	c := &Conn{endpoint: e, q: q, link: link, started: make(chan struct{}), bound: make(chan struct{})}
-	c.unfollow = context.AfterFunc(link.Context(), func() { c.Close(CloseLink) })
-	return c
+	return &Conn{endpoint: e, q: q, link: link, started: make(chan struct{}), bound: make(chan struct{})}
 }
 
 // Link is the link under the connection.
@@ -58,6 +56,12 @@ func (c *Conn) Err() error {
 // open; closing that a second later lets QUIC repeat a close that was lost.
 func (c *Conn) Close(reason CloseReason) {
 	c.unfollow()
+	c.end(reason)
+}
+
+// end is Close, for who follows the link: that may be closed before unfollow is
+// there.
+func (c *Conn) end(reason CloseReason) {
 	c.endpoint.forget(c)
 	c.q.CloseWithError(quic.ApplicationErrorCode(reason), "")
 }

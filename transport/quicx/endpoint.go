@@ -105,10 +105,12 @@ func (e *Endpoint) adopt(q *quic.Conn, link *mux.Link) (*Conn, error) {
 	closed := e.closed
 	if !closed {
 		e.conns[c] = struct{}{}
+		// Locked: what follows a link that is closed already must find the entry.
+		c.unfollow = context.AfterFunc(link.Context(), func() { c.end(CloseLink) })
 	}
 	e.mu.Unlock()
 	if closed {
-		c.Close(CloseShutdown)
+		c.end(CloseShutdown)
 		return nil, ErrClosed
 	}
 	return c, nil
