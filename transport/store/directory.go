@@ -37,7 +37,7 @@ func (d Directory) Lock() (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := lockFile(handle, 0); err != nil {
+	if err := lockFile(handle); err != nil {
 		return nil, errors.Join(err, handle.Close())
 	}
 	return &Lock{handle: handle}, nil

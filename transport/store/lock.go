@@ -11,8 +11,8 @@ import (
 
 const (
 	lockName = "lock"
-	// lockWithin is how long the opening of a database waits for its lock: a
-	// process that was forked a moment ago may hold a copy of it.
+	// lockWithin is how long a lock is waited for: a process that was forked a moment
+	// ago may hold a copy of it.
 	lockWithin = 100 * time.Millisecond
 	lockPoll   = 5 * time.Millisecond
 )
@@ -22,15 +22,14 @@ const (
 // when the process ends, however it ends. Directory.Lock takes it.
 type Lock struct{ handle *os.File }
 
-// lockFile takes the lock of an open file, for as long as it is open. Within
-// that time whoever holds it may let go.
-func lockFile(handle *os.File, within time.Duration) error {
+// lockFile takes the lock of an open file, for as long as it is open.
+func lockFile(handle *os.File) error {
 	for waited := time.Duration(0); ; waited += lockPoll {
 		err := unix.Flock(int(handle.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		switch {
 		case !errors.Is(err, unix.EWOULDBLOCK):
 			return err
-		case waited >= within:
+		case waited >= lockWithin:
 			return fmt.Errorf("%w: %s", ErrInUse, handle.Name())
 		}
 		time.Sleep(lockPoll)

@@ -71,7 +71,7 @@ func (f *file) open(flag int, look func() error) error {
 				if f.handle, err = os.OpenFile(name, flag, mode); err != nil {
 					return nil, err
 				}
-				if err := errors.Join(lockFile(f.handle, lockWithin), look()); err != nil {
+				if err := errors.Join(lockFile(f.handle), look()); err != nil {
 					return nil, err
 				}
 				return f.handle, nil
