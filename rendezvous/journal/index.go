@@ -39,7 +39,9 @@ func (x *index) take() []messages.Record {
 			Bucket: messages.BucketIndex, Key: rest[0].place.Key(), Value: messages.Encode(newSegment(rest[:x.size])),
 		})
 	}
-	x.open = append(make([]gist, 0, x.size), rest...)
+	left := copy(x.open, rest)
+	clear(x.open[left:])
+	x.open = x.open[:left]
 	return records
 }
 
