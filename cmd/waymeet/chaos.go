@@ -53,7 +53,8 @@ func (c *command) chaos() *cobra.Command {
 	}
 	flags := verb.Flags()
 	flags.Float64Var(&request.Rate, "rate", 100, "kills a second")
-	flags.DurationVar(&request.For, "for", time.Minute, "how long")
+	request.For = time.Minute
+	flags.Var(limit{&request.For}, "for", "how long")
 	flags.StringVar(&request.Actors, "actors", "", "whom: "+patternHelp+" (default: everybody but the root)")
 	flags.StringVar(&plan, "plan", "", "the `file` of a plan, as debug schedule prints one; - is standard input")
 	return verb

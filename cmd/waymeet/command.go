@@ -37,7 +37,13 @@ func run(args []string, in io.Reader, out, err io.Writer) int {
 	var help bytes.Buffer // cobra says nothing when it cannot print it
 	root.SetOut(&help)
 	root.SetErr(err)
-	failure := root.Execute()
+	verb, failure := root.ExecuteC()
+	if failure == nil && verb.HasSubCommands() {
+		failure = noVerb(verb, verb.Flags().Args()) // beside --help cobra does not look at them
+	}
+	if problem := (waymeet.Problem{}); failure != nil && !errors.As(failure, &problem) {
+		failure = misread(verb, failure) // the verbs themselves return nothing but Problems
+	}
 	if help.Len() > 0 && failure == nil {
 		_, failure = c.out.Write(help.Bytes())
 	}
@@ -45,35 +51,31 @@ func run(args []string, in io.Reader, out, err io.Writer) int {
 }
 
 func (c *command) root() *cobra.Command {
-	root := &cobra.Command{
-		Use:   "waymeet",
+	root := group(&cobra.Command{
+		Use:   "waymeet VERB",
 		Short: "Private rendezvous: relay first, then direct",
 		Long: "waymeet runs a node that meets others in private contexts: over a relay at once,\n" +
 			"over a direct path when one can be had.\n\n" +
 			"Exit codes: 0 done, 1 failed, 2 usage, 3 timed out or waiting for others,\n" +
 			"4 no running node, or one that is running already, 5 it ran and gave up.",
-		Args:          noVerb,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		Version:       versionLine(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-	}
+	}, c.up(), c.relay(), c.id(), c.invite(), c.join(), c.remove(), c.rotate(), c.append(), c.facts(), c.journal(), c.status(),
+		c.actors(), c.send(), c.debug(), c.chaos(), c.demo(), c.completion(), c.version())
+	root.SetHelpCommand(c.help())
+	root.SetUsageTemplate(usageForm)
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(flagError)
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.Flags().Bool("version", false, "print the version, as the verb does")
 	flags := root.PersistentFlags()
+	flags.BoolP("help", "h", false, "say what a verb does and which flags it takes")
 	flags.StringVar(&c.stateDir, "state", "", "state `directory` (default $XDG_STATE_HOME/waymeet, or ~/.local/state/waymeet)")
 	c.stateGiven = func() bool { return flags.Changed("state") }
 	flags.BoolVar(&c.json, "json", false, "print JSON, errors too")
 	flags.CountVarP(&c.verbose, "verbose", "v", "log more (-v: what happens, -vv: all)")
-	root.AddCommand(c.up(), c.relay(), c.id(), c.invite(), c.join(), c.remove(), c.rotate(), c.append(), c.facts(), c.journal(), c.status(), c.actors(), c.send(), c.debug(), c.chaos(), c.demo(), c.version())
 	return root
-}
-
-func noVerb(_ *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return fmt.Errorf("there is no verb %q", args[0])
-	}
-	return nil
 }
 
 // state is the state directory that the flags or the environment name.

@@ -8,26 +8,22 @@ import (
 )
 
 func (c *command) debug() *cobra.Command {
-	verb := &cobra.Command{
-		Use:   "debug",
+	return group(&cobra.Command{
+		Use:   "debug VERB",
 		Short: "Hurt a running node or look into it (needs --unsafe-debug there)",
-		Args:  noVerb,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	verb.AddCommand(c.debugKill(), c.debugSuspend(), c.debugResume(), c.debugInspect(), c.debugReport(), c.debugSchedule(),
+	}, c.debugKill(), c.debugSuspend(), c.debugResume(), c.debugInspect(), c.debugReport(), c.debugSchedule(),
 		c.debugNetworkChange(), c.debugHoldRelay())
-	return verb
 }
 
 func (c *command) debugNetworkChange() *cobra.Command {
-	var generation uint64
+	var generation waymeet.NetworkGeneration
 	verb := &cobra.Command{
 		Use:   "network-change",
 		Short: "Announce a new network generation",
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			return c.ask(func(ctx context.Context, client *waymeet.Client) error {
-				if err := client.NetworkChange(ctx, waymeet.NetworkGeneration(generation)); err != nil {
+				if err := client.NetworkChange(ctx, generation); err != nil {
 					return err
 				}
 				status, err := client.Status(ctx)
@@ -40,7 +36,7 @@ func (c *command) debugNetworkChange() *cobra.Command {
 			})
 		},
 	}
-	verb.Flags().Uint64Var(&generation, "generation", 0, "the generation to announce, to see an old one ignored (default: the next)")
+	verb.Flags().Var(number[waymeet.NetworkGeneration]{&generation}, "generation", "the `number` to announce, to see an old one ignored (default: the next)")
 	return verb
 }
 

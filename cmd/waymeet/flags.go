@@ -36,7 +36,7 @@ func (n number[N]) String() string {
 // Type implements pflag.Value.
 func (number[N]) Type() string { return "number" }
 
-// limit is a flag that says how long something may take; 0 is as long as it takes.
+// limit is a flag that says how long something may take or last.
 type limit struct{ to *time.Duration }
 
 // Set implements pflag.Value.
@@ -54,8 +54,8 @@ func (l limit) Set(text string) error {
 
 // String implements pflag.Value.
 func (l limit) String() string {
-	if l.to == nil {
-		return "0s"
+	if l.to == nil || *l.to == 0 {
+		return "0" // which help does not name as the default
 	}
 	return l.to.String()
 }

@@ -38,7 +38,8 @@ func (c *command) invite() *cobra.Command {
 	}
 	flags := verb.Flags()
 	flags.StringVar(&request.Context, "context", "", "the context to invite into: an `ID`, a unique prefix, or new for a new one\n(default: the only one, or a new one if there is none)")
-	flags.DurationVar(&request.Lifetime, "expires", 10*time.Minute, "how long the ticket may be used, up to 168h")
+	request.Lifetime = 10 * time.Minute
+	flags.Var(limit{&request.Lifetime}, "expires", "how long the ticket may be used, up to 168h")
 	return verb
 }
 

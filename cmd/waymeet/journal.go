@@ -13,16 +13,12 @@ import (
 )
 
 func (c *command) journal() *cobra.Command {
-	verb := &cobra.Command{
-		Use:   "journal",
+	return group(&cobra.Command{
+		Use:   "journal VERB",
 		Short: "Look into the journals of a node that does not run",
 		Long: "Look into the journals of a node that does not run, copy them, and read copies back. A context may be\n" +
 			"left out where there is only one; else it is an id or a unique prefix.",
-		Args: noVerb,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	verb.AddCommand(c.journalLs(), c.journalShow(), c.journalVerify(), c.journalExport(), c.journalImport())
-	return verb
+	}, c.journalLs(), c.journalShow(), c.journalVerify(), c.journalExport(), c.journalImport())
 }
 
 // journals lends the journals of the state directory.

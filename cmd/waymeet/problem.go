@@ -11,16 +11,13 @@ import (
 )
 
 // exit prints the error, if there is one, on one line and returns the exit
-// code. An error that is no Problem comes from the reading of the command
-// line: the verbs return nothing else.
+// code.
 func (c *command) exit(err error, args []string) int {
 	if err == nil {
 		return int(waymeet.ExitDone)
 	}
-	var problem waymeet.Problem
-	if !errors.As(err, &problem) {
-		problem = waymeet.Problem{Code: waymeet.ExitUsage, What: "the command line is not understood", Whose: err.Error(), Hint: "waymeet help"}
-	}
+	problem := waymeet.Problem{Code: waymeet.ExitFailed, What: err.Error()} // of an error that says no more
+	errors.As(err, &problem)
 	if c.json || asksForJSON(args) {
 		json.NewEncoder(c.err).Encode(problem)
 	} else {

@@ -22,7 +22,7 @@ func TestExit(t *testing.T) {
 		{"nothing", nil, nil, 0, ""},
 		{"a problem", problem, nil, 3, "waymeet: no answer: the inviter is offline. Try: later\n"},
 		{"a wrapped problem", fmt.Errorf("join: %w", problem), nil, 3, "waymeet: no answer: the inviter is offline. Try: later\n"},
-		{"the command line", errors.New("unknown flag: --x"), nil, 2, "waymeet: the command line is not understood: unknown flag: --x. Try: waymeet help\n"},
+		{"no problem", errors.New("no room"), nil, 1, "waymeet: no room\n"},
 		{"as JSON", problem, []string{"join", "--json"}, 3, `{"code":3,"what":"no answer","whose":"the inviter is offline","hint":"later"}` + "\n"},
 		{"no flag after --", problem, []string{"join", "--", "--json"}, 3, "waymeet: no answer: the inviter is offline. Try: later\n"},
 	} {
