@@ -15,6 +15,11 @@ func (c *command) debug() *cobra.Command {
 		c.debugNetworkChange(), c.debugHoldRelay())
 }
 
+// networkChangeAnswer is the JSON form of what debug network-change prints.
+type networkChangeAnswer struct {
+	NetworkGeneration waymeet.NetworkGeneration `json:"network_generation"`
+}
+
 func (c *command) debugNetworkChange() *cobra.Command {
 	var generation waymeet.NetworkGeneration
 	verb := &cobra.Command{
@@ -30,14 +35,17 @@ func (c *command) debugNetworkChange() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return say(c, struct {
-					NetworkGeneration waymeet.NetworkGeneration `json:"network_generation"`
-				}{status.NetworkGeneration}, "network generation %d", status.NetworkGeneration)
+				return say(c, networkChangeAnswer{status.NetworkGeneration}, "network generation %d", status.NetworkGeneration)
 			})
 		},
 	}
 	verb.Flags().Var(number[waymeet.NetworkGeneration]{&generation}, "generation", "the `number` to announce, to see an old one ignored (default: the next)")
 	return verb
+}
+
+// holdRelayAnswer is the JSON form of what debug hold-relay prints.
+type holdRelayAnswer struct {
+	HoldRelay bool `json:"hold_relay"`
 }
 
 func (c *command) debugHoldRelay() *cobra.Command {
@@ -52,9 +60,7 @@ func (c *command) debugHoldRelay() *cobra.Command {
 				if err := client.HoldRelay(ctx, on); err != nil {
 					return err
 				}
-				return say(c, struct {
-					HoldRelay bool `json:"hold_relay"`
-				}{on}, "hold-relay %s", args[0])
+				return say(c, holdRelayAnswer{on}, "hold-relay %s", args[0])
 			})
 		},
 	}

@@ -89,6 +89,11 @@ func (c *command) debugReport() *cobra.Command {
 	}
 }
 
+// scheduleAnswer is the JSON form of what debug schedule prints.
+type scheduleAnswer struct {
+	Plan string `json:"plan"`
+}
+
 func (c *command) debugSchedule() *cobra.Command {
 	return &cobra.Command{
 		Use:   "schedule",
@@ -107,9 +112,7 @@ func (c *command) debugSchedule() *cobra.Command {
 				if plan == "" && !c.json {
 					return waymeet.Problem{Code: waymeet.ExitFailed, What: "there is no schedule", Whose: "no plan has killed anybody at work; a storm and debug kill hit actors that are idle", Hint: planHint}
 				}
-				return say(c, struct {
-					Plan string `json:"plan"`
-				}{plan}, "%s", strings.TrimSuffix(plan, "\n"))
+				return say(c, scheduleAnswer{plan}, "%s", strings.TrimSuffix(plan, "\n"))
 			})
 		},
 	}

@@ -71,6 +71,13 @@ func TestReport(t *testing.T) {
 	if text := people.String(); strings.Count(text, "\n") != 2 || strings.ContainsRune(text, '\x1b') || !strings.Contains(text, "FAIL") {
 		t.Errorf("people read:\n%s", text)
 	}
+	reference, err := readReference()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, complaint := range reference.contradicts("demo", script.String()) {
+		t.Error(complaint)
+	}
 	var lines []line
 	for decoder := json.NewDecoder(&script); decoder.More(); {
 		var l line

@@ -5,6 +5,11 @@ import (
 	"github.com/waymeet/waymeet"
 )
 
+// idAnswer is the JSON form of what id prints.
+type idAnswer struct {
+	Authority waymeet.AuthorityID `json:"authority"`
+}
+
 func (c *command) id() *cobra.Command {
 	return &cobra.Command{
 		Use:   "id",
@@ -19,9 +24,7 @@ func (c *command) id() *cobra.Command {
 			if err != nil {
 				return failed("no identity", err, "another --state")
 			}
-			return say(c, struct {
-				Authority waymeet.AuthorityID `json:"authority"`
-			}{id}, "%s", id)
+			return say(c, idAnswer{id}, "%s", id)
 		},
 	}
 }

@@ -10,6 +10,11 @@ import (
 	"github.com/waymeet/waymeet"
 )
 
+// inviteAnswer is the JSON form of what invite prints.
+type inviteAnswer struct {
+	Ticket string `json:"ticket"`
+}
+
 func (c *command) invite() *cobra.Command {
 	var request waymeet.InviteRequest
 	verb := &cobra.Command{
@@ -30,9 +35,7 @@ func (c *command) invite() *cobra.Command {
 				if err := c.warnOfRelays(ctx, client); err != nil {
 					return err
 				}
-				return told(c, "a ticket is made", "another ticket, with room to write it", struct {
-					Ticket string `json:"ticket"`
-				}{ticket}, "%s", ticket)
+				return told(c, "a ticket is made", "another ticket, with room to write it", inviteAnswer{ticket}, "%s", ticket)
 			})
 		},
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ func TestScripts(t *testing.T) {
 		Dir:      "testdata/script",
 		Deadline: time.Now().Add(scriptLimit),
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "start": start, "end": end, "until": until, "hurt": hurt,
+			"exits": exits, "start": start, "end": end, "until": until, "hurt": hurt, "documented": documented,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Values[started{}] = map[string]*process{}
@@ -136,6 +137,19 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Logf("%s said:\n%s", name, tail(ts.ReadFile(name+".log"), 8000))
 	}
 	ts.Fatalf("%q did not come", args[0])
+}
+
+// documented SECTION: what the last command printed is, line by line, the object
+// that the section of docs/cli.md explains.
+func documented(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: documented SECTION")
+	}
+	reference, err := readReference()
+	ts.Check(err)
+	for _, complaint := range reference.contradicts(strings.Join(args, " "), ts.ReadFile("stdout")) {
+		ts.Fatalf("docs/cli.md: %s", complaint)
+	}
 }
 
 // tail is the end of a text.

@@ -10,6 +10,11 @@ import (
 // defaultRelayListen is where a relay listens that is not told otherwise.
 const defaultRelayListen = "127.0.0.1:7342"
 
+// relayAnswer is the JSON form of what relay prints when the relay is ready.
+type relayAnswer struct {
+	Relay string `json:"relay"`
+}
+
 func (c *command) relay() *cobra.Command {
 	var config waymeet.RelayConfig
 	var listen string
@@ -32,11 +37,7 @@ func (c *command) relay() *cobra.Command {
 			config.Logger = c.logger()
 			return serve(
 				func(ctx context.Context) (*waymeet.Relay, error) { return waymeet.StartRelay(ctx, config) },
-				func(r *waymeet.Relay) error {
-					return say(c, struct {
-						Relay string `json:"relay"`
-					}{r.URL()}, "relay %s", r.URL())
-				})
+				func(r *waymeet.Relay) error { return say(c, relayAnswer{r.URL()}, "relay %s", r.URL()) })
 		},
 	}
 	flags := verb.Flags()

@@ -8,6 +8,12 @@ import (
 	"github.com/waymeet/waymeet"
 )
 
+// upAnswer is the JSON form of what up prints when the node is ready.
+type upAnswer struct {
+	Authority waymeet.AuthorityID `json:"authority"`
+	Listen    netip.AddrPort      `json:"listen"`
+}
+
 func (c *command) up() *cobra.Command {
 	var config waymeet.Config
 	var listen string
@@ -29,10 +35,7 @@ func (c *command) up() *cobra.Command {
 			return serve(
 				func(ctx context.Context) (*waymeet.Node, error) { return waymeet.Start(ctx, config) },
 				func(n *waymeet.Node) error {
-					return say(c, struct {
-						Authority waymeet.AuthorityID `json:"authority"`
-						Listen    netip.AddrPort      `json:"listen"`
-					}{n.Authority(), n.Addr()}, "up %s on %s", n.Authority(), n.Addr())
+					return say(c, upAnswer{n.Authority(), n.Addr()}, "up %s on %s", n.Authority(), n.Addr())
 				})
 		},
 	}

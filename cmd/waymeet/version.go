@@ -8,18 +8,20 @@ import (
 	"github.com/waymeet/waymeet"
 )
 
+// versionAnswer is the JSON form of what version prints.
+type versionAnswer struct {
+	Version string `json:"version"`
+	Go      string `json:"go"`
+	System  string `json:"system"`
+}
+
 func (c *command) version() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			return say(c, struct {
-				Version string `json:"version"`
-				Go      string `json:"go"`
-				System  string `json:"system"`
-			}{waymeet.Version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH},
-				"%s", versionLine())
+			return say(c, versionAnswer{waymeet.Version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}, "%s", versionLine())
 		},
 	}
 }
