@@ -29,7 +29,7 @@ func (t *Tree) Report() Report {
 	actors := t.Inspect()
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	r := Report{At: t.now(), Actors: actors, Totals: t.totals}
+	r := Report{At: t.now(), Actors: actors, Crashes: []*Crash{}, Totals: t.totals}
 	r.Totals.Lives = t.numbers.Load()
 	for i := range t.crashes.n {
 		r.Crashes = append(r.Crashes, *t.crashes.at(i))

@@ -244,7 +244,7 @@ type Detail struct {
 	Prev    messages.FactID   `json:"prev"`
 	Parents []messages.FactID `json:"parents"`
 	// HLC is the whole reading: milliseconds << 16 | counter.
-	HLC      messages.HLC    `json:"hlc"`
+	HLC      messages.HLC    `json:"hlc,string"`
 	KeyID    string          `json:"key_id"`
 	Schema   uint16          `json:"schema"`
 	Again    messages.FactID `json:"again,omitzero"`

@@ -194,6 +194,8 @@ func fieldsOf(object reflect.Type) (fields []fieldForm) {
 		}
 		kind := kindOf(field.Type)
 		switch {
+		case options == "string":
+			kind = "string"
 		case strings.HasSuffix(name, "_ms") || name == "ms":
 			kind += ", ms"
 		case strings.Contains(name, "bytes") || name == "size":
