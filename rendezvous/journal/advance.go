@@ -49,10 +49,14 @@ func (j *Journal) changeEpoch(now messages.Millis, operation messages.OperationI
 
 // advance closes the open epoch with an op and opens the next, or says in one
 // line why not. The fact of the op carries the epoch that it closes (SPEC 2.3).
+// Where rival ops have closed it already, one more would be one more rival.
 func (j *Journal) advance(now messages.Millis, what messages.EpochOp, b *batch) (facts []messages.FactID, reason string) {
 	keys, reason := j.ownKeys()
-	if reason != "" {
+	switch {
+	case reason != "":
 		return nil, reason
+	case j.set.epochs.conflict():
+		return nil, fmt.Sprintf("rival changes of members or keys keep the context in epoch %d, and nobody can decide between them yet", keys.Epoch)
 	}
 	secret, err := membership.NewSecret(j.config.Random)
 	if err != nil {

@@ -1,10 +1,12 @@
 package journal
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/membership"
 )
 
 // rivals are the founder and a copy of it, each with an op that closes epoch 2, and
@@ -48,6 +50,30 @@ func TestFactsOfAContestedEpochAreHeldByAll(t *testing.T) {
 			t.Errorf("%s: flaw %+v, %v", n, flaw, err)
 		}
 	}
+}
+
+// A founder that knows of rival ops makes no other rival; members write on.
+func TestFounderMakesNoThirdRival(t *testing.T) {
+	ana, rival, ben, _ := rivals(t)
+	ana.learn(start.Add(time.Minute), rival)
+	if !ana.view.Conflict {
+		t.Fatal("ana does not know of the rival")
+	}
+	at := start.Add(time.Hour)
+	dan := membership.NewIdentity([32]byte{4}).Public()
+	for name, what := range map[string]func(messages.OperationID) messages.JournalMessage{
+		"rotate": rotation,
+		"remove": removal(ben),
+		"add": func(operation messages.OperationID) messages.JournalMessage {
+			return messages.AddMember{Operation: operation, Member: dan, Role: messages.RoleParticipant}
+		},
+	} {
+		count := ana.view.Count
+		if reply := ana.ask(at, what); !strings.Contains(reply.Refusal, "keep the context in epoch 2") || ana.view.Count != count {
+			t.Errorf("%s: %+v", name, reply)
+		}
+	}
+	ana.note(at, "in epoch 2")
 }
 
 // SPEC 13.3. Those who heard rival ops in different order hold keys of the same

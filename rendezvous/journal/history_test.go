@@ -153,10 +153,10 @@ func (a *historian) channel(who, other *node) {
 	}
 }
 
-// founder is a node of the founder that may write.
+// founder is a node of the founder that may close the epoch.
 func (a *historian) founder() (founder *node, may bool) {
 	founder = oneOf(a.t, "founder", a.founders)
-	return founder, a.mayWrite(founder)
+	return founder, a.mayWrite(founder) && !founder.view.Conflict
 }
 
 // rotate closes the epoch, with an op that stands on all that its cut names, or on
@@ -176,7 +176,7 @@ func (a *historian) rotate(_, _ *node) {
 
 func (a *historian) add(_, _ *node) {
 	founder, may := a.founder()
-	if !may || len(a.writers) > 5 || founder.view.Conflict {
+	if !may || len(a.writers) > 5 {
 		return
 	}
 	joiner := founder.admit(a.now, byte(10+len(a.writers)))
@@ -194,16 +194,16 @@ func (a *historian) remove(_, other *node) {
 // takeBack adds one again that was removed.
 func (a *historian) takeBack(_, other *node) {
 	founder, may := a.founder()
-	if may && !founder.view.Roster.Has(other.identity.Authority()) && !founder.view.Conflict {
+	if may && !founder.view.Roster.Has(other.identity.Authority()) {
 		founder.takeBack(a.now, other)
 	}
 }
 
-// rival makes another node of the founder: both of them close epochs.
+// rival makes another node of the founder: all of them close epochs.
 func (a *historian) rival(_, _ *node) {
-	if len(a.founders) == 1 {
-		a.founders = append(a.founders, a.founders[0].twin(90))
-		a.writers = append(a.writers, a.founders[1])
+	if n := len(a.founders); n < 3 {
+		twin := a.founders[0].twin(90 + uint64(n))
+		a.founders, a.writers = append(a.founders, twin), append(a.writers, twin)
 	}
 }
 
