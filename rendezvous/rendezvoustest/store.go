@@ -91,6 +91,26 @@ func (p *process) writeJournal(h *JournalHost, cx messages.ContextID, life term,
 	})
 }
 
+// readFacts reads facts for a sync session, or for the journal itself. What cannot
+// be read stops the journal, whoever it was read for.
+func (p *process) readFacts(h *JournalHost, cx messages.ContextID, e journal.ReadFacts) {
+	h.task("read", 0, func(emit func(messages.JournalMessage)) {
+		read := messages.FactsRead{Session: e.Session}
+		facts, err := p.disk.journals[cx].Facts(e.Facts)
+		if err != nil {
+			read.Failure = err.Error()
+			emit(messages.FactsRead{Failure: read.Failure})
+		}
+		read.Facts = facts
+		switch {
+		case e.Session != 0:
+			p.contexts[cx].sync.tell(read)
+		case err == nil:
+			emit(read)
+		}
+	})
+}
+
 func (p *process) performJournal(h *JournalHost, cx messages.ContextID, effect journal.Effect) {
 	switch e := effect.(type) {
 	case journal.Reply:
@@ -102,19 +122,7 @@ func (p *process) performJournal(h *JournalHost, cx messages.ContextID, effect j
 		p.published(e.View)
 		p.contextChanged(cx)
 	case journal.ReadFacts:
-		h.task("read", 0, func(emit func(messages.JournalMessage)) {
-			read := messages.FactsRead{Session: e.Session}
-			facts, err := p.disk.journals[cx].Facts(e.Facts)
-			if err != nil {
-				read.Failure = err.Error()
-			}
-			read.Facts = facts
-			if e.Session == 0 {
-				emit(read)
-			} else {
-				p.contexts[cx].sync.tell(read)
-			}
-		})
+		p.readFacts(h, cx, e)
 	case journal.SaveClaims:
 		p.savedClaims[cx] = e.Claims
 	case journal.GiveContent:
