@@ -45,7 +45,11 @@ func (n *Node) withdraw(
 func (n *Node) withdrawn(ctx context.Context, cx messages.ContextID, what string) error {
 	problem := messages.Problem{Code: messages.ExitFailed, What: what, Whose: "the caller left before it was begun, so nothing was done"}
 	cause := context.Cause(ctx)
-	if errors.Is(cause, context.DeadlineExceeded) {
+	var ended messages.Problem
+	switch {
+	case errors.As(cause, &ended): // it was not the caller: whoever ended ctx says why
+		problem.Code, problem.Whose, problem.Hint = ended.Code, ended.What+" before it was begun, so nothing was done", ended.Hint
+	case errors.Is(cause, context.DeadlineExceeded):
 		problem.Code, problem.Whose, problem.Hint = messages.ExitWaiting, "it was not begun in time, so nothing was done", "again, with more time"
 	}
 	if view := n.views.View(cx); view != nil && !view.MayWrite {
@@ -57,8 +61,12 @@ func (n *Node) withdrawn(ctx context.Context, cx messages.ContextID, what string
 // unknown is what the host is told of an operation of which it cannot be known
 // whether it is done.
 func unknown(what string, cause error) error {
-	return because{messages.Problem{
+	problem := messages.Problem{
 		Code: messages.ExitWaiting, What: what, Whose: "the journal did not answer in time, so it may still be done",
 		Hint: "look whether it was done before you ask again",
-	}, cause}
+	}
+	if errors.Is(cause, ErrStopped) {
+		problem.Code, problem.Whose = messages.ExitNoNode, "the node has stopped before the journal answered, so it may be done"
+	}
+	return because{problem, cause}
 }

@@ -113,6 +113,28 @@ func (s *sleepy) Told(d supervision.Delivery) supervision.Fate {
 	return supervision.Fate{}
 }
 
+// asleep is a node with a context whose store sleeps for a minute when it is next
+// told something.
+func (w *world) asleep(dir string) (*actors.Node, messages.ContextID) {
+	chaos := &sleepy{KillAt: func(supervision.Point) bool { return false }, rest: time.Minute}
+	config := w.config(0, dir)
+	config.Chaos = chaos
+	node := w.startOn(config)
+	w.nodes = append(w.nodes, node)
+	cx, err := node.Found(context.Background())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	time.Sleep(time.Second)
+	for _, actor := range node.Inspect() {
+		if strings.HasPrefix(actor.Path, "/contexts/") && strings.HasSuffix(actor.Path, "/store") {
+			chaos.path = actor.Path
+		}
+	}
+	chaos.armed.Store(true)
+	return node, cx
+}
+
 // Of a journal that does not answer nobody knows what it will do, and the error
 // says so.
 func TestJournalThatDoesNotAnswerMayStillWrite(t *testing.T) {
@@ -120,29 +142,34 @@ func TestJournalThatDoesNotAnswerMayStillWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.stop()
-		chaos := &sleepy{KillAt: func(supervision.Point) bool { return false }, rest: time.Minute}
-		config := w.config(0, dir)
-		config.Chaos = chaos
-		node := w.startOn(config)
-		w.nodes = append(w.nodes, node)
-		cx, err := node.Found(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Second)
-		for _, actor := range node.Inspect() {
-			if strings.HasPrefix(actor.Path, "/contexts/") && strings.HasSuffix(actor.Path, "/store") {
-				chaos.path = actor.Path
-			}
-		}
-		chaos.armed.Store(true)
+		node, cx := w.asleep(dir)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		began := time.Now()
-		_, err = node.Append(ctx, cx, remark("who knows"))
+		_, err := node.Append(ctx, cx, remark("who knows"))
 		expectEnd(t, err, messages.ExitWaiting, context.DeadlineExceeded, "it may still be done")
 		if took := time.Since(began); took > 4*time.Second {
 			t.Errorf("it took %v to say so", took)
 		}
+	})
+}
+
+// Who ended the wait is who is named: a node that stops, or whoever ended ctx for a
+// reason of its own.
+func TestWhoseStopEndedTheCallIsSaid(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		node, cx := w.asleep(dir)
+		hungUp := messages.Problem{Code: messages.ExitNoNode, What: "the node hung up"}
+		ended, end := context.WithCancelCause(context.Background())
+		end(hungUp)
+		_, err := node.Append(ended, cx, remark("never asked for"))
+		expectEnd(t, err, messages.ExitNoNode, hungUp, "the node hung up before it was begun, so nothing was done")
+
+		time.AfterFunc(time.Second, func() { _ = node.Stop(context.Background()) })
+		_, err = node.Append(context.Background(), cx, remark("who knows"))
+		expectEnd(t, err, messages.ExitNoNode, actors.ErrStopped, "the node has stopped before the journal answered, so it may be done")
 	})
 }
