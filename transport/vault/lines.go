@@ -95,7 +95,7 @@ func (v *Lines) Dial(attempt messages.AttemptID, config mux.LinkConfig) (*Line, 
 	if err != nil {
 		return nil, err
 	}
-	v.running.Go(func() {
+	v.start(func() {
 		conn, err := v.endpoint.Dial(l.ctx, link)
 		v.bring(l, conn, err)
 	})
@@ -117,7 +117,7 @@ func (v *Lines) Accept(attempt messages.AttemptID, config mux.LinkConfig, result
 		l.Close(quicx.CloseDone)
 		return nil, err
 	}
-	v.running.Go(func() {
+	v.start(func() {
 		conn, err := v.endpoint.Accept(l.ctx, link)
 		v.bring(l, conn, err)
 	})
@@ -140,6 +140,16 @@ func (v *Lines) add(attempt messages.AttemptID, link *mux.Link) (*Line, error) {
 	v.links[link] = l
 	v.running.Go(func() { v.mind(l) })
 	return l, nil
+}
+
+// start runs a goroutine, but not once Close has begun, which waits for those that
+// run: what was added by then ends without it.
+func (v *Lines) start(run func()) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !v.closed {
+		v.running.Go(run)
+	}
 }
 
 // mind frees an attempt that nobody turns into a channel, and cleans up after

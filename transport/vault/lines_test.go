@@ -60,9 +60,10 @@ func (s *seen) LineStream(_ *Line, protocol string, stream *quicx.Stream) {
 
 // side is one node's lines.
 type side struct {
-	end   *tt.End
-	lines *Lines
-	seen  *seen
+	end    *tt.End
+	lines  *Lines
+	seen   *seen
+	closed bool
 }
 
 func newSide(t *testing.T, n *memory.Network, at string) *side {
@@ -81,27 +82,43 @@ func newSide(t *testing.T, n *memory.Network, at string) *side {
 	return s
 }
 
+// close closes the lines and the socket, unless the test has.
+func (s *side) close(t *testing.T) {
+	t.Helper()
+	if s.closed {
+		return
+	}
+	s.closed = true
+	if err := s.lines.Close(); err != nil {
+		t.Error(err)
+	}
+	s.end.Socket.Close()
+}
+
 // attempts are the two ends' names of one attempt.
 var (
 	outbound = messages.AttemptID{N: 1}
 	inbound  = messages.AttemptID{N: 1, Hello: messages.HelloHash{1}}
 )
 
+// config is for a link to a peer.
+func (s *side) config(t *testing.T, peer *side) mux.LinkConfig {
+	t.Helper()
+	index, err := s.end.Socket.ReserveIndex()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mux.LinkConfig{
+		Hello: tt.Hello(t, t.Name()), DatagramKey: tt.DatagramKey, Suite: messages.SuiteAESGCM,
+		Path: peer.end.Path(), ReceiveIndex: index,
+	}
+}
+
 // meet makes a line at each end, with the keys of a handshake that both ends
 // have completed.
 func meet(t *testing.T, left, right *side) (dialled, accepted *Line) {
 	t.Helper()
-	config := func(s, peer *side) mux.LinkConfig {
-		index, err := s.end.Socket.ReserveIndex()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return mux.LinkConfig{
-			Hello: tt.Hello(t, t.Name()), DatagramKey: tt.DatagramKey, Suite: messages.SuiteAESGCM,
-			Path: peer.end.Path(), ReceiveIndex: index,
-		}
-	}
-	out, back := config(left, right), config(right, left)
+	out, back := left.config(t, right), right.config(t, left)
 	there, here := messages.SecretKey(tt.NewKey("there")), messages.SecretKey(tt.NewKey("back"))
 	hash := [32]byte(tt.NewKey("handshake"))
 	dialled, err := left.lines.Dial(outbound, out)
@@ -127,12 +144,8 @@ func run(t *testing.T, test func(t *testing.T, left, right *side)) {
 		network := memory.New(1, memory.Link{Delay: 5 * time.Millisecond})
 		left, right := newSide(t, network, "192.0.2.1:1"), newSide(t, network, "192.0.2.2:2")
 		test(t, left, right)
-		for _, s := range []*side{left, right} {
-			if err := s.lines.Close(); err != nil {
-				t.Error(err)
-			}
-			s.end.Socket.Close()
-		}
+		left.close(t)
+		right.close(t)
 		time.Sleep(time.Minute) // what QUIC keeps for a while ends
 	})
 }
@@ -344,6 +357,32 @@ func TestAttemptIsNotMadeTwice(t *testing.T) {
 		}
 		if _, err := left.lines.Dial(outbound, config); err == nil {
 			t.Error("one attempt has two lines")
+		}
+	})
+}
+
+// An attempt that begins while the lines are closed leaves no goroutine behind that
+// Close did not wait for.
+func TestNothingBeginsOnceClosed(t *testing.T) {
+	run(t, func(t *testing.T, left, right *side) {
+		link, err := left.end.Socket.Dial(left.config(t, right))
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, err := left.lines.add(outbound, link)
+		if err != nil {
+			t.Fatal(err)
+		}
+		left.close(t)
+		left.lines.start(func() { t.Error("something runs that nobody waits for") })
+		synctest.Wait()
+		select {
+		case <-line.Done():
+		default:
+			t.Error("the line that was added has not ended")
+		}
+		if _, found := left.lines.Attempt(outbound); found {
+			t.Error("the line that has ended is found")
 		}
 	})
 }
