@@ -54,15 +54,21 @@ func journalProblem(cx messages.ContextID, reason string) error {
 	}
 }
 
-// notMade says that there is no journal of a context that was to be made.
+// notMade says that there is no journal of a context that was to be made, or that
+// there may be one all the same.
 func notMade(cx messages.ContextID, err error) error {
 	if errors.Is(err, store.ErrClosed) {
 		return ErrStopped
 	}
-	return messages.Problem{
+	problem := messages.Problem{
 		Code: messages.ExitFailed, What: "cannot make the journal of " + cx.Short(), Whose: err.Error(),
 		Hint: "make room on the disk, or mend it, and try again: nothing of it is left",
 	}
+	var left *store.Left
+	if errors.As(err, &left) {
+		problem.Hint = "mend the disk, start the node again, and see in `waymeet status` whether " + cx.String() + " is there, before you try again"
+	}
+	return problem
 }
 
 // giveUp is how one goes on where a file of the state directory is damaged or gone.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -158,6 +159,53 @@ func TestFailedSyncStopsForGood(t *testing.T) {
 				return 0
 			})
 			stoppedForGood(t, dir, l, unix.EIO.Error())
+		})
+	}
+}
+
+// A context of which the host was told that nothing is left is not there: one sync of
+// those fails by which its file and its name in the manifest become durable. Where the
+// file cannot be taken away for sure either, the host is told that, and which it is.
+func TestFailedSyncMakesNoContext(t *testing.T) {
+	t.Parallel()
+	for what, test := range map[string]struct {
+		// folder is how many syncs of the journal folder fail, state how many of the
+		// state directory after it.
+		folder, state int
+		says          string
+		journals      int
+	}{
+		"the folder":          {1, 0, "nothing of it is left", 1},
+		"the manifest":        {0, 1, "nothing of it is left", 1},
+		"the folder, twice":   {2, 0, "may be left over", 1},
+		"the manifest, twice": {0, 2, "may be left over", 2},
+	} {
+		t.Run(what, func(t *testing.T) {
+			root := t.TempDir()
+			dir, l := filepath.Join(root, "state"), newLedger()
+			folder, named := filepath.Join(dir, "journal"), false
+			traced(t, prepare(t, dir, l, writerFacts+"=10"), l, root, func(path string) unix.Errno {
+				switch {
+				case path == folder && test.folder > 0:
+					test.folder--
+					return unix.EIO
+				case path == dir && named && test.state > 0:
+					test.state--
+					return unix.EIO
+				}
+				named = named || path == folder
+				return 0
+			})
+			if len(l.refused) != 1 || !strings.Contains(l.refused[0], test.says) || !strings.Contains(l.refused[0], unix.EIO.Error()) {
+				t.Errorf("the host was told %q, not that %s", l.refused, test.says)
+			}
+			files, err := filepath.Glob(filepath.Join(folder, "*"))
+			if err != nil || len(files) != test.journals {
+				t.Errorf("there are %q, %v", files, err)
+			}
+			if v := l.check(dir); v.why != nil || len(l.facts) != 10 {
+				t.Errorf("of %d facts: %v", len(l.facts), v.why)
+			}
 		})
 	}
 }

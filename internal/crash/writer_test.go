@@ -33,7 +33,7 @@ const (
 const (
 	saidContext = "context" // ID: Found has returned, or the context was there
 	saidFact    = "fact"    // ID NUMBER: Append has returned
-	saidRefused = "refused" // WHY: Append has failed
+	saidRefused = "refused" // WHY: Append or Found has failed
 	saidEnded   = "ended"   // WHY: the node has stopped by itself
 )
 
@@ -114,12 +114,17 @@ func runWriter(dir string) error {
 	return w.node.Stop(ctx)
 }
 
-// enter founds the context in the first life that comes so far.
+// enter founds the context in the first life that comes so far. A host to which that
+// is refused does it again.
 func (w *writer) enter(ctx context.Context) error {
 	if contexts := w.node.Contexts(); len(contexts) > 0 {
 		w.here = contexts[0]
 	} else {
 		here, err := w.node.Found(ctx)
+		if err != nil {
+			w.say(saidRefused, err)
+			here, err = w.node.Found(ctx)
+		}
 		if err != nil {
 			return err
 		}

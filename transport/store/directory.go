@@ -107,7 +107,8 @@ func (d Directory) Contexts() ([]messages.ContextID, error) {
 }
 
 // Create makes the database of a context with its first records. It is there
-// complete or not at all; the error is ErrExists if it was there before.
+// complete or not at all; the error is ErrExists if it was there before. After any
+// other error there is none, unless it is *Left.
 func (d Directory) Create(context messages.ContextID, records []messages.Record) error {
 	path := d.JournalPath(context)
 	if err := makeDirectory(filepath.Dir(path)); err != nil {
@@ -117,7 +118,7 @@ func (d Directory) Create(context messages.ContextID, records []messages.Record)
 		return err
 	}
 	if err := d.remember(journalFile(context)); err != nil {
-		return errors.Join(err, d.forsake(journalFile(context)))
+		return d.forsake(journalFile(context), err)
 	}
 	return nil
 }

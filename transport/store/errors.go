@@ -80,6 +80,19 @@ func (l *Lost) Error() string {
 	return l.File + " is gone"
 }
 
+// Left reports a database that could not be made as it should be, nor taken away
+// again for sure: the next start may find it.
+type Left struct {
+	File  string
+	Cause error
+}
+
+// Error says why, and which file it is.
+func (l *Left) Error() string { return fmt.Sprintf("%v; %s may be left over", l.Cause, l.File) }
+
+// Unwrap is why it could not be made, and not be taken away.
+func (l *Left) Unwrap() error { return l.Cause }
+
 // Foreign reports an identity key that is not the one that the state directory
 // belongs to.
 type Foreign struct{ File, Owner, Other string }

@@ -27,7 +27,7 @@ func openFile(path string, context messages.ContextID) (*file, error) {
 }
 
 // createFile makes a database with its first records. It appears under its
-// name complete or not at all.
+// name complete or not at all. The error is *Left where it may yet be there.
 func createFile(path string, context messages.ContextID, records []messages.Record) error {
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("%w: %s", ErrExists, path)
@@ -42,7 +42,10 @@ func createFile(path string, context messages.ContextID, records []messages.Reco
 	if err := os.Rename(fresh, path); err != nil {
 		return errors.Join(err, removed(fresh))
 	}
-	return SyncDirectory(filepath.Dir(path))
+	if err := SyncDirectory(filepath.Dir(path)); err != nil {
+		return takenBack(path, err)
+	}
+	return nil
 }
 
 // makeFile makes a database that nobody sees yet.

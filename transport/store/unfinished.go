@@ -2,9 +2,11 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -42,13 +44,25 @@ func removed(path string) error {
 	return nil
 }
 
-// forsake takes away a database that has just been made and could not be named: whoever
-// had it made is told that it is not there. One that the manifest names stays.
-func (d Directory) forsake(file string) error {
+// forsake takes away a database that has just been made and could not be named, and
+// returns why: whoever had it made is told that it is not there. The manifest, which
+// may name it already, goes first: what it names and is gone is lost.
+func (d Directory) forsake(file string, why error) error {
 	m, err := d.readManifest()
-	if err != nil || m.names(file) {
-		return err
+	if err == nil && m.names(file) {
+		m.files = slices.DeleteFunc(m.files, func(named string) bool { return named == file })
+		err = d.writeManifest(m)
 	}
-	path := d.join(file)
-	return errors.Join(os.Remove(path), SyncDirectory(filepath.Dir(path)))
+	if err != nil {
+		return &Left{File: d.join(file), Cause: fmt.Errorf("%w; %w", why, err)}
+	}
+	return takenBack(d.join(file), why)
+}
+
+// takenBack has a file gone that has just got its name, and returns why.
+func takenBack(path string, why error) error {
+	if err := errors.Join(removed(path), SyncDirectory(filepath.Dir(path))); err != nil {
+		return &Left{File: path, Cause: fmt.Errorf("%w; %w", why, err)}
+	}
+	return why
 }

@@ -36,6 +36,25 @@ func TestAContextThatCouldNotBeMadeIsNotThere(t *testing.T) {
 	}
 }
 
+// What could not be made, nor taken away again, is not said to be gone: it is not known
+// whether the manifest, which cannot be read, names it.
+func TestAContextThatIsLeftOverIsSaid(t *testing.T) {
+	state := claimed(t)
+	manifest := filepath.Join(state, store.ManifestFile)
+	if err := errors.Join(os.Remove(manifest), os.Mkdir(manifest, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	other := messages.ContextID{77}
+	path := store.Directory(state).JournalPath(other)
+	err := store.Directory(state).Create(other, sample(1))
+	if left := (&store.Left{}); !errors.As(err, &left) || left.File != path || !errors.Is(err, unix.EISDIR) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+}
+
 // childState is the state directory for the process of TestAFullDiskLeavesNothing.
 const childState = "WAYMEET_TEST_FULL_DISK"
 
