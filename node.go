@@ -175,7 +175,10 @@ func (n *Node) Status() Status { return n.node.Status() }
 // reader that is too slow misses some.
 func (n *Node) Events(ctx context.Context) <-chan Event { return n.node.Events(ctx) }
 
-// Found makes a new context whose only member is this node.
+// Found makes a new context whose only member is this node, and returns when it can
+// be used. After an error there is none, unless the error says so: one that cannot be
+// used yet is returned beside it. Where the node stops meanwhile, the context is there
+// after the next start, and that is no error.
 func (n *Node) Found(ctx context.Context) (Context, error) {
 	id, err := n.node.Found(ctx)
 	return Context{n, id}, err

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/supervision"
 	"github.com/waymeet/waymeet/transport/store"
 )
 
@@ -67,7 +68,8 @@ func (d *databases) isFounded(cx messages.ContextID) bool {
 	return d.founded[cx]
 }
 
-// create makes the journal of a context; one that is there is left as it is.
+// create makes the journal of a context; one that is there is left as it is. After an
+// error none has been made, unless it is *store.Left.
 func (d *databases) create(cx messages.ContextID, records []messages.Record) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -77,10 +79,14 @@ func (d *databases) create(cx messages.ContextID, records []messages.Record) err
 	if _, exists := d.journals[cx]; exists {
 		return nil
 	}
-	if err := d.state.Create(cx, records); err != nil && !errors.Is(err, store.ErrExists) {
-		return err
+	made := d.state.Create(cx, records)
+	if made != nil && !errors.Is(made, store.ErrExists) {
+		return made
 	}
 	journal, err := d.state.Journal(cx)
+	if err != nil && made == nil {
+		return &store.Left{File: d.state.JournalPath(cx), Cause: err}
+	}
 	if err != nil {
 		return err
 	}
@@ -97,10 +103,14 @@ func (d *databases) close() {
 	d.journals = nil
 }
 
-// createContext makes the journal of a context and starts its subtree.
-func (n *Node) createContext(cx messages.ContextID, records []messages.Record) error {
+// createContext makes the journal of a context and has its subtree started: where
+// its supervisor is not up, by the keeper. Made tells whether the journal is there.
+func (n *Node) createContext(cx messages.ContextID, records []messages.Record) (made bool, err error) {
 	if err := n.databases.create(cx, records); err != nil {
-		return notMade(cx, err)
+		return false, notMade(cx, err)
 	}
-	return n.spawnContext(cx)
+	if err := n.spawnContext(cx); !errors.Is(err, supervision.ErrStopped) {
+		return true, err
+	}
+	return true, nil
 }

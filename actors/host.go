@@ -53,23 +53,49 @@ func (n *Node) orStopped(err error) error {
 	return err
 }
 
-// Found makes a context whose only member is this node, and returns when it
-// can be used.
+// Found makes a context whose only member is this node, and returns when it can be
+// used. An error without an id means that nothing was made. A node that stops
+// meanwhile has it after its next start: that is no error.
 func (n *Node) Found(ctx context.Context) (messages.ContextID, error) {
 	ctx, done := n.living(ctx)
 	defer done()
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return messages.ContextID{}, context.Cause(ctx)
+	case n.stopping.Load():
+		return messages.ContextID{}, ErrStopped
 	}
 	cx, records, err := journal.Found(n.identity, rand.Reader, messages.MillisOf(time.Now()))
 	if err != nil {
-		return cx, err
+		return messages.ContextID{}, err
 	}
 	n.databases.found(cx)
-	if err := n.createContext(cx, records); err != nil {
-		return cx, n.orStopped(err)
+	made, err := n.createContext(cx, records)
+	if !made {
+		return messages.ContextID{}, err
 	}
-	return cx, n.changed.await(ctx, func() bool { return n.views.View(cx) != nil })
+	if err == nil {
+		err = n.changed.await(ctx, func() bool { return n.views.View(cx) != nil })
+	}
+	if err != nil && !n.stopping.Load() {
+		return cx, notUp(cx, err)
+	}
+	return cx, nil
+}
+
+// notUp says of a context that it was made, and why it cannot be used yet.
+func notUp(cx messages.ContextID, cause error) error {
+	problem := messages.Problem{
+		Code: messages.ExitFailed, What: cx.String() + " is made, and cannot be used yet", Whose: cause.Error(),
+		Hint: "see `waymeet status` before you make another one",
+	}
+	switch {
+	case errors.Is(cause, context.DeadlineExceeded):
+		problem.Code, problem.Whose = messages.ExitWaiting, "its journal did not come up in time"
+	case errors.Is(cause, context.Canceled):
+		problem.Whose = "the caller left before its journal was up"
+	}
+	return because{problem, cause}
 }
 
 // Invite makes a single-use ticket into the context (SPEC 14.2). The text

@@ -316,7 +316,7 @@ func (n *Node) endJoin(hash messages.TicketHash) {
 func (n *Node) adopt(ctx context.Context, e discovery.Adopt) messages.JoinerMessage {
 	cx := e.Ticket.Context
 	records := journal.Join(e.Welcome, e.Secret)
-	if err := n.createContext(cx, records); err != nil {
+	if _, err := n.createContext(cx, records); err != nil {
 		return messages.JoinNotAdopted{Why: err.Error()}
 	}
 	if err := n.changed.await(ctx, func() bool { return n.views.View(cx) != nil }); err != nil {

@@ -1,0 +1,140 @@
+package actors_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/waymeet/waymeet/actors"
+	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/supervision"
+)
+
+// slowStart is a node whose stores take 3 s to start. What is given to it runs
+// when the first one does.
+func (w *world) slowStart(dir string, meanwhile func(*actors.Node)) *actors.Node {
+	var node atomic.Pointer[actors.Node]
+	config := w.config(0, dir)
+	config.Chaos = supervision.KillAt(func(p supervision.Point) bool {
+		if p.Phase == supervision.Starting && strings.HasSuffix(p.Path, "/store") {
+			if n := node.Swap(nil); n != nil {
+				meanwhile(n)
+			}
+			time.Sleep(3 * time.Second)
+		}
+		return false
+	})
+	n := w.startOn(config)
+	w.nodes = append(w.nodes, n)
+	node.Store(n)
+	return n
+}
+
+// expectContext fails unless the context is the only one of a node that is started in
+// that directory.
+func (w *world) expectContext(dir string, cx messages.ContextID) {
+	w.t.Helper()
+	if contexts := w.start(dir, nil).Contexts(); len(contexts) != 1 || contexts[0] != cx {
+		w.t.Errorf("there are %v, and %v was made", contexts, cx)
+	}
+}
+
+// A context is made once it is on disk, and the stop of the node changes nothing in
+// that: whoever was told of an error would make another one.
+func TestContextOfANodeThatStopsIsMade(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		node := w.slowStart(dir, func(n *actors.Node) { go func() { _ = n.Stop(context.Background()) }() })
+		cx, err := node.Found(context.Background())
+		if err != nil || cx.IsZero() {
+			t.Errorf("made %v, and yet %v", cx, err)
+		}
+		<-node.Done()
+		if late, err := node.Found(context.Background()); !errors.Is(err, actors.ErrStopped) || !late.IsZero() {
+			t.Errorf("a node that has stopped made %v, %v", late, err)
+		}
+		w.expectContext(dir, cx)
+	})
+}
+
+// A stop that is under way, and takes its time, makes nothing more.
+func TestNodeThatStopsMakesNoContext(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		node := w.start(dir, func(p supervision.Point) bool {
+			if p.Phase == supervision.Stopping && p.Path == "/network/generations" {
+				time.Sleep(time.Second)
+			}
+			return false
+		})
+		go func() { _ = node.Stop(context.Background()) }()
+		time.Sleep(time.Millisecond)
+		if cx, err := node.Found(context.Background()); !errors.Is(err, actors.ErrStopped) || !cx.IsZero() {
+			t.Errorf("it made %v, %v", cx, err)
+		}
+		<-node.Done()
+		if contexts := w.start(dir, nil).Contexts(); len(contexts) != 0 {
+			t.Errorf("there are %v", contexts)
+		}
+	})
+}
+
+// Who does not wait for the journal to come up is told that the context is made, and
+// which one it is.
+func TestContextThatIsNotUpInTimeIsNamed(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		node := w.slowStart(dir, func(*actors.Node) {})
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		cx, err := node.Found(ctx)
+		expectEnd(t, err, messages.ExitWaiting, context.DeadlineExceeded, "did not come up in time")
+		if cx.IsZero() || !strings.HasPrefix(err.Error(), cx.String()+" is made") {
+			t.Errorf("made %v: %v", cx, err)
+		}
+		time.Sleep(5 * time.Second)
+		if contexts := node.Contexts(); len(contexts) != 1 || contexts[0] != cx {
+			t.Errorf("there are %v, and %v was made", contexts, cx)
+		}
+	})
+}
+
+// A context that is made while the supervisor of all contexts is between two lives
+// comes up with it.
+func TestContextIsMadeWhileTheirSupervisorRestarts(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		node := w.start(dir, func(p supervision.Point) bool {
+			if p.Phase == supervision.Stopping && strings.HasSuffix(p.Path, "/store") {
+				time.Sleep(time.Second)
+			}
+			return false
+		})
+		if _, err := node.Found(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if node.Kill("/contexts") != 1 {
+			t.Error("nobody was killed")
+		}
+		time.Sleep(time.Millisecond)
+		cx, err := node.Found(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := node.Append(context.Background(), cx, remark("it works")); err != nil {
+			t.Error(err)
+		}
+	})
+}
