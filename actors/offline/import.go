@@ -96,15 +96,17 @@ func (j *Journals) Import(from io.Reader) (Imported, error) {
 		return Imported{}, j.problem(export.Context, err)
 	}
 	defer file.Close()
-	i := &importer{writer: file.Writer(), read: map[messages.FactID]bool{}}
+	i := &importer{writer: file.Writer(), held: map[messages.FactID]bool{}, read: map[messages.FactID]messages.Signature{}}
 	i.result = Imported{Context: export.Context, Reasons: []string{}}
 	i.machine, err = journal.Load(journal.Config{Identity: j.identity, Random: rand.Reader}, i.writer)
 	if err != nil {
 		return Imported{}, j.problem(export.Context, err)
 	}
-	held := len(i.machine.Survey())
+	for _, held := range i.machine.Survey() {
+		i.held[held.Fact] = true
+	}
 	err = i.all(export)
-	i.compare(held)
+	i.compare()
 	if err == nil {
 		view := i.machine.View()
 		i.result.Sound = i.harmed == 0 && journal.Fingerprint(slices.Collect(maps.Keys(i.read))) == export.Fingerprint
@@ -123,10 +125,14 @@ type importer struct {
 	machine *journal.Journal
 	writer  *store.Writer
 	result  Imported
-	// read are the facts that were read, unread counts what is none.
-	read   map[messages.FactID]bool
+	// held are the facts that were here before.
+	held map[messages.FactID]bool
+	// read are the facts that were read, with their signatures; unread counts what is
+	// none.
+	read   map[messages.FactID]messages.Signature
 	unread int
-	// harmed is how many of those that were read have another body than their id says.
+	// harmed is how many of those that were read have another body than their id says,
+	// or a signature that the machine does not look at and their author has not made.
 	harmed int
 	// write is what the machine wants on disk.
 	write *journal.Write
@@ -167,8 +173,11 @@ func (i *importer) note(raw []byte) {
 		i.unread++
 		return
 	}
-	i.read[fact.ID()] = true
-	if !fact.BodyMatches() { // of a fact that is held, the machine looks at no more than the id
+	id := fact.ID()
+	signature, again := i.read[id]
+	i.read[id] = fact.Signature
+	// Of a fact that is held, the machine looks at no more than the id.
+	if !fact.BodyMatches() || again && signature != fact.Signature || i.held[id] && i.machine.Forged(fact) {
 		i.harmed++
 	}
 }
@@ -219,12 +228,11 @@ func (i *importer) count(offered messages.FactsOffered) {
 	}
 }
 
-// compare holds the facts that were read against those that are here now, of which
-// so many were before.
-func (i *importer) compare(before int) {
+// compare holds the facts that were read against those that are here now.
+func (i *importer) compare() {
 	survey, here := i.machine.Survey(), 0
 	for _, held := range survey {
-		read := i.read[held.Fact]
+		_, read := i.read[held.Fact]
 		switch {
 		case read && held.Counts:
 			here++
@@ -236,7 +244,7 @@ func (i *importer) compare(before int) {
 		}
 	}
 	if i.failed == "" { // else nobody knows what is on disk of the last ones
-		i.result.Admitted = len(survey) - before // the hour of some may have come meanwhile
+		i.result.Admitted = len(survey) - len(i.held) // the hour of some may have come meanwhile
 	}
 	i.result.Pending = max(0, len(i.read)-here-(i.result.Refused-i.unread))
 }

@@ -122,6 +122,31 @@ func TestImportSeesAHarmedBodyOfAFactThatIsHeld(t *testing.T) {
 	}
 }
 
+// A signature that its author has not made is seen, though the fact is held, from
+// before or out of the same file.
+func TestImportSeesAForgedSignatureOfAFactThatIsHeld(t *testing.T) {
+	ana, ben, file := twoEpochs(t)
+	all := factsOf(t, file)
+	for _, fact := range all {
+		forged := fact
+		forged.Signature[7] ^= 1
+		imported, err := ana.take(exportOf(t, ana.context, append(slices.Clone(all), forged)...))
+		if err != nil || imported.Sound || imported.Complete || imported.Admitted != 0 {
+			t.Errorf("%s: %+v, %v", fact.Header.Type, imported, err)
+		}
+		wantProblem(t, imported.Verdict(), messages.ExitFailed, "not those that it was made of")
+	}
+	twice := all[len(all)-1]
+	twice.Signature[7] ^= 1
+	imported, err := ben.take(exportOf(t, ana.context, append(slices.Clone(all), twice)...))
+	if err != nil || imported.Sound || imported.Admitted != len(all) || imported.Refused != 0 {
+		t.Errorf("%+v, %v", imported, err)
+	}
+	if again, err := ben.take(file); err != nil || !again.Complete || again.Verdict() != nil {
+		t.Errorf("the facts as they were signed: %+v, %v", again, err)
+	}
+}
+
 // Facts that count where they were exported may lie beyond a cut here.
 func TestImportTellsOfFactsThatDoNotCountHere(t *testing.T) {
 	ana, ben, file := twoEpochs(t)

@@ -118,9 +118,13 @@ func (s *set) check(now messages.Millis, raw []byte) (messages.Fact, verdict) {
 // so that many can be examined at once.
 func (s *set) examine(c *candidate) {
 	c.flaw = s.parse(c)
-	if !c.flaw.admits() || s.has(c.id) {
-		return
+	if c.flaw.admits() && !s.has(c.id) {
+		s.authenticate(c)
 	}
+}
+
+// authenticate checks signature and body, if it is known whose they must be.
+func (s *set) authenticate(c *candidate) {
 	header := c.fact.Header
 	if state := s.epochOf(header.Epoch, header.KeyID); state != nil {
 		if author, isMember := state.roster.Member(header.Author); isMember {

@@ -52,6 +52,11 @@ func TestFactWithTwoSignaturesIsOneFact(t *testing.T) {
 		t.Error("the second signature is not good")
 	}
 	same(t, ana, cat)
+	forged := fact
+	forged.Signature[0] ^= 1
+	if ana.journal.Forged(fact) || !ana.journal.Forged(forged) {
+		t.Error("a good signature is taken for a forged one, or the other way round")
+	}
 	for _, n := range []*node{ana, cat} {
 		kept := bytes.Clone(n.raw(id))
 		n.step(start, messages.OfferFacts{From: ben.identity.Authority(), Facts: [][]byte{ben.raw(id), other}})

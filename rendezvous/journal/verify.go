@@ -40,6 +40,15 @@ func (j *Journal) Verify(source Source) (*Flaw, error) {
 	return flaw, err
 }
 
+// Forged reports whether a fact, by its epoch and author, would be refused by
+// signature or body. Of one that is held already, the journal looks at the id alone
+// when it is offered again.
+func (j *Journal) Forged(fact messages.Fact) bool {
+	c := candidate{fact: fact, id: fact.ID()}
+	j.set.authenticate(&c)
+	return !c.forged.admits()
+}
+
 // endOfTime is when no fact is too early: one that was has come to its hour.
 const endOfTime messages.Millis = math.MaxInt64 / 2
 
