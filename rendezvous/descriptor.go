@@ -120,7 +120,7 @@ func buildDescriptor(view *View, p Publication, now messages.Millis) (messages.R
 	if !held {
 		return messages.RendezvousDescriptor{}, fmt.Errorf("we do not hold the keys of epoch %d", view.Epoch)
 	}
-	last := view.Numbered.With(view.Descriptors[view.Self].Descriptor)
+	last := view.lastNumbers()
 	d := messages.RendezvousDescriptor{
 		Authority:          view.Self,
 		Context:            view.Context,

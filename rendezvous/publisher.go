@@ -99,9 +99,19 @@ type slot struct {
 type flight struct {
 	publish PublishDescriptor
 	nonce   messages.Nonce
+	// epoch and after are what it was made under: the epoch that was open, and the
+	// numbers that it had to be above.
+	epoch messages.EpochID
+	after DescriptorNumbers
 	// journaled says that the store has it, and only the view is awaited.
 	journaled bool
 	until     time.Time
+}
+
+// overtaken: what it was made under is no longer so. The journal takes it no more,
+// and another one is to be made.
+func (f *flight) overtaken(view *View) bool {
+	return view.EpochID != f.epoch || view.lastNumbers() != f.after
 }
 
 // NewPublisher makes the publisher of one context.
@@ -205,7 +215,9 @@ func (p *Publisher) publish(now time.Time, view *View, endpoints []messages.Link
 		return p.refused(now, outcome.Decision, reason)
 	}
 	publish := PublishDescriptor{Commit: outcome.Commit(PublishOperation(view.Context, nonce)), Reason: reason}
-	p.flight = &flight{publish: publish, nonce: nonce, until: now.Add(commitPatience)}
+	p.flight = &flight{
+		publish: publish, nonce: nonce, epoch: view.EpochID, after: view.lastNumbers(), until: now.Add(commitPatience),
+	}
 	p.out = append(p.out, publish)
 	return p.flight.until
 }
@@ -228,9 +240,12 @@ func (p *Publisher) journalRefused(now time.Time, e messages.JournalRefused) {
 	if p.flight == nil || p.flight.publish.Commit.Operation != e.Operation {
 		return
 	}
-	reason := p.flight.publish.Reason
+	refused := p.flight
 	p.flight = nil
-	p.refused(now, messages.Decision{Refused: messages.GuardJournal, Reason: e.Reason}, reason)
+	if view := p.config.Views.View(p.config.Context); view != nil && refused.overtaken(view) {
+		return // SPEC 7.8: "A node republishes its descriptor at once when an epoch advances."
+	}
+	p.refused(now, messages.Decision{Refused: messages.GuardJournal, Reason: e.Reason}, refused.publish.Reason)
 }
 
 // localEndpoints takes direct endpoints; those of an older network are stale.

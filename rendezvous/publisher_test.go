@@ -18,11 +18,18 @@ type press struct {
 	random io.Reader
 	// silent makes the store take nothing.
 	silent bool
-	all    []PublisherEffect
-	flying []messages.Commit
+	// open is the open epoch, and numbered how far carol has numbered.
+	open     messages.EpochID
+	numbered DescriptorNumbers
+	all      []PublisherEffect
+	flying   []messages.Commit
 }
 
-func (w *press) View(messages.ContextID) *View { return w.view(carol) }
+func (w *press) View(messages.ContextID) *View {
+	view := w.view(carol)
+	view.EpochID, view.Numbered = w.open, w.numbered
+	return view
+}
 
 func newPress(t *testing.T, expectRelay bool) *press {
 	w := &press{world: newWorld(t), now: noon.Time(), random: rand.NewChaCha8([32]byte{1})}
@@ -219,6 +226,30 @@ func TestStoreThatDoesNotTakeIt(t *testing.T) {
 	w.wait(time.Minute)
 	if final := w.published(); final[len(final)-1].Commit.Operation == list[0].Commit.Operation || w.last().Sequence != 1 {
 		t.Errorf("%+v", w.last())
+	}
+}
+
+// A descriptor that was on its way when the next epoch opened, or when its number was
+// given, is refused, and no fault of anybody: another one follows at once.
+func TestOvertakenOnItsWay(t *testing.T) {
+	for what, overtake := range map[string]func(*press){
+		"by an epoch":   func(w *press) { w.open = messages.EpochID{7} },
+		"by its number": func(w *press) { w.numbered = DescriptorNumbers{Sequence: 1, Candidates: 1} },
+	} {
+		w := newPress(t, false)
+		w.silent = true
+		w.step(local(1, ownAddress))
+		w.wait(time.Second)
+		first := w.published()
+		overtake(w)
+		effects := w.step(messages.JournalRefused{Operation: first[0].Commit.Operation, Reason: "it was made for epoch 3"})
+		if next := w.published(); len(first) != 1 || len(effects) != 1 || len(next) != 2 || next[1].Commit.Operation == first[0].Commit.Operation {
+			t.Fatalf("%s: %+v", what, effects)
+		}
+		w.step(messages.JournalRefused{Operation: w.published()[1].Commit.Operation, Reason: "the budget is spent"})
+		if _, refused := w.all[len(w.all)-1].(PublishRefused); !refused || len(w.published()) != 2 {
+			t.Errorf("%s: what nothing has overtaken is published again at once", what)
+		}
 	}
 }
 

@@ -96,3 +96,8 @@ type DescriptorNumbers struct {
 func (n DescriptorNumbers) With(d messages.RendezvousDescriptor) DescriptorNumbers {
 	return DescriptorNumbers{max(n.Sequence, d.Sequence), max(n.Candidates, d.Candidates)}
 }
+
+// lastNumbers are those that the next descriptor of Self has to be above.
+func (v *View) lastNumbers() DescriptorNumbers {
+	return v.Numbered.With(v.Descriptors[v.Self].Descriptor)
+}
