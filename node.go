@@ -320,7 +320,9 @@ type Stream = actors.Stream
 func (p Peer) ID() AuthorityID { return p.pair.Peer }
 
 // OpenStream opens a stream of the host's protocol, 1 to 255 bytes. It waits
-// for a channel to the peer, unless this node was removed from the context.
+// for a channel to the peer. Where none is to come, a Problem says so at once: this node
+// or the peer was removed from the context, or the peer is this node. For a peer that
+// has never been a member it waits, for it may be about to join.
 func (p Peer) OpenStream(ctx context.Context, protocol string) (*Stream, error) {
 	host, err := p.node.host()
 	if err != nil {
@@ -341,7 +343,7 @@ func (p Peer) AcceptStream(ctx context.Context) (protocol string, s *Stream, err
 }
 
 // SendFile streams a file to the peer's folder for received files, and returns
-// when it is stored there, durable and with an equal hash.
+// when it is stored there, durable and with an equal hash. It waits as OpenStream does.
 func (p Peer) SendFile(ctx context.Context, name string, size uint64, content io.Reader) (SentFile, error) {
 	host, err := p.node.host()
 	if err != nil {

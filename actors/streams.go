@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
@@ -90,7 +91,7 @@ func (n *Node) ticketStream(l *vault.Line, over messages.ChannelID, protocol str
 }
 
 // OpenStream opens a stream of the host's protocol to a peer. It waits for a
-// channel that takes streams, unless this node was removed.
+// channel that takes streams, unless it is known here that there will be none.
 func (n *Node) OpenStream(ctx context.Context, pair Pair, protocol string) (*Stream, error) {
 	line, err := n.awaitChannel(ctx, pair)
 	if err != nil {
@@ -111,26 +112,52 @@ func (n *Node) AcceptStream(ctx context.Context, pair Pair) (Accepted, error) {
 	}
 }
 
-// awaitChannel waits until the pair has a channel that takes new streams.
+// awaitChannel waits until the pair has a channel that takes new streams, or none is
+// to come.
 func (n *Node) awaitChannel(ctx context.Context, pair channel.Pair) (*vault.Line, error) {
+	if n.closing.Err() != nil {
+		return nil, ErrStopped
+	}
 	ctx, done := n.living(ctx)
 	defer done()
 	var line *vault.Line
-	removed := false
+	var never error
 	err := n.changed.await(ctx, func() bool {
 		var ok bool
-		line, ok = n.channelOf(pair)
-		ok = ok && !line.Record().Draining
-		removed = !ok && n.removedFor(pair)
-		return ok || removed
-	})
-	if err == nil && removed {
-		return nil, messages.Problem{
-			Code: messages.ExitFailed, What: "cannot reach " + pair.Peer.Short(), Whose: "this node was removed from " + pair.Context.Short(),
-			Hint: "a new ticket of one who is a member, with waymeet join",
+		if line, ok = n.channelOf(pair); ok && !line.Record().Draining {
+			return true
 		}
+		never = n.unreachable(pair)
+		return never != nil
+	})
+	if err = cmp.Or(never, err); err != nil {
+		return nil, err
 	}
-	return line, err
+	return line, nil
+}
+
+// unreachable says why the pair is to have no channel; nil: it may have one. An
+// authority that was never heard of may be about to join: its op is not here yet.
+func (n *Node) unreachable(pair channel.Pair) error {
+	view := n.views.View(pair.Context)
+	if view == nil {
+		return noContext(pair.Context)
+	}
+	problem := messages.Problem{Code: messages.ExitFailed, What: "cannot reach " + pair.Peer.Short()}
+	_, heardOf := view.Frontier[pair.Peer]
+	switch {
+	case pair.Peer == n.identity.Authority():
+		problem.Code, problem.Whose, problem.Hint = messages.ExitUsage, "it is this node itself", "another member"
+	case n.removedFor(pair):
+		problem.Whose = "this node was removed from " + pair.Context.Short()
+		problem.Hint = "a new ticket of one who is a member, with waymeet join"
+	case heardOf && !view.Roster.Has(pair.Peer):
+		problem.Whose = "it was removed from " + pair.Context.Short()
+		problem.Hint = "a new ticket for it, with waymeet invite"
+	default:
+		return nil
+	}
+	return problem
 }
 
 // removedFor: this node is no member any more, as its journal has it or as the peer
