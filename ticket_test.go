@@ -12,6 +12,24 @@ import (
 	"github.com/waymeet/waymeet/messages"
 )
 
+// A context that was founded for a ticket is there though the ticket was refused: the
+// error names it.
+func TestRefusedTicketNamesTheContextThatIsNew(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	node := startNode(t, waymeet.Config{StateDir: dir})
+	client, err := waymeet.Connect(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	_, err = client.Invite(patient(t), waymeet.InviteRequest{Lifetime: 10 * messages.MaxTicketLifetime})
+	contexts := node.Contexts()
+	if len(contexts) != 1 || !strings.Contains(problem(t, err).Whose, contexts[0].ID().String()) {
+		t.Errorf("%v; the contexts are %v", err, contexts)
+	}
+}
+
 // SPEC 14.2: "a single-use ticket"; "Used or expired tickets keep key and slot
 // 24 h to say so; a forged one can only time out (no answer: ticket invalid or
 // inviter offline)".
