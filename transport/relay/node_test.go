@@ -3,6 +3,7 @@ package relay_test
 import (
 	"crypto/ed25519"
 	crand "crypto/rand"
+	"encoding/binary"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -335,7 +336,7 @@ func (x *node) hop(session messages.HopSession, inner string) {
 	x.send(messages.AppendHop(nil, session, []byte(inner)))
 }
 
-// lockedBuffer is a tap that tests read after the relay has stopped.
+// lockedBuffer is a tap that tests read.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  []byte
@@ -346,4 +347,20 @@ func (l *lockedBuffer) Write(p []byte) (int, error) {
 	defer l.mu.Unlock()
 	l.b = append(l.b, p...)
 	return len(p), nil
+}
+
+// datagrams are those that were tapped until now, received and sent.
+func (l *lockedBuffer) datagrams() (in, out [][]byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for rest := l.b; len(rest) > 0; {
+		n := binary.BigEndian.Uint32(rest[1:])
+		if rest[0] == 0 {
+			in = append(in, rest[5:5+n])
+		} else {
+			out = append(out, rest[5:5+n])
+		}
+		rest = rest[5+n:]
+	}
+	return in, out
 }
