@@ -122,14 +122,14 @@ func TestLateFactsOfARemovedMemberDoNotCount(t *testing.T) {
 	late := say(t, c.ben.Contexts()[0], "too late")
 	eventually(t, "the late fact at cora's", func() bool { return reads(t, c.cora, 2) })
 	stop(t, c.ben)
+	say(t, c.cora.Contexts()[0], "in good faith") // it stands on the late one, and is said again
 	c.anna = c.start(t, 0)
-	equal := func() bool {
+	eventually(t, "equal journals without ben", func() bool {
 		s := contextStatus(t, c.anna)
-		return s.Members == 2 && s == contextStatus(t, c.cora)
-	}
-	eventually(t, "equal journals without ben", equal)
+		return s.Members == 2 && reads(t, c.anna, 2) && s == contextStatus(t, c.cora)
+	})
 	for _, node := range []*waymeet.Node{c.anna, c.cora} {
-		if texts, _ := read(t, node.Contexts()[0], waymeet.FactQuery{}); !slices.Equal(texts, []string{"in time"}) {
+		if texts, _ := read(t, node.Contexts()[0], waymeet.FactQuery{}); !slices.Equal(texts, []string{"in time", "in good faith"}) {
 			t.Errorf("read %q", texts)
 		}
 	}

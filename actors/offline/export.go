@@ -7,41 +7,79 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/journal"
 	"github.com/waymeet/waymeet/transport/store"
 )
 
 // Exported says what was written.
 type Exported struct {
-	Context     messages.ContextID `json:"context"`
-	Facts       uint64             `json:"facts"`
-	Fingerprint string             `json:"fingerprint"`
+	Context messages.ContextID `json:"context"`
+	// Facts is how many, Fingerprint the hex form of theirs.
+	Facts       uint64 `json:"facts"`
+	Fingerprint string `json:"fingerprint"`
 }
 
-// Export writes all facts that count, sealed as they are: nodes with equal
-// fingerprints write the same bytes, as far as authors sign each fact once.
+// Export writes all facts that count, and those that they stand on, sealed as they
+// are: nodes with equal fingerprints write the same bytes, as far as authors sign
+// each fact once.
 func (j *Journal) Export(to io.Writer) (Exported, error) {
 	w, err := messages.NewExportWriter(to, j.context)
 	if err != nil {
 		return Exported{}, notExported(err)
 	}
-	for held, fact := range j.read(j.machine.Survey()) {
+	carried, err := j.carried()
+	if err != nil {
+		return Exported{}, err
+	}
+	for _, fact := range j.read(carried) {
 		if fact.err != nil {
 			return Exported{}, fact.err
-		}
-		if !held.Counts {
-			continue
 		}
 		if err := w.Write(fact.raw); err != nil {
 			return Exported{}, notExported(err)
 		}
 	}
-	view := j.machine.View()
-	if err := w.End(view.Count, view.Fingerprint); err != nil {
+	count, fingerprint := described(carried)
+	if err := w.End(count, fingerprint); err != nil {
 		return Exported{}, notExported(err)
 	}
-	return Exported{j.context, view.Count, fmt.Sprintf("%x", view.Fingerprint)}, nil
+	return Exported{j.context, count, fmt.Sprintf("%x", fingerprint)}, nil
+}
+
+// carried are the facts of an export, in its order: those that count, and those that
+// they stand on, which may lie beyond a cut. Without these, nobody could take in what
+// a member wrote after it had heard of a removal too late.
+func (j *Journal) carried() ([]journal.Held, error) {
+	survey := j.machine.Survey()
+	needed := map[messages.FactID]bool{}
+	if first := slices.IndexFunc(survey, func(held journal.Held) bool { return !held.Counts }); first >= 0 {
+		later := slices.Clone(survey[first:])
+		slices.Reverse(later)
+		for held, fact := range j.read(later) { // a fact is newer than all that it stands on
+			switch {
+			case fact.err != nil:
+				return nil, fact.err
+			case held.Counts || needed[held.Fact]:
+				needed[fact.Header.Prev], needed[messages.FactID(fact.Header.Again)] = true, true
+				for _, parent := range fact.Header.Parents {
+					needed[parent] = true
+				}
+			}
+		}
+	}
+	return slices.DeleteFunc(survey, func(held journal.Held) bool { return !held.Counts && !needed[held.Fact] }), nil
+}
+
+// described is what the end of an export says of its facts.
+func described(facts []journal.Held) (count uint64, fingerprint [32]byte) {
+	ids := make([]messages.FactID, len(facts))
+	for at, held := range facts {
+		ids[at] = held.Fact
+	}
+	return uint64(len(ids)), journal.Fingerprint(ids)
 }
 
 // ExportFile writes an export into a file that does not exist yet. It is there

@@ -1,6 +1,7 @@
 package offline
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -28,8 +29,8 @@ type Imported struct {
 	Refused int `json:"refused"`
 	// Reasons are the first reasons of those that were refused.
 	Reasons []string `json:"reasons"`
-	// Uncounted is how many of its facts are here and do not count, More how many
-	// count here that it does not hold.
+	// Uncounted is how many of its facts are here, and neither count nor have anything
+	// that counts stand on them; More how many count here that it does not hold.
 	Uncounted int `json:"uncounted"`
 	More      int `json:"more"`
 	// Sound: its facts are those that it says it was made of.
@@ -106,11 +107,13 @@ func (j *Journals) Import(from io.Reader) (Imported, error) {
 		i.held[held.Fact] = true
 	}
 	err = i.all(export)
-	i.compare()
-	if err == nil {
-		view := i.machine.View()
+	opened := &Journal{journals: j, context: export.Context, file: file, machine: i.machine}
+	carried, unread := opened.carried()
+	i.compare(carried)
+	if err = cmp.Or(err, unread); err == nil {
 		i.result.Sound = i.harmed == 0 && journal.Fingerprint(slices.Collect(maps.Keys(i.read))) == export.Fingerprint
-		i.result.Complete = i.result.Sound && view.Count == export.Count && view.Fingerprint == export.Fingerprint
+		count, fingerprint := described(carried)
+		i.result.Complete = i.result.Sound && count == export.Count && fingerprint == export.Fingerprint
 	}
 	return i.result, err
 }
@@ -228,13 +231,17 @@ func (i *importer) count(offered messages.FactsOffered) {
 	}
 }
 
-// compare holds the facts that were read against those that are here now.
-func (i *importer) compare() {
+// compare holds the facts that were read against those that are here now, of which
+// an export would carry those.
+func (i *importer) compare(carried []journal.Held) {
+	isCarried := map[messages.FactID]bool{}
+	for _, held := range carried {
+		isCarried[held.Fact] = true
+	}
 	survey, here := i.machine.Survey(), 0
 	for _, held := range survey {
-		_, read := i.read[held.Fact]
-		switch {
-		case read && held.Counts:
+		switch _, read := i.read[held.Fact]; {
+		case read && isCarried[held.Fact]:
 			here++
 		case read:
 			here++
