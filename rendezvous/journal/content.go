@@ -62,7 +62,7 @@ func (s *set) isContent(e *entry) bool {
 	}
 	for _, cut := range s.epochs.timeline[e.epoch()+1].change.Cut {
 		if end := s.graph.entries[cut.Fact]; cut.Author == e.author() {
-			return e.seq <= cut.Seq && (end == nil || !end.isWhole())
+			return e.seq < cut.Seq && (end == nil || !end.isWhole())
 		}
 	}
 	return false

@@ -205,6 +205,28 @@ func TestContentWithinACutNeedNotWaitForItsEnd(t *testing.T) {
 	same(t, ana, cat)
 }
 
+// Another fact with the seq of the one that a cut names is beyond it, though that one is
+// missing.
+func TestForkOfACutsEndIsNoContent(t *testing.T) {
+	ana, ben, cat := trio(t)
+	cat.mute = true
+	twin := ben.twin(9)
+	end, fork := ben.note(start, "end"), twin.note(start, "fork")
+	ana.learn(start, ben)
+	ana.journal.set.chainOf(ben.identity.Authority()).named = 1 // as if there were more than 8 other heads to name
+	ana.ask(start, rotation)
+	cat.step(start, messages.OfferFacts{From: twin.identity.Authority(), Facts: [][]byte{twin.raw(fork)}})
+	for _, raw := range ana.facts() {
+		if mustParse(raw).ID() != end {
+			cat.step(start, messages.OfferFacts{From: ana.identity.Authority(), Facts: [][]byte{raw}})
+		}
+	}
+	next := cat.expectContent(0)
+	cat.step(start, messages.OfferFacts{From: ben.identity.Authority(), Facts: [][]byte{ben.raw(end)}})
+	cat.expectContent(next, "end")
+	same(t, ana, cat)
+}
+
 // A walk down from the fact that a cut names goes on when the gap in it closes.
 func TestCutIsFollowedOverAGapThatCloses(t *testing.T) {
 	ana, ben, cat := trio(t)
@@ -269,4 +291,23 @@ func (n *node) learnPending(now time.Time) {
 	}
 	n.restart(now)
 	n.step(now, messages.OfferFacts{Session: 1, From: messages.AuthorityID{1}, Facts: facts})
+}
+
+// What a host reads at once is bounded by facts and by bytes. A fact that is larger
+// than the bound is read alone.
+func TestContentIsBounded(t *testing.T) {
+	ana := found(t, 1)
+	var size int
+	for range 4 {
+		size = len(ana.raw(ana.note(start, "note")))
+	}
+	for _, test := range []struct{ facts, bytes, want int }{
+		{9, 9 * size, 4}, {3, 9 * size, 3}, {9, 3 * size, 3}, {9, 3*size - 1, 2}, {9, size, 1}, {9, size - 1, 1}, {9, 0, 1},
+	} {
+		ana.step(start, messages.ReadContent{Request: 5, MaxFacts: test.facts, MaxBytes: test.bytes})
+		give := ana.given[len(ana.given)-1]
+		if len(give.Facts) != test.want || give.Next == 0 {
+			t.Errorf("%d facts of %d bytes: %d, then %d", test.facts, test.bytes, len(give.Facts), give.Next)
+		}
+	}
 }
