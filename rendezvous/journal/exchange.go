@@ -56,7 +56,7 @@ func (y *Sync) fault(now time.Time, s *session, detail string) {
 
 // exchanging reports whether both sides have shown what they hold.
 func (y *Sync) exchanging(s *session) bool {
-	return s.proven && s.round.theirs != nil && s.round.ours != nil && !s.finished
+	return s.proven && s.round.theirs != nil
 }
 
 // begin starts a round that both sides have opened.
@@ -265,7 +265,7 @@ func (y *Sync) advance(now time.Time, s *session) {
 func (y *Sync) stateShown(now time.Time, s *session, f stateFrame) {
 	theirs := readShown(f.Count, f.Fingerprint, f.Frontier)
 	switch {
-	case s.finished || !s.proven || s.ahead != nil || s.round.ours == nil:
+	case !s.proven || s.ahead != nil:
 		y.fault(now, s, "a state out of turn")
 	case s.round.theirs == nil:
 		s.round.theirs = theirs

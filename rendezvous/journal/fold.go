@@ -50,7 +50,6 @@ func newFold() *fold {
 
 // refold makes the fold anew.
 func (s *set) refold() {
-	s.stale = true
 	s.markRetained()
 	s.fold = newFold()
 	for _, e := range s.graph.entries {
