@@ -167,3 +167,32 @@ func TestFailedReadDoesNotRefuseWhatIsBeingWritten(t *testing.T) {
 		})
 	}
 }
+
+// However much comes while a batch is written: each batch has an end, by messages and by
+// bytes, and there is one write at a time.
+func TestBatchesAreWrittenOneByOne(t *testing.T) {
+	note := messages.ApplicationFact{Type: messages.FactApplication, Body: make([]byte, 60_000)}
+	for name, test := range map[string]struct {
+		facts   []messages.RendezvousFact
+		commits int
+	}{"messages": {nil, 4 * maxBatchMessages}, "bytes": {[]messages.RendezvousFact{note}, 3 * maxBatchBytes / 60_000}} {
+		t.Run(name, func(t *testing.T) {
+			ana := found(t, 1)
+			ana.hold = true
+			for range test.commits {
+				ana.step(start, messages.Commit{Operation: ana.operation(1), Facts: test.facts})
+			}
+			for len(ana.kept) > 0 {
+				for _, b := range []*batch{ana.journal.flight, ana.journal.next} {
+					if b != nil && (len(b.operations) > maxBatchMessages || b.bytes > maxBatchBytes+messages.MaxFactSize) {
+						t.Errorf("a batch of %d messages and %d bytes", len(b.operations), b.bytes)
+					}
+				}
+				ana.land()
+			}
+			if len(ana.replies) != test.commits {
+				t.Errorf("%d replies to %d commits", len(ana.replies), test.commits)
+			}
+		})
+	}
+}
