@@ -85,6 +85,14 @@ func TestHostilePeers(t *testing.T) {
 			e.greet()
 			e.send(e.hello())
 		}, EndFault, "a second hello"},
+		"state before hello": {func(e *enemy) {
+			e.send(stateFrame{Count: e.state.Count, Frontier: e.frontier(nil)})
+		}, EndFault, "a state out of turn"},
+		"two states ahead": {func(e *enemy) {
+			e.greet(row{e.identity.Authority(), 0}) // it sends, and waits for an ack
+			ahead := stateFrame{Count: e.state.Count, Frontier: e.frontier(nil)}
+			e.send(doneFrame{}, ahead, ahead)
+		}, EndFault, "a state out of turn"},
 		"ack that is not due": {func(e *enemy) {
 			e.greet()
 			e.send(ackFrame{})
@@ -117,6 +125,11 @@ func TestHostilePeers(t *testing.T) {
 			e.compare()
 			e.send(comparisonFrame{}, comparisonFrame{})
 		}, EndFault, "a comparison out of turn"},
+		"a turn after the last one": {func(e *enemy) {
+			e.compare()
+			nothing := e.ownRange() // of which it holds none
+			e.send(comparisonFrame{messages.Comparison{Wants: []messages.RangeList{nothing}}}, comparisonFrame{})
+		}, EndFault, "a comparison out of turn"},
 		"too many ranges": {func(e *enemy) {
 			e.compare()
 			split := e.split()
@@ -130,6 +143,18 @@ func TestHostilePeers(t *testing.T) {
 			e.compare()
 			e.send(comparisonFrame{messages.Comparison{Splits: []messages.RangeSplit{e.split(), e.split()}}})
 		}, EndFault, "split out of order"},
+		"a range without room": {func(e *enemy) {
+			e.compare()
+			split := e.split()
+			split.Parts = append(split.Parts, split.Parts[0])
+			e.send(comparisonFrame{messages.Comparison{Splits: []messages.RangeSplit{split}}})
+		}, EndFault, "split out of order"},
+		"a list without room": {func(e *enemy) {
+			e.compare()
+			list := e.ownRange()
+			list.From = list.To
+			e.send(comparisonFrame{messages.Comparison{Lists: []messages.RangeList{list}}})
+		}, EndFault, "list out of order"},
 		"ranges without end": {func(e *enemy) {
 			e.compare()
 			for range 2 * maxTurns {

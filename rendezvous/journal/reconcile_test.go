@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
@@ -304,6 +305,26 @@ func TestMoreDifferencesThanATurnNames(t *testing.T) {
 	w.expectEqualEnds()
 }
 
+// A turn that has no room for all names says as many as it has room for: if it said none,
+// the sides would think that they are done.
+func TestTurnNamesWhatItHasRoomFor(t *testing.T) {
+	a, ana, _ := newArchive(t, 2)
+	hold(ana, a.append(2*maxCompared+20, false))
+	author := messages.Prefix(ana.identity.Authority())
+	whole := messages.RangeList{Author: author, To: messages.RangeBound{Seq: 1 << 20}}
+	extras := ana.journal.set.compare(messages.CompareRanges{Theirs: messages.Comparison{Lists: []messages.RangeList{whole}}}).Ours.Extras
+	if len(extras) != 1 || len(extras[0].Facts) != maxCompared-1 {
+		t.Errorf("%d lists of extras", len(extras))
+	}
+	for n := range uint32(maxCompared + 20) {
+		whole.Facts = append(whole.Facts, messages.FactPrefix(binary.BigEndian.AppendUint32(make([]byte, len(messages.FactPrefix{})-4), n)))
+	}
+	wants := ana.journal.set.compare(messages.CompareRanges{Theirs: messages.Comparison{Extras: []messages.RangeList{whole}}}).Ours.Wants
+	if len(wants) != 1 || len(wants[0].Facts) != maxCompared-1 {
+		t.Errorf("%d lists of wants", len(wants))
+	}
+}
+
 // Long branches of one chain, more facts than may wait for others, cost little
 // more than they are (SPEC 13.4).
 func TestLongBranchesMeet(t *testing.T) {
@@ -389,4 +410,28 @@ func FuzzCompare(f *testing.F) {
 			t.Errorf("sends %d facts of %d", len(answer.Send), ana.journal.set.len())
 		}
 	})
+}
+
+// Facts with one seq and one beginning of the id, which no bound parts, are one part;
+// what lies on both sides of them is not lost.
+func TestFactsThatNoBoundPartsStayTogether(t *testing.T) {
+	for name, test := range map[string]struct {
+		outside []*entry
+		parts   int
+	}{
+		"nothing else": {nil, 1}, "one before": {[]*entry{{seq: 6}}, 2}, "one behind": {[]*entry{{seq: 8}}, 1},
+	} {
+		held := slices.Clone(test.outside)
+		for n := range byte(3 * partSize) {
+			e := &entry{seq: 7}
+			e.id[boundSize] = n
+			held = append(held, e)
+		}
+		slices.SortFunc(held, compareEntries)
+		to := messages.RangeBound{Seq: 9}
+		parts := divide(held, to, messages.RangeSalt{})
+		if len(parts) != test.parts || compareBounds(parts[len(parts)-1].To, to) != 0 {
+			t.Errorf("%s: parts %+v", name, parts)
+		}
+	}
 }

@@ -298,7 +298,7 @@ func TestSessionsEndWhenOthersHaveWaitedLong(t *testing.T) {
 	ana.stepSync(now, messages.SyncPeerUp{Peer: honest})
 	for ; now.Before(start.Add(maxTurn)) && len(ana.syncOut) == 0; now = ana.sync.Deadline() {
 		for _, s := range ana.sync.sessions {
-			s.heard = now // something was heard, of whatever kind
+			s.heard = now.Add(-7 * time.Second) // something was heard, of whatever kind
 		}
 		ana.stepSync(now, messages.Tick{})
 		ana.syncOut = slices.DeleteFunc(ana.syncOut, func(e SyncEffect) bool { _, sent := e.(SendFrame); return sent })
