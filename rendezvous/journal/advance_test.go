@@ -329,3 +329,18 @@ func TestFactsOfAnEpochWaitForItsKey(t *testing.T) {
 		ben.restart(start)
 	}
 }
+
+// An op that finds no room in a fact is refused, and the journal goes on.
+func TestContextHasTooManyMembers(t *testing.T) {
+	ana := found(t, 1)
+	open := ana.journal.set.epochs.open()
+	for n := range 600 {
+		seed := [32]byte{byte(n), byte(n >> 8), 1}
+		open.roster = open.roster.With(membership.Member{PublicKey: membership.NewIdentity(seed).Public(), Role: messages.RoleParticipant})
+	}
+	ana.journal.pen.claims.synced = true
+	if reply := ana.ask(start, rotation); !strings.Contains(reply.Refusal, "too many members") || ana.view.Epoch != 0 {
+		t.Errorf("%q in epoch %d", reply.Refusal, ana.view.Epoch)
+	}
+	ana.note(start, "it goes on")
+}

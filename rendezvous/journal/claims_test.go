@@ -343,3 +343,18 @@ func TestSavedClaimsDoNotChange(t *testing.T) {
 		ana.revive(start)
 	}
 }
+
+// What a peer shows of our chain beyond what we hold says nothing of what it holds of
+// ours: the view does not count on it.
+func TestClaimOfMoreThanWeHoldCoversNothing(t *testing.T) {
+	ana, ben, _ := trio(t)
+	own, peer := ana.journal.own().head, ben.identity.Authority()
+	ana.step(start, messages.PeerHolds{Peer: peer, Own: own + 1, Last: own + 1})
+	if covered := ana.view.Covered[peer]; covered > own {
+		t.Errorf("%s holds our facts up to %d, and we have %d", ben, covered, own)
+	}
+	ana.step(start, messages.PeerHolds{Peer: peer, Own: own, Last: own})
+	if covered := ana.view.Covered[peer]; covered != own {
+		t.Errorf("%s holds our facts up to %d, want %d", ben, covered, own)
+	}
+}

@@ -103,6 +103,24 @@ func TestOneProofIsAppendedForAnAuthor(t *testing.T) {
 	}
 }
 
+// Of several who have forked, the first by id is accused first: no map decides.
+func TestFirstByIDIsAccusedFirst(t *testing.T) {
+	ana, ben, twin, cat := forkers(t)
+	other := cat.twin(97)
+	cat.note(start, "to the one")
+	other.note(start, "to the other")
+	ana.mute = true
+	for _, n := range []*node{ben, twin, cat, other} {
+		ana.learn(start, n)
+	}
+	first := slices.MinFunc([]messages.AuthorityID{ben.identity.Authority(), cat.identity.Authority()}, messages.AuthorityID.Compare)
+	for range 20 {
+		if pair := ana.journal.set.unproven(); len(pair) != 2 || pair[0].author() != first || pair[1].author() != first {
+			t.Fatalf("%v", pair)
+		}
+	}
+}
+
 // Who may not write keeps its proof until it may.
 func TestProofIsOfAMember(t *testing.T) {
 	ana, ben, twin, cat := forkers(t)

@@ -165,6 +165,24 @@ func TestLateFactsAreBounded(t *testing.T) {
 	}
 }
 
+// The last fact of a removed member that the cut keeps is named as a parent like every
+// other; what it goes on writing is not.
+func TestWhatTheCutKeepsIsNamed(t *testing.T) {
+	ana, ben, cat := trio(t)
+	kept := ben.note(start, "in time")
+	ana.learn(start, ben)
+	ana.remove(start, ben)
+	cat.learn(start, ana)
+	if parents := cat.header(cat.note(start, "names it")).Parents; !slices.Contains(parents, kept) {
+		t.Errorf("parents %v", parents)
+	}
+	late := ben.note(start, "late")
+	cat.learn(start, ben)
+	if parents := cat.header(cat.note(start, "does not")).Parents; slices.Contains(parents, late) || !cat.journal.set.has(late) {
+		t.Errorf("parents %v; the late fact is held: %t", parents, cat.journal.set.has(late))
+	}
+}
+
 // Nor does one who was removed before it had written anything lift the bound, with
 // a fact behind a gap that nobody ever fills.
 func TestOneWhoNeverWroteLiftsNoBound(t *testing.T) {

@@ -131,3 +131,28 @@ func TestOpInTheWrongEpochStandsForNothing(t *testing.T) {
 	}
 	t.Fatal("no fact has a smaller id: nothing is proved")
 }
+
+// SPEC 2.4: "a member whose unwrapped secret does not match says so", once.
+func TestSecretThatDoesNotOpenIsTold(t *testing.T) {
+	ana, _, cat := trio(t)
+	good, bad, _ := rotationInTwoFacts(t, ana, cat)
+	for name, test := range map[string]struct {
+		raw  []byte
+		told int
+	}{"a wrap that opens": {good, 0}, "one that does not": {bad, 1}} {
+		n := cat.twin(31)
+		n.mute = true
+		for range 2 {
+			n.step(start, messages.OfferFacts{Session: 1, From: ana.identity.Authority(), Facts: [][]byte{test.raw}})
+		}
+		refused := 0
+		for _, notice := range n.notices {
+			if told, ok := notice.(SecretRefused); ok && told.Epoch == 3 && told.Reason != "" {
+				refused++
+			}
+		}
+		if n.view.Epoch != 3 || refused != test.told {
+			t.Errorf("%s: told %d times in epoch %d: %v", name, refused, n.view.Epoch, n.notices)
+		}
+	}
+}
