@@ -66,6 +66,17 @@ func TestHiddenRecordIsMissed(t *testing.T) {
 	wantDamage(t, readAll(s, messages.BucketFacts), "bucket facts: 172 records are there, 200 were written")
 }
 
+// What was never written is not there, whatever lies behind its place.
+func TestRecordThatWasNeverWrittenIsNotThere(t *testing.T) {
+	_, i := opened(t)
+	r := newReader(i.pageFile)
+	for _, key := range [][]byte{append(messages.Place(7).Key(), 0), messages.Place(1000).Key()} {
+		if value, err := r.get(messages.BucketFacts, key); value != nil || err != nil {
+			t.Errorf("%x: %d bytes, %v", key, len(value), err)
+		}
+	}
+}
+
 // A journal that is loaded anew reads only what its index does not cover. It too
 // learns that a page says that it holds fewer records than it does.
 func TestHiddenRecordIsMissedInThePartThatIsRead(t *testing.T) {

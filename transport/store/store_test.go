@@ -147,6 +147,20 @@ func TestWriteReplacesAndDeletes(t *testing.T) {
 	}
 }
 
+// A bucket all of whose records were deleted is sound, and holds none.
+func TestBucketThatWasEmptiedIsSound(t *testing.T) {
+	charge := messages.Record{Bucket: messages.BucketCharges, Key: []byte("charge"), Value: []byte{1}}
+	state := create(t, []messages.Record{charge, factRecord(0)})
+	s := open(t, state)
+	charge.Value = nil
+	if err := errors.Join(s.Writer().Write([]messages.Record{charge}), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := dump(open(t, state)); err != nil || len(all) != 1 {
+		t.Errorf("%d records, %v", len(all), err)
+	}
+}
+
 func TestFactWithAnotherIDIsNeverGiven(t *testing.T) {
 	record := factRecord(1)
 	s := open(t, create(t, []messages.Record{factRecord(0), record}))

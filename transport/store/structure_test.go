@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -206,4 +207,18 @@ func sameAsBolt(f *file, tx *bolt.Tx) error {
 		}
 		return err
 	})
+}
+
+// A list of free pages may fill its page to the last byte.
+func TestListOfFreePagesMayBeFull(t *testing.T) {
+	for more, want := range map[uint16]string{0: "", 1: "does not hold"} {
+		i := imageOf(t, Directory(book(t)).JournalPath(here))
+		full := uint16((i.head.pageSize - pageHeader) / pageIDSize)
+		put16(i.at(i.head.freeList)[countAt:], full+more)
+		i.file = bytes.NewReader(i.bytes)
+		ids, size, what := i.freeList()
+		if (what == "") != (want == "") || !strings.Contains(what, want) || what == "" && (len(ids) != int(full) || size != 1) {
+			t.Errorf("%d free pages in %d: %q", len(ids), size, what)
+		}
+	}
 }

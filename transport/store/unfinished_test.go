@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -100,5 +101,17 @@ func TestAClaimSweeps(t *testing.T) {
 	remove(t, mine)
 	if a, b := names(t, state), names(t, filepath.Join(state, "journal")); a != root || b != journals {
 		t.Errorf("there is %q and %q, want %q and %q", a, b, root, journals)
+	}
+}
+
+// What cannot be taken away would stand in the way of the next file of that name: it is
+// said, not passed over.
+func TestASweepThatFailsIsSaid(t *testing.T) {
+	state := claimed(t)
+	if err := os.MkdirAll(filepath.Join(state, store.NodeFile+".new", "mine"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Directory(state).Claim(store.KindNode); err == nil || !strings.Contains(err.Error(), store.NodeFile+".new") {
+		t.Errorf("got %v", err)
 	}
 }
