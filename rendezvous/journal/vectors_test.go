@@ -239,11 +239,13 @@ func TestVectorsOfSyncFrames(t *testing.T) {
 	}}}
 	nonce := [16]byte(bytes.Repeat([]byte{12}, 16))
 	tag := sessionTag(keys.SyncTag, messages.ChannelID(thirtyTwo(14)), true, nonce)
+	answer := sessionTag(keys.SyncTag, messages.ChannelID(thirtyTwo(14)), false, nonce)
 	for _, frame := range []struct {
 		name string
 		frame
 	}{
 		{"hello", helloFrame{Nonce: nonce, Epoch: 1, Tag: tag, Count: 7, Fingerprint: thirtyTwo(13), Frontier: frontierOf(state)}},
+		{"answer", helloFrame{Nonce: nonce, Epoch: 1, Tag: answer, Count: 7, Fingerprint: thirtyTwo(13), Frontier: frontierOf(state)}},
 		{"proof", proofFrame{Epoch: 0, Tag: tag}},
 		{"state", stateFrame{Count: 7, Fingerprint: thirtyTwo(13), Frontier: frontierOf(state)}},
 		{"facts", factsFrame{Facts: [][]byte{{1}, {2, 3}}}},
@@ -254,5 +256,16 @@ func TestVectorsOfSyncFrames(t *testing.T) {
 	} {
 		v.bytes(frame.name, appendFrame(nil, frame.frame))
 	}
+	var all setHash
+	var some rangeHash
+	salt := rangeSalt(nonce, [16]byte{15})
+	for n := range byte(3) {
+		all.add(messages.FactID(thirtyTwo(n)))
+		some.add(salt, messages.FactID(thirtyTwo(n)))
+	}
+	set, part := all.fingerprint(), some.fingerprint()
+	v.bytes("salt", salt[:])
+	v.bytes("set", set[:])
+	v.bytes("range", part[:])
 	v.check(t, "sync.txt")
 }
