@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/membership"
 )
 
 // leftOut is what cuts have left out of our own facts.
@@ -48,11 +49,7 @@ func (s *set) isRepeatedBy(e *entry, c *chain) bool {
 
 // appendAgain seals those of the facts that are left out under the keys of the
 // open epoch.
-func (j *Journal) appendAgain(now messages.Millis, facts map[messages.FactID]messages.Fact, b *batch) {
-	keys, reason := j.ownKeys()
-	if reason != "" {
-		return
-	}
+func (j *Journal) appendAgain(now messages.Millis, facts map[messages.FactID]messages.Fact, keys membership.Keys, b *batch) {
 	for _, e := range j.set.unsaid() {
 		fact, here := facts[e.id]
 		if !here {

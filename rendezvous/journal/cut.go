@@ -91,9 +91,9 @@ func (s *set) endsBefore(e *entry, closed messages.Epoch) bool {
 	return false
 }
 
-// retain has a fact of a closed epoch count.
+// retain has a fact of a closed epoch count that did not: the op that closes it counts
+// anyway, and no cut leads to the op that holds it.
 func (s *set) retain(e *entry) {
-	counted := s.counts(e)
 	e.retained = true
 	if e.chain().own {
 		s.leftOut.forget()
@@ -101,7 +101,7 @@ func (s *set) retain(e *entry) {
 	if s.again[e.id] != nil { // those that say it again may be in the fold
 		s.stale = true
 	}
-	if !s.stale && !counted {
+	if !s.stale {
 		s.fold.add(s, e)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/waymeet/waymeet/messages"
+	"github.com/waymeet/waymeet/rendezvous/membership"
 )
 
 // An author who forks is found out by those who hold both branches. Each of
@@ -30,10 +31,9 @@ func (s *set) unproven() []*entry {
 }
 
 // accuse appends the proof that two of the facts give.
-func (j *Journal) accuse(now messages.Millis, facts map[messages.FactID]messages.Fact, b *batch) {
+func (j *Journal) accuse(now messages.Millis, facts map[messages.FactID]messages.Fact, keys membership.Keys, b *batch) {
 	fork := j.set.unproven()
-	keys, reason := j.ownKeys()
-	if len(fork) == 0 || reason != "" {
+	if len(fork) == 0 {
 		return
 	}
 	one, here := facts[fork[0].id]

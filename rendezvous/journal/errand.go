@@ -33,7 +33,7 @@ func (j *Journal) errands(now time.Time) []Effect {
 }
 
 // errand does what the facts were read for. A peer may have shown more of our
-// chain while they were.
+// chain while they were, or the founder have removed us.
 func (j *Journal) errand(now time.Time, read messages.FactsRead, b *batch) {
 	j.reading = false
 	facts := map[messages.FactID]messages.Fact{}
@@ -45,9 +45,9 @@ func (j *Journal) errand(now time.Time, read messages.FactsRead, b *batch) {
 		facts[fact.ID()] = fact
 	}
 	millis := messages.MillisOf(now)
-	if j.mayWrite(now) {
-		j.appendAgain(millis, facts, b)
-		j.accuse(millis, facts, b)
+	if keys, reason := j.ownKeys(); reason == "" && j.mayWrite(now) {
+		j.appendAgain(millis, facts, keys, b)
+		j.accuse(millis, facts, keys, b)
 	}
 }
 

@@ -72,3 +72,28 @@ func TestRestoredBackupSaysNothingAgainBeforeItHasItsFacts(t *testing.T) {
 		t.Errorf("it has forked its own chain at %v, and ends with %s, not %s", forks, backup.head().Short(), ben.head().Short())
 	}
 }
+
+// They were being read when the founder removed us: who is no member says nothing again,
+// and accuses nobody.
+func TestErrandLooksAtTheRosterAgain(t *testing.T) {
+	ana, ben, twin, cat := forkers(t)
+	late := cat.note(start, "beyond the cut")
+	ana.mute, cat.mute = true, true
+	ana.ask(start, rotation)
+	cat.learn(start, ana)
+	cat.learn(start, ben)
+	cat.learn(start, twin)
+	if !cat.journal.reading {
+		t.Fatal("nothing is being read: nothing is proved")
+	}
+	ana.remove(start, cat)
+	cat.learn(start, ana)
+	own := cat.journal.own().head
+	read := [][]byte{cat.raw(late)}
+	for _, e := range cat.journal.set.unproven() {
+		read = append(read, cat.raw(e.id))
+	}
+	if cat.step(start, messages.FactsRead{Facts: read}); cat.journal.own().head != own || len(read) != 3 {
+		t.Errorf("of %d facts, our chain went from %d to %d", len(read), own, cat.journal.own().head)
+	}
+}

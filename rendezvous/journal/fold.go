@@ -151,7 +151,7 @@ func (f *fold) establish(e *entry, c messages.ChannelEstablished) {
 	f.picked = nil
 }
 
-// repeats reports whether the fact says again what is reduced already.
+// repeats reports whether the fact, which is whole, says again what is reduced already.
 //
 // SPEC 3.4: "(same body, field `again` = old FactID, reduced once)".
 func (s *set) repeats(e *entry) bool {
@@ -159,5 +159,5 @@ func (s *set) repeats(e *entry) bool {
 		return false
 	}
 	old := s.graph.entries[e.again()]
-	return old != nil && old.author() == e.author() && old.epoch() < e.epoch() && s.counts(old)
+	return old.author() == e.author() && old.epoch() < e.epoch() && s.counts(old)
 }

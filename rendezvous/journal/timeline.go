@@ -101,9 +101,8 @@ func (s *set) openEpoch(e *entry) {
 // fact names the right one: it takes none in, for what counts here must count
 // everywhere.
 func (s *set) epochOf(epoch messages.Epoch, keyID messages.EpochKeyID) *epochState {
-	key, held := s.ring.payloads[keyID]
-	state := s.epochs.byID[key.EpochID]
-	if !held || state == nil || state.number != epoch {
+	state := s.epochs.byID[s.ring.payloads[keyID].EpochID]
+	if state == nil || state.number != epoch {
 		return nil
 	}
 	return state
