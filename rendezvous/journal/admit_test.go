@@ -343,6 +343,38 @@ func TestClockGrowsWithWhatAFactStandsOn(t *testing.T) {
 	}
 }
 
+// SPEC 3.1: "`seq` counts up per author from 1, `prev` is the author's last fact". One
+// that follows nothing is held, and never counts.
+func TestNumbersOfAChainCountUp(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(at *messages.Chained, other messages.Fact)
+		whole  bool
+	}{
+		"it follows its prev":       {func(*messages.Chained, messages.Fact) {}, true},
+		"it repeats its prev":       {func(at *messages.Chained, _ messages.Fact) { at.Again = messages.Again(at.Prev) }, true},
+		"it follows nothing":        {func(at *messages.Chained, _ messages.Fact) { at.Prev = messages.FactID{1} }, false},
+		"a number is left out":      {func(at *messages.Chained, _ messages.Fact) { at.Seq++ }, false},
+		"it follows another's fact": {func(at *messages.Chained, other messages.Fact) { at.Seq, at.Prev = other.Header.Seq+1, other.ID() }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := forge(t)
+			prev, other := f.fact(), mustParse(f.ana.raw(f.ana.head()))
+			f.at.Seq, f.at.Prev, f.at.HLC = 2, prev.ID(), other.Header.HLC+1
+			test.change(&f.at, other)
+			facts := []messages.Fact{prev, f.fact()}
+			for order := range permutations(len(facts)) {
+				n := f.ana.twin(7)
+				for _, at := range order {
+					n.step(start.Add(time.Minute), messages.OfferFacts{Facts: [][]byte{facts[at].Append(nil)}})
+				}
+				if e := n.journal.set.graph.entries[facts[1].ID()]; e == nil || e.isWhole() != test.whole {
+					t.Errorf("in the order %v it counts: %t", order, !test.whole)
+				}
+			}
+		})
+	}
+}
+
 // A fact whose parent waits for others waits with it.
 func TestWhatStandsOnAnOrphanWaits(t *testing.T) {
 	ana, ben, cat := trio(t)

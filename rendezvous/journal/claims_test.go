@@ -1,6 +1,8 @@
 package journal
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -299,6 +301,27 @@ func TestOwnFactsAheadOfOurClockHoldThePen(t *testing.T) {
 	}
 	if backup.step(hour, messages.OfferFacts{Session: 1, Facts: [][]byte{last}}); !backup.view.MayWrite {
 		t.Error("it may not write though all has come")
+	}
+}
+
+// Nor is the peer at fault that shows them, and has sent them: they are here, aside.
+func TestOwnFactsThatWaitAreNobodysFault(t *testing.T) {
+	ana, ben, _ := trio(t)
+	backup := ben.twin(9)
+	ben.note(start.Add(time.Hour), "lost")
+	ana.learn(start.Add(time.Hour), ben)
+	w := newNetwork(t, ana, backup)
+	w.link(0, 1)
+	w.run(1000)
+	waits := func(end SyncEnd) bool {
+		return end.Reason == EndNotConverged && strings.Contains(end.Detail, "facts wait for their epoch or their hour")
+	}
+	isFault := func(end SyncEnd) bool { return end.Reason == EndFault }
+	if !slices.ContainsFunc(backup.ends, waits) || slices.ContainsFunc(backup.ends, isFault) {
+		t.Errorf("ends %v", backup.ends)
+	}
+	if backup.view.MayWrite || backup.claims.synced {
+		t.Errorf("it may write: %t; it has synced: %t", backup.view.MayWrite, backup.claims.synced)
 	}
 }
 

@@ -162,6 +162,24 @@ func TestFactThatARivalBringsBackIsReadLate(t *testing.T) {
 	}
 }
 
+// Two rival ops come at once: what the cut of the first keeps was never left out, and is
+// not read a second time.
+func TestRivalsThatComeTogetherMoveNothing(t *testing.T) {
+	ana, ben, cat := trio(t)
+	ben.note(start, "kept")
+	ana.learn(start, ben)
+	rival := ana.twin(99)
+	ana.ask(start, rotation)
+	rival.ask(start.Add(time.Second), rotation)
+	cat.learn(start, ben)
+	next := cat.expectContent(0, "kept")
+	cat.step(start, messages.OfferFacts{From: ana.identity.Authority(), Facts: [][]byte{ana.raw(ana.head()), rival.raw(rival.head())}})
+	if !cat.view.Conflict {
+		t.Fatal("cat knows no rivals: nothing is proved")
+	}
+	cat.expectContent(next)
+}
+
 // What is within the cut and said again all the same is read once.
 func TestContentThatIsRepeatedIsReadOnce(t *testing.T) {
 	ana, ben, _ := trio(t)

@@ -7,13 +7,17 @@ import (
 	"github.com/waymeet/waymeet/messages"
 )
 
-// proofs are the facts of the node's own that accuse somebody.
+// proofs are the facts of the node's own that accuse somebody. They name no parents: who
+// lacks one of the branches is to read them, too.
 func (n *node) proofs() (accused []messages.AuthorityID) {
 	n.t.Helper()
 	for _, e := range n.journal.set.chainOf(n.identity.Authority()).entries {
 		if proof, ok := e.body().(messages.Equivocation); ok {
 			author, _, _ := proof.Subject()
 			accused = append(accused, author)
+			if parents := n.header(e.id).Parents; len(parents) > 0 {
+				n.t.Fatalf("a proof stands on %v", parents)
+			}
 		}
 	}
 	return accused

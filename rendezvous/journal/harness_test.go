@@ -91,7 +91,9 @@ type node struct {
 	notices   []Effect
 	given     []GiveContent
 	ends      []SyncEnd
-	syncOut   []SyncEffect
+	// sent and received are how many facts its sessions have moved.
+	sent, received int
+	syncOut        []SyncEffect
 	// compares is how often the sync has had ranges compared, walked how many facts
 	// were looked at for that.
 	compares, walked int
@@ -226,6 +228,7 @@ func (n *node) stepSync(now time.Time, event messages.JournalSyncMessage) {
 			n.step(now, e.Message)
 		case Synced:
 			n.ends = append(n.ends, e.End)
+			n.sent, n.received = n.sent+e.Sent, n.received+e.Received
 		default:
 			n.syncOut = append(n.syncOut, effect)
 		}

@@ -108,6 +108,13 @@ func TestHostilePeers(t *testing.T) {
 			fact := e.sealed(e.identity, e.next())
 			e.offer(fact.Header.Author, fact.Header.Seq, fact.Append(nil), fact.Append(nil))
 		}, EndFault, "nobody asked for"},
+		"fact twice, and another's between": {func(e *enemy) {
+			at := e.next()
+			one := e.sealed(e.identity, at).Append(nil)
+			at.Author, at.Seq, at.Prev = other.Authority(), 1, messages.FactID{}
+			e.greet(row{e.identity.Authority(), 99}, row{other.Authority(), 1})
+			e.send(factsFrame{Facts: [][]byte{one, e.sealed(other, at).Append(nil), one}})
+		}, EndFault, "nobody asked for"},
 		"facts after done": {func(e *enemy) {
 			fact := e.sealed(e.identity, e.next())
 			e.greet(row{fact.Header.Author, fact.Header.Seq}, row{e.victim.identity.Authority(), 0})
@@ -143,18 +150,6 @@ func TestHostilePeers(t *testing.T) {
 			e.compare()
 			e.send(comparisonFrame{messages.Comparison{Splits: []messages.RangeSplit{e.split(), e.split()}}})
 		}, EndFault, "split out of order"},
-		"a range without room": {func(e *enemy) {
-			e.compare()
-			split := e.split()
-			split.Parts = append(split.Parts, split.Parts[0])
-			e.send(comparisonFrame{messages.Comparison{Splits: []messages.RangeSplit{split}}})
-		}, EndFault, "split out of order"},
-		"a list without room": {func(e *enemy) {
-			e.compare()
-			list := e.ownRange()
-			list.From = list.To
-			e.send(comparisonFrame{messages.Comparison{Lists: []messages.RangeList{list}}})
-		}, EndFault, "list out of order"},
 		"ranges without end": {func(e *enemy) {
 			e.compare()
 			for range 2 * maxTurns {

@@ -382,7 +382,9 @@ func TestChainWithoutNumbersLeft(t *testing.T) {
 	ana := found(t, 1)
 	ana.journal.set.graph.entries[ana.head()].seq = messages.MaxSeq
 	reply := ana.do(start, messages.Commit{Facts: []messages.RendezvousFact{messages.ApplicationFact{Type: messages.FactApplication}}})
-	if !strings.Contains(reply.Refusal, "no numbers left") {
-		t.Errorf("refusal %q", reply.Refusal)
+	for _, reply := range []Reply{reply, ana.ask(start, rotation)} {
+		if !strings.Contains(reply.Refusal, "no numbers left") {
+			t.Errorf("refusal %q", reply.Refusal)
+		}
 	}
 }

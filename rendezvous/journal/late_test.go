@@ -297,3 +297,21 @@ func TestLateFactsBeyondTheBoundKeepNobodyApart(t *testing.T) {
 		}
 	}
 }
+
+// SPEC 13.3. Who did not know of the removal has named a fact beyond the bound: nobody
+// gets what it has said without all that this stands on.
+func TestLateFactsThatOthersStandOnFindNoBound(t *testing.T) {
+	ana, ben, cat := parted(t, maxLate+20)
+	note := cat.note(start.Add(2*time.Second), "in good faith")
+	if parents := cat.header(note).Parents; !slices.Contains(parents, ben.head()) {
+		t.Fatal("it does not name the last late fact: nothing is proved")
+	}
+	w := newNetwork(t, ana, cat)
+	w.now = start.Add(3 * time.Second)
+	w.link(0, 1)
+	w.settle(20)
+	if e := ana.journal.set.graph.entries[note]; e == nil || !e.isWhole() {
+		t.Error("the founder lacks what the fact stands on")
+	}
+	ana.expectContent(0, "in time", "in good faith")
+}

@@ -68,6 +68,25 @@ func noteOf(operation messages.OperationID) messages.Commit {
 	}}
 }
 
+// SPEC 3.1 speaks of facts: a charge is none, nor are keys, so neither waits for a peer.
+func TestChargesAndKeysNeedNoPen(t *testing.T) {
+	ana, ben, _ := trio(t)
+	ana.claim(start, ben, ana.journal.own().head+1)
+	if ana.view.MayWrite {
+		t.Fatal("the pen is not withheld: nothing is proved")
+	}
+	charge := messages.ChargeFlowBudget{Peer: ben.identity.Authority(), Cost: 1}
+	if reply := ana.do(start, messages.Commit{Charges: []messages.ChargeFlowBudget{charge}}); reply.Refusal != "" {
+		t.Errorf("a charge: %s", reply.Refusal)
+	}
+	keys := func(operation messages.OperationID) messages.JournalMessage {
+		return messages.GiveKeys{Operation: operation}
+	}
+	if reply := ana.ask(start, keys); reply.Refusal != "" {
+		t.Errorf("keys: %s", reply.Refusal)
+	}
+}
+
 // Who asks the journal asks again until it is answered. However long it waits, it
 // is neither refused for that nor done twice.
 func TestOperationIsHeldOnce(t *testing.T) {

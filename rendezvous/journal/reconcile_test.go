@@ -372,6 +372,59 @@ func TestBatchesAreBounded(t *testing.T) {
 	}
 }
 
+// SPEC 13.2: "only what was asked for is accepted". A turn of the peer says each thing
+// once, in order, in bounds of one form.
+func TestComparisonIsRefusedWhen(t *testing.T) {
+	odd := messages.RangeBound{Seq: 9, ID: []byte{1}}
+	to := messages.RangeBound{Seq: 9}
+	split := func(from messages.RangeBound, bounds ...messages.RangeBound) messages.Comparison {
+		s := messages.RangeSplit{From: from}
+		for _, bound := range bounds {
+			s.Parts = append(s.Parts, messages.RangePart{To: bound})
+		}
+		return messages.Comparison{Splits: []messages.RangeSplit{s}}
+	}
+	list := func(from, to messages.RangeBound, names ...messages.FactPrefix) messages.Comparison {
+		return messages.Comparison{Extras: []messages.RangeList{{From: from, To: to, Facts: names}}}
+	}
+	for name, test := range map[string]messages.Comparison{
+		"a split has no parts":             split(messages.RangeBound{}),
+		"a split begins at an odd bound":   split(odd, messages.RangeBound{Seq: 20}),
+		"a part ends at an odd bound":      split(messages.RangeBound{}, odd),
+		"a part holds nothing":             split(messages.RangeBound{}, to, to),
+		"parts go back":                    split(messages.RangeBound{}, to, messages.RangeBound{Seq: 8}),
+		"a list begins at an odd bound":    list(odd, messages.RangeBound{Seq: 20}),
+		"a list ends at an odd bound":      list(messages.RangeBound{}, odd),
+		"a list holds nothing":             list(to, to),
+		"a name comes twice":               list(messages.RangeBound{}, to, messages.FactPrefix{1}, messages.FactPrefix{1}),
+		"names are out of order":           list(messages.RangeBound{}, to, messages.FactPrefix{2}, messages.FactPrefix{1}),
+		"lists lie over each other":        {Wants: slices.Repeat(list(messages.RangeBound{}, to).Extras, 2)},
+		"there are too many names of none": {Lists: tooManyLists()},
+	} {
+		if err := checkComparison(test); err == nil {
+			t.Errorf("%s: it is taken", name)
+		}
+	}
+	for name, test := range map[string]messages.Comparison{
+		"a split":                split(messages.RangeBound{}, messages.RangeBound{Seq: 8}, to),
+		"a list":                 list(messages.RangeBound{}, to, messages.FactPrefix{1}, messages.FactPrefix{2}),
+		"one of each":            {Splits: split(messages.RangeBound{}, to).Splits, Lists: list(messages.RangeBound{}, to).Extras},
+		"as many as are allowed": {Lists: tooManyLists()[1:]},
+	} {
+		if err := checkComparison(test); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// tooManyLists are empty lists, one more than a turn may have.
+func tooManyLists() (lists []messages.RangeList) {
+	for n := range messages.Seq(maxCompared + 1) {
+		lists = append(lists, messages.RangeList{From: messages.RangeBound{Seq: n}, To: messages.RangeBound{Seq: n + 1}})
+	}
+	return lists
+}
+
 // FuzzCompare asks a journal anything about one author: it answers what a peer
 // takes.
 func FuzzCompare(f *testing.F) {
@@ -432,6 +485,15 @@ func TestFactsThatNoBoundPartsStayTogether(t *testing.T) {
 		parts := divide(held, to, messages.RangeSalt{})
 		if len(parts) != test.parts || compareBounds(parts[len(parts)-1].To, to) != 0 {
 			t.Errorf("%s: parts %+v", name, parts)
+		}
+		// A split of one part would be split again and again: they are named instead.
+		ana := found(t, 1)
+		author := ana.identity.Authority()
+		ana.journal.set.chains[author].entries = held
+		whole := messages.RangeSplit{Author: messages.Prefix(author), Parts: []messages.RangePart{{To: to}}}
+		answer := ana.journal.set.compare(messages.CompareRanges{Theirs: messages.Comparison{Splits: []messages.RangeSplit{whole}}}).Ours
+		if splits := test.parts - 1; len(answer.Splits) != splits || len(answer.Lists) != 1-splits {
+			t.Errorf("%s: answered with %d splits and %d lists", name, len(answer.Splits), len(answer.Lists))
 		}
 	}
 }

@@ -186,6 +186,39 @@ func TestFactsWaitForAcknowledgements(t *testing.T) {
 	e.ended(t, EndFault, "facts out of turn")
 }
 
+// One read is answered before the next: with two, the same facts would be sent twice, and
+// the peer would call that a fault.
+func TestOneReadAtATime(t *testing.T) {
+	ana, ben, _ := trio(t)
+	ben.state.Authors = nil // as if it held nothing
+	facts := ana.facts()
+	reads := func(event messages.JournalSyncMessage) (n int) {
+		for _, effect := range ana.sync.Step(start, event) {
+			if tell, ok := effect.(TellJournal); ok {
+				if _, ok := tell.Message.(messages.ReadRanges); ok {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	reads(messages.SyncPeerUp{Peer: ben.identity.Authority()})
+	reads(messages.SyncOpened{Session: 5, Peer: ben.identity.Authority()})
+	for step, test := range []struct {
+		event messages.JournalSyncMessage
+		want  int
+	}{
+		{messages.SyncFrame{Session: 5, Frame: helloOf(ben)}, 1},
+		{messages.FactsRead{Session: 5, Facts: facts[:1]}, 1},
+		{messages.SyncFrame{Session: 5, Frame: appendFrame(nil, ackFrame{})}, 0},
+		{messages.FactsRead{Session: 5, Facts: facts[1:2]}, 1},
+	} {
+		if got := reads(test.event); got != test.want {
+			t.Errorf("step %d: %d reads, want %d", step, got, test.want)
+		}
+	}
+}
+
 // SPEC 13.2: "per-peer rate limit".
 func TestPeerMayNotOpenSessionsForEver(t *testing.T) {
 	ana, ben, _ := trio(t)

@@ -32,6 +32,22 @@ func TestEqualSetsAreDoneInOneRoundTrip(t *testing.T) {
 	}
 }
 
+// Hosts hear how many facts a session has moved.
+func TestSessionCountsWhatItHasMoved(t *testing.T) {
+	ana, ben, _ := trio(t)
+	for range 3 {
+		ana.note(start, "from ana")
+	}
+	ben.note(start, "from ben")
+	w := newNetwork(t, ana, ben)
+	w.link(0, 1)
+	w.run(100)
+	same(t, ana, ben)
+	if ana.sent != 3 || ana.received != 1 || ben.sent != 1 || ben.received != 3 {
+		t.Errorf("ana sent %d and received %d, ben %d and %d", ana.sent, ana.received, ben.sent, ben.received)
+	}
+}
+
 // SPEC 13.3: "any two members that can exchange messages, through any chain of
 // members, reach the same set".
 func TestThreeNodesInALineConverge(t *testing.T) {
