@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -263,6 +264,32 @@ func TestEarlyFactsAreBoundedPerAuthor(t *testing.T) {
 	}
 }
 
+// The journal is woken for the fact that comes to its hour first, and for its own chain if
+// that is sooner.
+func TestJournalIsWokenForWhatIsDueFirst(t *testing.T) {
+	f := forge(t)
+	var due []time.Time
+	for _, minutes := range []time.Duration{50, 20, 70, 30, 60, 40} {
+		ahead := start.Add(minutes * time.Minute)
+		f.at.Seq, f.at.HLC = f.at.Seq+1, messages.HLC(0).Next(messages.MillisOf(ahead))
+		f.at.Prev = messages.FactID{byte(minutes)}
+		f.ana.step(start, messages.OfferFacts{Facts: [][]byte{f.fact().Append(nil)}})
+		due = append(due, ahead.Add(-maxAhead))
+		if first := slices.MinFunc(due, time.Time.Compare); !f.ana.journal.Deadline().Equal(first) {
+			t.Errorf("deadline %v, want %v", f.ana.journal.Deadline(), first)
+		}
+	}
+	f.ana.claim(start, f.ben, f.ana.journal.own().head+1)
+	if lapse := start.Add(proveWithin); !f.ana.journal.Deadline().Equal(lapse) {
+		t.Errorf("deadline %v, want that of our own chain, %v", f.ana.journal.Deadline(), lapse)
+	}
+	late := start.Add(17 * time.Minute)
+	f.ana.claim(late, f.ben, 0)
+	if f.ana.claim(late, newNode(t, 3, nil), f.ana.journal.own().head+1); !f.ana.journal.Deadline().Equal(start.Add(19 * time.Minute)) {
+		t.Errorf("deadline %v, want that of the first fact", f.ana.journal.Deadline())
+	}
+}
+
 // SPEC 3.4: "Missing parents: stored, not reduced until they arrive; bounded
 // per author."
 func TestOrphansAreBoundedPerAuthor(t *testing.T) {
@@ -273,10 +300,16 @@ func TestOrphansAreBoundedPerAuthor(t *testing.T) {
 	if _, refusal := f.ana.journal.set.check(messages.MillisOf(start), good.Append(nil)); !refusal.admits() {
 		t.Errorf("a fact that waits for nothing: %s", refusal)
 	}
-	f.at.Seq, f.at.Prev = 5, messages.FactID{1}
-	orphan := f.fact()
-	if _, refusal := f.ana.journal.set.check(messages.MillisOf(start), orphan.Append(nil)); refusal.check != gapCheck {
-		t.Errorf("one orphan more: %s", refusal)
+	for name, wait := range map[string]func(at *messages.Chained){
+		"for a prev":          func(at *messages.Chained) { at.Seq, at.Prev = 5, messages.FactID{1} },
+		"for a parent":        func(at *messages.Chained) { at.Parents = []messages.FactID{{1}} },
+		"for what it repeats": func(at *messages.Chained) { at.Again = messages.Again{1} },
+	} {
+		orphan := *f
+		wait(&orphan.at)
+		if _, refusal := f.ana.journal.set.check(messages.MillisOf(start), orphan.fact().Append(nil)); refusal.check != gapCheck {
+			t.Errorf("one orphan more that waits %s: %s", name, refusal)
+		}
 	}
 	f.ana.step(start, messages.OfferFacts{Facts: [][]byte{good.Append(nil)}})
 	f.at.Seq, f.at.Prev = 2, good.ID()

@@ -311,6 +311,20 @@ func (n *node) learnPending(now time.Time) {
 	n.step(now, messages.OfferFacts{Session: 1, From: messages.AuthorityID{1}, Facts: facts})
 }
 
+// What is passed over is bounded, too: who reads one author goes on behind it.
+func TestContentThatIsPassedOverIsBounded(t *testing.T) {
+	a, ana, _ := newArchive(t, 2)
+	hold(ana, a.append(contentScan+20, false))
+	whom := messages.AuthorityID{77}
+	ana.step(start, messages.ReadContent{Request: 5, Author: whom, MaxFacts: 9, MaxBytes: 4096})
+	if give := ana.given[len(ana.given)-1]; give.Next != contentScan || len(give.Facts) != 0 {
+		t.Errorf("it reads up to %d of %d", give.Next, ana.view.Ready)
+	}
+	if got, next := ana.content(0, whom); len(got) != 0 || next != ana.view.Ready {
+		t.Errorf("%d facts up to %d of %d", len(got), next, ana.view.Ready)
+	}
+}
+
 // What a host reads at once is bounded by facts and by bytes. A fact that is larger
 // than the bound is read alone.
 func TestContentIsBounded(t *testing.T) {

@@ -107,7 +107,7 @@ func (y *Sync) finish(now time.Time, s *session) {
 // there will be none.
 func (y *Sync) read(s *session) {
 	r := &s.round
-	if !y.exchanging(s) || r.reading || r.sentDone || r.unacked >= maxUnacked {
+	if r.reading || r.sentDone || r.unacked >= maxUnacked {
 		return
 	}
 	if len(r.ranges) == 0 && len(r.asked) == 0 {
@@ -240,7 +240,7 @@ func (y *Sync) done(now time.Time, s *session) {
 
 // advance opens the next round when this one is over on both sides.
 func (y *Sync) advance(now time.Time, s *session) {
-	if !y.exchanging(s) || !s.round.settled() {
+	if !s.round.settled() {
 		return
 	}
 	self := messages.Prefix(y.state.Self)

@@ -88,6 +88,10 @@ func TestHostilePeers(t *testing.T) {
 		"state before hello": {func(e *enemy) {
 			e.send(stateFrame{Count: e.state.Count, Frontier: e.frontier(nil)})
 		}, EndFault, "a state out of turn"},
+		"proof that nobody asked for": {func(e *enemy) {
+			e.greet()
+			e.send(proofFrame{Epoch: e.state.Epoch, Tag: e.hello().Tag})
+		}, EndFault, "a proof that nobody asked for"},
 		"two states ahead": {func(e *enemy) {
 			e.greet(row{e.identity.Authority(), 0}) // it sends, and waits for an ack
 			ahead := stateFrame{Count: e.state.Count, Frontier: e.frontier(nil)}

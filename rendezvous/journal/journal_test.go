@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -159,6 +160,64 @@ func TestWriteErrorStopsTheJournalForGood(t *testing.T) {
 	}
 	if !ana.journal.Deadline().IsZero() {
 		t.Error("a stopped journal asks to be woken")
+	}
+}
+
+// Everybody who waits for a journal that stops is told: whose facts were in the write that
+// failed, and whose wait behind it, and who waits for the pen.
+func TestEverybodyIsToldThatTheJournalHasStopped(t *testing.T) {
+	ana, ben, _ := trio(t)
+	peer := ben.identity.Authority()
+	raw := ben.raw(ben.note(start, "from ben"))
+	ana.claim(start, ben, ana.journal.own().head+1)
+	replies := len(ana.replies)
+	ana.step(start, noteOf(messages.OperationID{81})) // held
+	ana.hold, ana.fail = true, "disk full"
+	failed := map[messages.SyncSession]bool{}
+	tell := func(event messages.JournalMessage) {
+		for _, effect := range ana.journal.Step(start, event) {
+			switch e := effect.(type) {
+			case Write:
+				ana.kept = append(ana.kept, e)
+			case Reply:
+				ana.replies = append(ana.replies, e)
+			case TellSync:
+				if told, ok := e.Message.(messages.FactsOffered); ok && told.Peer == peer && strings.Contains(told.Failure, "disk full") {
+					failed[told.Session] = true
+				}
+			}
+		}
+	}
+	tell(messages.OfferFacts{Session: 1, From: peer, Facts: [][]byte{raw}})
+	tell(messages.OfferFacts{Session: 2, From: peer, Facts: [][]byte{raw}})
+	tell(messages.Written{Batch: ana.kept[0].Batch, Failure: "disk full"})
+	if len(failed) != 2 || len(ana.replies) != replies+1 || !strings.Contains(ana.replies[replies].Refusal, "disk full") {
+		t.Errorf("the sessions %v are told, and %+v", failed, ana.replies[replies:])
+	}
+}
+
+// SPEC 5.5: "spent is a grow-only counter keyed by (epoch, day)". It is forgotten when no
+// clock that is put back a little could ask for it any more, on disk, too.
+func TestSpentIsForgottenAfterAMonth(t *testing.T) {
+	ana := found(t, 1)
+	charge := func(now time.Time) int {
+		one := messages.ChargeFlowBudget{Cost: 1, Leak: messages.Leakage{InGroup: 1}}
+		if reply := ana.do(now, messages.Commit{Charges: []messages.ChargeFlowBudget{one}}); reply.Refusal != "" {
+			t.Fatal(reply.Refusal)
+		}
+		return len(ana.disk[messages.BucketCharges])
+	}
+	day := 24 * time.Hour
+	charge(start)
+	if kept := charge(start.Add(keepDays * day)); kept != 4 {
+		t.Errorf("after %d days %d counters are kept", keepDays, kept)
+	}
+	if kept := charge(start.Add((keepDays + 1) * day)); kept != 4 || len(ana.view.Ledger.Flow) != 2 || len(ana.view.Ledger.Leaked) != 2 {
+		t.Errorf("a day later %d counters are kept, %+v in memory", kept, ana.view.Ledger)
+	}
+	before := ana.view.Ledger
+	if ana.restart(start); !reflect.DeepEqual(ana.view.Ledger, before) {
+		t.Errorf("after a restart %+v, before %+v", ana.view.Ledger, before)
 	}
 }
 

@@ -239,6 +239,21 @@ func TestRevokedDescriptorIsNotAmongTheOlderOnes(t *testing.T) {
 	}
 }
 
+// SPEC 7.8: a hello names what its sender saw "for 8 epochs". What is older than that no
+// view takes.
+func TestOlderDescriptorsAreKeptForEightEpochs(t *testing.T) {
+	ana := found(t, 1)
+	ana.say(start, ana.descriptor(start, 1, 1))
+	ana.say(start, ana.descriptor(start, 2, 2))
+	for n := range maxOlderEpochs + 2 {
+		_, there := ana.view.Older[messages.Nonce{1}]
+		if want := n <= maxOlderEpochs; there != want || ana.view.Descriptors[ana.identity.Authority()].Descriptor.Sequence != 2 {
+			t.Errorf("%d epochs later it is there: %t", n, there)
+		}
+		ana.ask(start, rotation)
+	}
+}
+
 // SPEC 7.8: a peer that was away for a month names the descriptor of ours that
 // it saw last.
 func TestOwnDescriptorsAreKeptForAMonth(t *testing.T) {

@@ -352,3 +352,60 @@ func TestSessionEndsWithItsChannel(t *testing.T) {
 		})
 	}
 }
+
+// The peer may show what it holds for the next round before our round is over.
+func TestStateThatComesEarlyBeginsTheNextRound(t *testing.T) {
+	ana, ben, _ := trio(t)
+	ana.note(start, "news")
+	e := &enemy{node: ben, victim: ana, now: start}
+	e.meet()
+	e.greet() // ana sends, and waits for an ack
+	e.send(doneFrame{})
+	e.send(stateFrame{Count: ana.state.Count, Fingerprint: ana.state.Fingerprint, Frontier: frontierOf(ana.state)})
+	if len(ana.ends) != 0 {
+		t.Fatalf("ends %v: nothing is proved", ana.ends)
+	}
+	e.send(ackFrame{})
+	e.ended(t, EndEqual, "")
+}
+
+// Who opens a session learns the reason if nothing can come of it.
+func TestOpenedSessionEndsWhen(t *testing.T) {
+	ana, ben, _ := trio(t)
+	peer := ben.identity.Authority()
+	ana.stepSync(start, messages.SyncOpened{Session: 5, Peer: peer, Initiator: true})
+	if closed, ok := ana.syncOut[0].(CloseSession); !ok || closed.Session != 5 || closed.End.Reason != EndLost {
+		t.Errorf("to a peer that is not there: %v", ana.syncOut)
+	}
+	ana.stepSync(start, messages.SyncPeerUp{Peer: peer})
+	ana.stepSync(start, messages.SyncOpened{Session: 6, Peer: peer, Initiator: true})
+	hello := helloFrame{Epoch: 999, Frontier: frontierOf(ben.state)}
+	ana.stepSync(start, messages.SyncFrame{Session: 6, Frame: appendFrame(nil, hello)})
+	if len(ana.ends) != 1 || ana.ends[0].Reason != EndNoCommonEpoch {
+		t.Errorf("a peer that answers under an unknown epoch: %v", ana.ends)
+	}
+}
+
+// What has been compared for a peer counts in the sessions that we open, too.
+func TestOurSessionsCostThePeerToo(t *testing.T) {
+	ana, ben, _ := trio(t)
+	peer := ben.identity.Authority()
+	ana.stepSync(start, messages.SyncPeerUp{Peer: peer})
+	ana.sync.allowances[peer].compared.spend(start, 1<<40)
+	ana.stepSync(start, messages.SyncOpened{Session: 5, Peer: peer, Initiator: true})
+	nonce := [16]byte{1}
+	other := [32]byte{9}
+	for _, f := range []frame{
+		helloFrame{
+			Nonce: nonce, Epoch: ana.view.Epoch, Tag: sessionTag(ben.state.Tags[ana.view.Epoch], messages.ChannelID{}, false, nonce),
+			Count: ben.state.Count, Fingerprint: other, Frontier: frontierOf(ben.state),
+		},
+		doneFrame{},
+		stateFrame{Count: ben.state.Count, Fingerprint: other, Frontier: frontierOf(ben.state)},
+	} {
+		ana.stepSync(start, messages.SyncFrame{Session: 5, Frame: appendFrame(nil, f)})
+	}
+	if len(ana.ends) != 1 || ana.ends[0].Reason != EndBusy || ana.compares != 0 {
+		t.Errorf("ends %v after %d comparisons", ana.ends, ana.compares)
+	}
+}

@@ -103,13 +103,13 @@ func TestVerifyComparesTheViews(t *testing.T) {
 	ana, ben, _ := trio(t)
 	ben.note(start, "a note")
 	ana.learn(start, ben)
-	loaded := ana.twin(1).journal.set
-	if flaw := ana.journal.set.disagrees(loaded); flaw != nil {
-		t.Fatalf("a journal and its twin: %+v", flaw)
+	loaded := ana.twin(1).journal
+	if flaw, err := loaded.Verify(ana.disk); flaw != nil || err != nil {
+		t.Fatalf("a journal and its facts: %+v, %v", flaw, err)
 	}
-	loaded.fold.covered[ben.identity.Authority()]++
-	if flaw := ana.journal.set.disagrees(loaded); flaw == nil || !strings.Contains(flaw.What, "add up to") {
-		t.Errorf("two views that differ: %+v", flaw)
+	loaded.set.fold.covered[ben.identity.Authority()]++
+	if flaw, err := loaded.Verify(ana.disk); flaw == nil || err != nil || !strings.Contains(flaw.What, "add up to") {
+		t.Errorf("two views that differ: %+v, %v", flaw, err)
 	}
 }
 

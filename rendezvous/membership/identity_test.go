@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"crypto/ecdh"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/waymeet/waymeet/messages"
@@ -55,5 +59,28 @@ func TestSignatureVerifies(t *testing.T) {
 	signature := ana.Sign([]byte("text"))
 	if !ana.Public().Verify([]byte("text"), signature[:]) || ana.Authority() != ana.Public().Authority() {
 		t.Error("the identity's own key does not verify")
+	}
+}
+
+// SPEC 2.4: "Secrets are … NEVER logged". However an identity is printed, it says whose it
+// is, and no more.
+func TestIdentityPrintsNoSecret(t *testing.T) {
+	ana := identity(1)
+	want := "identity of " + ana.Authority().Short()
+	var log bytes.Buffer
+	slog.New(slog.NewTextHandler(&log, nil)).Info("starts", "as", ana)
+	text, err := json.Marshal(map[string]any{"as": ana})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, printed := range []string{fmt.Sprint(ana), fmt.Sprintf("%v", ana), fmt.Sprintf("%+v", ana), fmt.Sprintf("%#v", ana), fmt.Sprintf("%x", ana), fmt.Sprintf("%d", ana)} {
+		if printed != want {
+			t.Errorf("printed as %q", printed)
+		}
+	}
+	for _, printed := range []string{log.String(), string(text)} {
+		if !strings.Contains(printed, want) {
+			t.Errorf("printed as %q", printed)
+		}
 	}
 }
