@@ -296,6 +296,7 @@ func TestOrphansAreBoundedPerAuthor(t *testing.T) {
 	f := forge(t)
 	c := f.ana.journal.set.chainOf(f.ben.identity.Authority())
 	c.waiting = maxOrphans
+	f.at.Parents, f.at.HLC = []messages.FactID{f.ana.head()}, f.ana.journal.set.clock+1
 	good := f.fact()
 	if _, refusal := f.ana.journal.set.check(messages.MillisOf(start), good.Append(nil)); !refusal.admits() {
 		t.Errorf("a fact that waits for nothing: %s", refusal)

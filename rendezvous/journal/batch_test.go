@@ -198,3 +198,29 @@ func TestBatchesAreWrittenOneByOne(t *testing.T) {
 		})
 	}
 }
+
+// Facts that peers have sent fill a batch like our own.
+func TestBatchOfOfferedFactsIsBounded(t *testing.T) {
+	ana, ben, _ := trio(t)
+	ana.hold = true
+	ana.pour("one")
+	const facts = maxBatchBytes/60_000 + 20
+	for range facts {
+		ben.large(start, 60_000)
+		ana.step(start, messages.OfferFacts{Session: 1, From: ben.identity.Authority(), Facts: [][]byte{ben.raw(ben.head())}})
+	}
+	writes := 0
+	for ; len(ana.kept) > 0; writes++ {
+		size := 0
+		for _, record := range ana.kept[0].Records {
+			size += len(record.Value)
+		}
+		if size > maxBatchBytes+messages.MaxFactSize {
+			t.Errorf("a batch of %d bytes", size)
+		}
+		ana.land()
+	}
+	if writes != 3 || ana.journal.set.head(ben.identity.Authority()).seq != facts {
+		t.Errorf("%d of %d facts are here after %d writes", ana.journal.set.head(ben.identity.Authority()).seq, facts, writes)
+	}
+}

@@ -409,3 +409,15 @@ func TestOurSessionsCostThePeerToo(t *testing.T) {
 		t.Errorf("ends %v after %d comparisons", ana.ends, ana.compares)
 	}
 }
+
+// SPEC 3.5: a write error stops the journal. Whose facts it was to take hears that, and is
+// not at fault.
+func TestSessionEndsWithTheJournal(t *testing.T) {
+	ana, ben, _ := trio(t)
+	e := &enemy{node: ana, victim: ben, now: start}
+	ben.fail = "disk full"
+	fact := e.sealed(e.identity, e.next())
+	e.meet()
+	e.offer(fact.Header.Author, fact.Header.Seq, fact.Append(nil))
+	e.ended(t, EndStopped, "disk full")
+}
