@@ -256,7 +256,15 @@ func TestEarlyFactsAreBoundedPerAuthor(t *testing.T) {
 	if kept != maxQuarantined || !a.await(clockCheck, early(2, 0)) {
 		t.Errorf("%d facts of one author are kept, and then none of another", kept)
 	}
-	if due := a.takeDue(messages.HLC(1 << 50).Millis()); len(due) != maxQuarantined+1 || len(a.quarantined) != 0 {
+	if due := a.takeDue(early(1, 2).fact.Header.HLC.Millis().Add(-maxAhead)); len(due) != 4 { // of the other author, too
+		t.Errorf("%d facts came to their hour first", len(due))
+	}
+	for n := range byte(10) {
+		if a.await(clockCheck, early(1, 200+n)) != (n < 3) {
+			t.Errorf("fact %d after three have left: there is room for %d", n, maxQuarantined-a.quarantined[messages.AuthorityID{1}])
+		}
+	}
+	if due := a.takeDue(messages.HLC(1 << 50).Millis()); len(due) != maxQuarantined || len(a.quarantined) != 0 {
 		t.Errorf("%d facts came to their hour, and %d authors still have some", len(due), len(a.quarantined))
 	}
 	if !a.await(clockCheck, early(1, 0)) {

@@ -115,6 +115,7 @@ func TestFailedWriteRefusesWhatWasFormedBehindIt(t *testing.T) {
 	ana := readBetween(t)
 	ana.fail = "disk full"
 	ana.land()
+	ana.step(start, messages.Tick{}) // nobody is told twice
 	if len(ana.replies) != 3 || len(ana.kept) != 0 {
 		t.Fatalf("%d replies, %d writes", len(ana.replies), len(ana.kept))
 	}

@@ -39,6 +39,26 @@ func TestCutThatNamesAnotherFactKeepsNothing(t *testing.T) {
 	}
 }
 
+// SPEC 3.3: "never retracting". A later cut that names less of a chain than the one before
+// takes nothing away of what that one keeps.
+func TestLaterCutTakesNothingAway(t *testing.T) {
+	ana, ben, cat := trio(t)
+	notes := []messages.FactID{ben.note(start, "first"), ben.note(start, "last")}
+	ana.learn(start, ben)
+	ana.ask(start, rotation)
+	op, _ := ana.rotationWith([]messages.CutEntry{{Author: ben.identity.Authority(), Seq: 1, Fact: notes[0]}})
+	_, raw := ana.nextFact(op, messages.FactID{})
+	ana.step(start, messages.OfferFacts{Session: 1, Facts: [][]byte{raw}})
+	cat.learn(start, ana)
+	for _, n := range []*node{ana, cat} {
+		s := n.journal.set
+		if first, last := s.counts(s.graph.entries[notes[0]]), s.counts(s.graph.entries[notes[1]]); n.view.Epoch != 4 || !first || !last {
+			t.Errorf("%s: in epoch %d the first note counts: %t, the last: %t", n, n.view.Epoch, first, last)
+		}
+		n.expectNaive()
+	}
+}
+
 // A cut names who may have written in the epoch that it closes, and nobody else, so
 // that members who come and go do not end a context by the size of its ops.
 func TestCutNamesTheMembersOfItsEpoch(t *testing.T) {
