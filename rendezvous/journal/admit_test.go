@@ -3,7 +3,6 @@ package journal
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -240,64 +239,6 @@ func TestPendingFactsAreBoundedPerSender(t *testing.T) {
 	}
 }
 
-// No member whose clock is ahead keeps the facts of others out of quarantine.
-func TestEarlyFactsAreBoundedPerAuthor(t *testing.T) {
-	a := newAside()
-	early := func(author, n byte) *candidate {
-		fact := messages.Fact{Header: messages.Header{Chained: messages.Chained{Author: messages.AuthorityID{author}, HLC: messages.HLC(n) << 40}}}
-		return &candidate{fact: fact, id: messages.FactID{author, n}}
-	}
-	kept := 0
-	for n := range byte(maxQuarantined + 10) {
-		if a.await(clockCheck, early(1, n)) {
-			kept++
-		}
-	}
-	if kept != maxQuarantined || !a.await(clockCheck, early(2, 0)) {
-		t.Errorf("%d facts of one author are kept, and then none of another", kept)
-	}
-	if due := a.takeDue(early(1, 2).fact.Header.HLC.Millis().Add(-maxAhead)); len(due) != 4 { // of the other author, too
-		t.Errorf("%d facts came to their hour first", len(due))
-	}
-	for n := range byte(10) {
-		if a.await(clockCheck, early(1, 200+n)) != (n < 3) {
-			t.Errorf("fact %d after three have left: there is room for %d", n, maxQuarantined-a.quarantined[messages.AuthorityID{1}])
-		}
-	}
-	if due := a.takeDue(messages.HLC(1 << 50).Millis()); len(due) != maxQuarantined || len(a.quarantined) != 0 {
-		t.Errorf("%d facts came to their hour, and %d authors still have some", len(due), len(a.quarantined))
-	}
-	if !a.await(clockCheck, early(1, 0)) {
-		t.Error("there is no room again")
-	}
-}
-
-// The journal is woken for the fact that comes to its hour first, and for its own chain if
-// that is sooner.
-func TestJournalIsWokenForWhatIsDueFirst(t *testing.T) {
-	f := forge(t)
-	var due []time.Time
-	for _, minutes := range []time.Duration{50, 20, 70, 30, 60, 40} {
-		ahead := start.Add(minutes * time.Minute)
-		f.at.Seq, f.at.HLC = f.at.Seq+1, messages.HLC(0).Next(messages.MillisOf(ahead))
-		f.at.Prev = messages.FactID{byte(minutes)}
-		f.ana.step(start, messages.OfferFacts{Facts: [][]byte{f.fact().Append(nil)}})
-		due = append(due, ahead.Add(-maxAhead))
-		if first := slices.MinFunc(due, time.Time.Compare); !f.ana.journal.Deadline().Equal(first) {
-			t.Errorf("deadline %v, want %v", f.ana.journal.Deadline(), first)
-		}
-	}
-	f.ana.claim(start, f.ben, f.ana.journal.own().head+1)
-	if lapse := start.Add(proveWithin); !f.ana.journal.Deadline().Equal(lapse) {
-		t.Errorf("deadline %v, want that of our own chain, %v", f.ana.journal.Deadline(), lapse)
-	}
-	late := start.Add(17 * time.Minute)
-	f.ana.claim(late, f.ben, 0)
-	if f.ana.claim(late, newNode(t, 3, nil), f.ana.journal.own().head+1); !f.ana.journal.Deadline().Equal(start.Add(19 * time.Minute)) {
-		t.Errorf("deadline %v, want that of the first fact", f.ana.journal.Deadline())
-	}
-}
-
 // SPEC 3.4: "Missing parents: stored, not reduced until they arrive; bounded
 // per author."
 func TestOrphansAreBoundedPerAuthor(t *testing.T) {
@@ -348,91 +289,6 @@ func TestOrphansBeyondTheBoundKeepNobodyApart(t *testing.T) {
 	same(t, one, two)
 	if !two.journal.set.counts(two.journal.set.graph.entries[first.ID()]) {
 		t.Error("what waits for nothing was refused")
-	}
-}
-
-// A fact is written after all that it stands on. One whose clock says otherwise is
-// held, and never counts: facts travel by their clocks, and must come after what
-// they stand on.
-func TestClockGrowsWithWhatAFactStandsOn(t *testing.T) {
-	for name, change := range map[string]func(at *messages.Chained, prev, parent messages.Fact){
-		"as its prev": func(at *messages.Chained, prev, _ messages.Fact) { at.Parents, at.HLC = nil, prev.Header.HLC },
-		"as a parent": func(at *messages.Chained, _, parent messages.Fact) { at.HLC = parent.Header.HLC },
-		"as what it repeats": func(at *messages.Chained, _, parent messages.Fact) {
-			at.Parents, at.Again, at.HLC = nil, messages.Again(parent.ID()), parent.Header.HLC
-		},
-		"after all": func(*messages.Chained, messages.Fact, messages.Fact) {},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := forge(t)
-			knower := f.ana.twin(8)
-			parent := mustParse(knower.raw(knower.note(start.Add(time.Second), "parent")))
-			f.at.HLC = messages.HLC(0).Next(messages.MillisOf(start))
-			prev := f.fact()
-			f.at.Seq, f.at.Prev, f.at.Parents, f.at.HLC = 2, prev.ID(), []messages.FactID{parent.ID()}, parent.Header.HLC+1
-			change(&f.at, prev, parent)
-			facts := []messages.Fact{prev, parent, f.fact()}
-			for order := range permutations(len(facts)) {
-				n := f.ana.twin(7)
-				for _, at := range order {
-					n.step(start.Add(time.Minute), messages.OfferFacts{Facts: [][]byte{facts[at].Append(nil)}})
-				}
-				if whole := n.journal.set.graph.entries[facts[2].ID()].isWhole(); whole != (name == "after all") {
-					t.Errorf("in the order %v it counts: %t", order, whole)
-				}
-			}
-		})
-	}
-}
-
-// SPEC 3.1: "`seq` counts up per author from 1, `prev` is the author's last fact". One
-// that follows nothing is held, and never counts.
-func TestNumbersOfAChainCountUp(t *testing.T) {
-	for name, test := range map[string]struct {
-		change func(at *messages.Chained, other messages.Fact)
-		whole  bool
-	}{
-		"it follows its prev":       {func(*messages.Chained, messages.Fact) {}, true},
-		"it repeats its prev":       {func(at *messages.Chained, _ messages.Fact) { at.Again = messages.Again(at.Prev) }, true},
-		"it follows nothing":        {func(at *messages.Chained, _ messages.Fact) { at.Prev = messages.FactID{1} }, false},
-		"a number is left out":      {func(at *messages.Chained, _ messages.Fact) { at.Seq++ }, false},
-		"it follows another's fact": {func(at *messages.Chained, other messages.Fact) { at.Seq, at.Prev = other.Header.Seq+1, other.ID() }, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := forge(t)
-			prev, other := f.fact(), mustParse(f.ana.raw(f.ana.head()))
-			f.at.Seq, f.at.Prev, f.at.HLC = 2, prev.ID(), other.Header.HLC+1
-			test.change(&f.at, other)
-			facts := []messages.Fact{prev, f.fact()}
-			for order := range permutations(len(facts)) {
-				n := f.ana.twin(7)
-				for _, at := range order {
-					n.step(start.Add(time.Minute), messages.OfferFacts{Facts: [][]byte{facts[at].Append(nil)}})
-				}
-				if e := n.journal.set.graph.entries[facts[1].ID()]; e == nil || e.isWhole() != test.whole {
-					t.Errorf("in the order %v it counts: %t", order, !test.whole)
-				}
-			}
-		})
-	}
-}
-
-// A fact whose parent waits for others waits with it.
-func TestWhatStandsOnAnOrphanWaits(t *testing.T) {
-	ana, ben, cat := trio(t)
-	first, second := ben.note(start, "first"), ben.note(start, "second")
-	cat.learn(start, ben)
-	third := cat.note(start, "names the second")
-	before := ana.view.Count
-	for _, step := range []struct {
-		from *node
-		fact messages.FactID
-		more uint64
-	}{{ben, second, 0}, {cat, third, 0}, {ben, first, 3}} {
-		ana.step(start, messages.OfferFacts{Facts: [][]byte{step.from.raw(step.fact)}})
-		if ana.view.Count != before+step.more {
-			t.Errorf("%d facts count, want %d", ana.view.Count, before+step.more)
-		}
 	}
 }
 

@@ -372,6 +372,10 @@ func TestSavedClaimsDoNotChange(t *testing.T) {
 func TestClaimOfMoreThanWeHoldCoversNothing(t *testing.T) {
 	ana, ben, _ := trio(t)
 	own, peer := ana.journal.own().head, ben.identity.Authority()
+	ana.step(start, messages.PeerHolds{Peer: peer})
+	if covered, known := ana.view.Covered[peer]; covered != 0 || !known {
+		t.Errorf("%s says that it holds none of ours; that is known: %t", ben, known)
+	}
 	ana.step(start, messages.PeerHolds{Peer: peer, Own: own + 1, Last: own + 1})
 	if covered := ana.view.Covered[peer]; covered > own {
 		t.Errorf("%s holds our facts up to %d, and we have %d", ben, covered, own)

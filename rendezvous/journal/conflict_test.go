@@ -121,24 +121,6 @@ func TestThoseWhoKnowOneRivalEachMeet(t *testing.T) {
 	}
 }
 
-// Sessions that a peer opens, and in which it does not prove itself, say nothing of the
-// epochs that it knows: we go on greeting it under the newest one.
-func TestSessionsOfAPeerDoNotMoveOurEpoch(t *testing.T) {
-	ana, ben, _ := trio(t)
-	peer := ben.identity.Authority()
-	ana.stepSync(start, messages.SyncPeerUp{Peer: peer})
-	for n := range messages.SyncSession(2) {
-		ana.stepSync(start, messages.SyncOpened{Session: n + 1, Peer: peer})
-		ana.stepSync(start, messages.SyncClosed{Session: n + 1})
-	}
-	ana.syncOut = nil
-	ana.stepSync(start, messages.SyncOpened{Session: 9, Peer: peer, Initiator: true})
-	sent := ana.syncOut[0].(SendFrame)
-	if hello, err := parseFrame(sent.Frame); err != nil || hello.(helloFrame).Epoch != ana.view.Epoch {
-		t.Errorf("greeted under epoch %d in epoch %d, %v", hello.(helloFrame).Epoch, ana.view.Epoch, err)
-	}
-}
-
 // A fact that names no key of its epoch silences nobody who names it as a parent
 // in good faith: who cannot tell that it is void does not take it in.
 func TestVoidFactSilencesNobody(t *testing.T) {

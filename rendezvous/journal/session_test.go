@@ -62,32 +62,6 @@ func TestSessionEndsWithATypedReason(t *testing.T) {
 	}
 }
 
-// A member who is behind answers a hello that it cannot check with its own; the
-// initiator then proves itself under that epoch.
-func TestProofUnderAnOlderEpoch(t *testing.T) {
-	for name, spoil := range map[string]byte{"right": 0, "wrong": 1} {
-		t.Run(name, func(t *testing.T) {
-			ana, ben, _ := trio(t)
-			ana.admit(start, 4)
-			ben.stepSync(start, messages.SyncPeerUp{Peer: ana.identity.Authority()})
-			ben.stepSync(start, messages.SyncOpened{Session: 5, Peer: ana.identity.Authority()})
-			ben.stepSync(start, messages.SyncFrame{Session: 5, Frame: helloOf(ana)})
-			if s := ben.sync.sessions[5]; s == nil || s.proven || s.tagged != 2 {
-				t.Fatalf("after a hello of epoch 3: %+v", s)
-			}
-			tag := sessionTag(ana.state.Tags[2], messages.ChannelID{}, true, [16]byte{1})
-			tag[0] ^= spoil
-			ben.stepSync(start, messages.SyncFrame{Session: 5, Frame: appendFrame(nil, proofFrame{Epoch: 2, Tag: tag})})
-			switch s := ben.sync.sessions[5]; {
-			case spoil == 0 && (s == nil || !s.proven):
-				t.Errorf("after the proof: %+v, ends %v", s, ben.ends)
-			case spoil != 0 && (len(ben.ends) != 1 || ben.ends[0].Reason != EndFault):
-				t.Errorf("ends %v", ben.ends)
-			}
-		})
-	}
-}
-
 // SPEC 13.2: "only what was asked for is accepted."
 func TestPeerThatNeverStopsSendingIsAtFault(t *testing.T) {
 	ana, ben, _ := trio(t)
@@ -184,39 +158,6 @@ func TestFactsWaitForAcknowledgements(t *testing.T) {
 		e.send(factsFrame{Facts: [][]byte{more[2*n].Append(nil)}})
 	}
 	e.ended(t, EndFault, "facts out of turn")
-}
-
-// One read is answered before the next: with two, the same facts would be sent twice, and
-// the peer would call that a fault.
-func TestOneReadAtATime(t *testing.T) {
-	ana, ben, _ := trio(t)
-	ben.state.Authors = nil // as if it held nothing
-	facts := ana.facts()
-	reads := func(event messages.JournalSyncMessage) (n int) {
-		for _, effect := range ana.sync.Step(start, event) {
-			if tell, ok := effect.(TellJournal); ok {
-				if _, ok := tell.Message.(messages.ReadRanges); ok {
-					n++
-				}
-			}
-		}
-		return n
-	}
-	reads(messages.SyncPeerUp{Peer: ben.identity.Authority()})
-	reads(messages.SyncOpened{Session: 5, Peer: ben.identity.Authority()})
-	for step, test := range []struct {
-		event messages.JournalSyncMessage
-		want  int
-	}{
-		{messages.SyncFrame{Session: 5, Frame: helloOf(ben)}, 1},
-		{messages.FactsRead{Session: 5, Facts: facts[:1]}, 1},
-		{messages.SyncFrame{Session: 5, Frame: appendFrame(nil, ackFrame{})}, 0},
-		{messages.FactsRead{Session: 5, Facts: facts[1:2]}, 1},
-	} {
-		if got := reads(test.event); got != test.want {
-			t.Errorf("step %d: %d reads, want %d", step, got, test.want)
-		}
-	}
 }
 
 // SPEC 13.2: "per-peer rate limit".
@@ -351,73 +292,4 @@ func TestSessionEndsWithItsChannel(t *testing.T) {
 			}
 		})
 	}
-}
-
-// The peer may show what it holds for the next round before our round is over.
-func TestStateThatComesEarlyBeginsTheNextRound(t *testing.T) {
-	ana, ben, _ := trio(t)
-	ana.note(start, "news")
-	e := &enemy{node: ben, victim: ana, now: start}
-	e.meet()
-	e.greet() // ana sends, and waits for an ack
-	e.send(doneFrame{})
-	e.send(stateFrame{Count: ana.state.Count, Fingerprint: ana.state.Fingerprint, Frontier: frontierOf(ana.state)})
-	if len(ana.ends) != 0 {
-		t.Fatalf("ends %v: nothing is proved", ana.ends)
-	}
-	e.send(ackFrame{})
-	e.ended(t, EndEqual, "")
-}
-
-// Who opens a session learns the reason if nothing can come of it.
-func TestOpenedSessionEndsWhen(t *testing.T) {
-	ana, ben, _ := trio(t)
-	peer := ben.identity.Authority()
-	ana.stepSync(start, messages.SyncOpened{Session: 5, Peer: peer, Initiator: true})
-	if closed, ok := ana.syncOut[0].(CloseSession); !ok || closed.Session != 5 || closed.End.Reason != EndLost {
-		t.Errorf("to a peer that is not there: %v", ana.syncOut)
-	}
-	ana.stepSync(start, messages.SyncPeerUp{Peer: peer})
-	ana.stepSync(start, messages.SyncOpened{Session: 6, Peer: peer, Initiator: true})
-	hello := helloFrame{Epoch: 999, Frontier: frontierOf(ben.state)}
-	ana.stepSync(start, messages.SyncFrame{Session: 6, Frame: appendFrame(nil, hello)})
-	if len(ana.ends) != 1 || ana.ends[0].Reason != EndNoCommonEpoch {
-		t.Errorf("a peer that answers under an unknown epoch: %v", ana.ends)
-	}
-}
-
-// What has been compared for a peer counts in the sessions that we open, too.
-func TestOurSessionsCostThePeerToo(t *testing.T) {
-	ana, ben, _ := trio(t)
-	peer := ben.identity.Authority()
-	ana.stepSync(start, messages.SyncPeerUp{Peer: peer})
-	ana.sync.allowances[peer].compared.spend(start, 1<<40)
-	ana.stepSync(start, messages.SyncOpened{Session: 5, Peer: peer, Initiator: true})
-	nonce := [16]byte{1}
-	other := [32]byte{9}
-	for _, f := range []frame{
-		helloFrame{
-			Nonce: nonce, Epoch: ana.view.Epoch, Tag: sessionTag(ben.state.Tags[ana.view.Epoch], messages.ChannelID{}, false, nonce),
-			Count: ben.state.Count, Fingerprint: other, Frontier: frontierOf(ben.state),
-		},
-		doneFrame{},
-		stateFrame{Count: ben.state.Count, Fingerprint: other, Frontier: frontierOf(ben.state)},
-	} {
-		ana.stepSync(start, messages.SyncFrame{Session: 5, Frame: appendFrame(nil, f)})
-	}
-	if len(ana.ends) != 1 || ana.ends[0].Reason != EndBusy || ana.compares != 0 {
-		t.Errorf("ends %v after %d comparisons", ana.ends, ana.compares)
-	}
-}
-
-// SPEC 3.5: a write error stops the journal. Whose facts it was to take hears that, and is
-// not at fault.
-func TestSessionEndsWithTheJournal(t *testing.T) {
-	ana, ben, _ := trio(t)
-	e := &enemy{node: ana, victim: ben, now: start}
-	ben.fail = "disk full"
-	fact := e.sealed(e.identity, e.next())
-	e.meet()
-	e.offer(fact.Header.Author, fact.Header.Seq, fact.Append(nil))
-	e.ended(t, EndStopped, "disk full")
 }
