@@ -265,6 +265,9 @@ func TestAtMostFiveSessionsAtOnce(t *testing.T) {
 	if len(ana.syncOut) != maxSessions {
 		t.Fatalf("%d sessions opened", len(ana.syncOut))
 	}
+	if due := ana.sync.Deadline(); !due.Equal(start.Add(openWithin)) {
+		t.Errorf("while none is open yet, the deadline is %v", due)
+	}
 	for n := range byte(5) {
 		ana.stepSync(start, messages.SyncOpened{Session: messages.SyncSession(n + 1), Peer: messages.AuthorityID{n + 1}, Initiator: true})
 	}
