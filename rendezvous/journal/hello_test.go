@@ -49,20 +49,43 @@ func TestOpenedSessionEndsWhen(t *testing.T) {
 	}
 }
 
-// Sessions that a peer opens, and in which it does not prove itself, say nothing of the
-// epochs that it knows: we go on greeting it under the newest one.
-func TestSessionsOfAPeerDoNotMoveOurEpoch(t *testing.T) {
+// We greet a peer under an older epoch only after sessions of our own in which it has not
+// proved itself: those that it opens say nothing, and one in which it does ends it.
+func TestNewestEpochComesFirst(t *testing.T) {
 	ana, ben, _ := trio(t)
-	peer := ben.identity.Authority()
-	ana.stepSync(start, messages.SyncPeerUp{Peer: peer})
-	for n := range messages.SyncSession(2) {
-		ana.stepSync(start, messages.SyncOpened{Session: n + 1, Peer: peer})
-		ana.stepSync(start, messages.SyncClosed{Session: n + 1})
+	peer, session := ben.identity.Authority(), messages.SyncSession(0)
+	open := func(initiator bool) (greeting messages.Epoch) {
+		t.Helper()
+		session++
+		ana.syncOut = nil
+		ana.stepSync(start, messages.SyncOpened{Session: session, Peer: peer, Initiator: initiator})
+		if initiator {
+			hello, err := parseFrame(ana.syncOut[0].(SendFrame).Frame)
+			if err != nil {
+				t.Fatal(err)
+			}
+			greeting = hello.(helloFrame).Epoch
+		}
+		return greeting
 	}
-	ana.syncOut = nil
-	ana.stepSync(start, messages.SyncOpened{Session: 9, Peer: peer, Initiator: true})
-	sent := ana.syncOut[0].(SendFrame)
-	if hello, err := parseFrame(sent.Frame); err != nil || hello.(helloFrame).Epoch != ana.view.Epoch {
-		t.Errorf("greeted under epoch %d in epoch %d, %v", hello.(helloFrame).Epoch, ana.view.Epoch, err)
+	end := func() { ana.stepSync(start, messages.SyncClosed{Session: session}) }
+	ana.stepSync(start, messages.SyncPeerUp{Peer: peer})
+	for range 2 {
+		open(false)
+		end()
+	}
+	if epoch := open(true); epoch != ana.view.Epoch {
+		t.Errorf("after sessions of the peer's, it is greeted under epoch %d", epoch)
+	}
+	end()
+	if epoch := open(true); epoch != ana.view.Epoch-1 {
+		t.Errorf("after one of ours, it is greeted under epoch %d", epoch)
+	}
+	end()
+	open(false)
+	ana.stepSync(start, messages.SyncFrame{Session: session, Frame: helloOf(ben)})
+	end()
+	if epoch := open(true); epoch != ana.view.Epoch {
+		t.Errorf("after it has proved itself, it is greeted under epoch %d", epoch)
 	}
 }

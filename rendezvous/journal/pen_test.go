@@ -227,3 +227,21 @@ func TestOwnNextFactThatWaitsHoldsThePen(t *testing.T) {
 		t.Error("it may not write though nothing waits")
 	}
 }
+
+// A fact of ours that waits is news once: who sends it over and over does not make the
+// claims of others last.
+func TestOwnFactThatWaitsRenewsAClaimOnce(t *testing.T) {
+	ana, ben, _ := trio(t)
+	e := &enemy{node: ana}
+	at := e.next()
+	at.Seq, at.Prev, at.Epoch, at.KeyID = 2, messages.FactID{1}, 999, messages.EpochKeyID{9}
+	raw := [][]byte{e.sealed(ana.identity, at).Append(nil)}
+	ana.claim(start, ben, ana.journal.own().head+9)
+	first := start.Add(time.Minute)
+	for _, now := range []time.Time{first, start.Add(5 * time.Minute)} {
+		ana.step(now, messages.OfferFacts{From: ben.identity.Authority(), Facts: raw})
+		if due := ana.journal.Deadline(); !due.Equal(first.Add(proveWithin)) {
+			t.Errorf("at %v the claim holds until %v", now.Sub(start), due.Sub(start))
+		}
+	}
+}
