@@ -2,8 +2,6 @@ package waymeet
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"slices"
@@ -81,29 +79,13 @@ func (b backend) Events(ctx context.Context) <-chan messages.Event { return b.n.
 // Invite implements admin.Backend.
 func (b backend) Invite(ctx context.Context, request admin.InviteRequest) (string, error) {
 	if request.Context == admin.NewContext || request.Context == "" && len(b.n.Contexts()) == 0 {
-		return b.inviteIntoNew(ctx, request.Lifetime)
+		return b.n.node.InviteIntoNew(ctx, request.Lifetime)
 	}
 	into, err := b.context(request.Context)
 	if err != nil {
 		return "", err
 	}
 	return into.Invite(ctx, request.Lifetime)
-}
-
-// inviteIntoNew founds a context first. What goes wrong after that says which one it
-// is: whoever asks again may want to be invited into that, and not into one more.
-func (b backend) inviteIntoNew(ctx context.Context, lifetime time.Duration) (string, error) {
-	founded, err := b.n.Found(ctx)
-	if err != nil {
-		return "", err
-	}
-	ticket, err := founded.Invite(ctx, lifetime)
-	var problem Problem
-	if errors.As(err, &problem) {
-		problem.Whose += fmt.Sprintf("; the new context %s is there", founded.ID())
-		err = problem
-	}
-	return ticket, err
 }
 
 // context is the context that a text means; empty means the only one.

@@ -12,9 +12,54 @@ import (
 	"github.com/waymeet/waymeet/messages"
 )
 
-// A context that was founded for a ticket is there though the ticket was refused: the
-// error names it.
+// A context that was founded for a ticket is there though no ticket came of it: the
+// error names it, whether the ticket was refused or nobody answered in time.
 func TestRefusedTicketNamesTheContextThatIsNew(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	node := startNode(t, waymeet.Config{StateDir: dir, UnsafeDebug: true})
+	client, err := waymeet.Connect(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	// refused asks for a ticket into a new context, of which the error is to say all
+	// of this.
+	refused := func(ctx context.Context, code messages.ExitCode, what, hint string) {
+		t.Helper()
+		before := node.Contexts()
+		_, err := client.Invite(ctx, waymeet.InviteRequest{Context: "new"})
+		made := slices.DeleteFunc(node.Contexts(), func(c waymeet.Context) bool { return slices.Contains(before, c) })
+		if len(made) != 1 {
+			t.Fatalf("%v; the new contexts are %v", err, made)
+		}
+		id := made[0].ID().String()
+		p := problem(t, err)
+		if p.Code != code || p.What != what || !strings.HasSuffix(p.Whose, "; the new context "+id+" is there") || p.Hint != strings.ReplaceAll(hint, "ID", id) {
+			t.Errorf("refused with code %d, %v", p.Code, err)
+		}
+	}
+	if _, err := client.Suspend(patient(t), "/bootstrap/inviter"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	refused(ctx, waymeet.ExitWaiting, "no ticket was made", "waymeet invite --context ID")
+	if _, err := client.Resume(patient(t), "/bootstrap/inviter"); err != nil {
+		t.Fatal(err)
+	}
+
+	var full error // the node keeps 256 tickets
+	for range 300 {
+		if _, full = node.Contexts()[0].Invite(patient(t), 0); full != nil {
+			break
+		}
+	}
+	refused(patient(t), waymeet.ExitFailed, problem(t, full).What, problem(t, full).Hint)
+}
+
+// A lifetime that no ticket may have is refused before a context is founded for it.
+func TestLifetimeThatIsRefusedFoundsNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	node := startNode(t, waymeet.Config{StateDir: dir})
@@ -23,10 +68,11 @@ func TestRefusedTicketNamesTheContextThatIsNew(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	_, err = client.Invite(patient(t), waymeet.InviteRequest{Lifetime: 10 * messages.MaxTicketLifetime})
-	contexts := node.Contexts()
-	if len(contexts) != 1 || !strings.Contains(problem(t, err).Whose, contexts[0].ID().String()) {
-		t.Errorf("%v; the contexts are %v", err, contexts)
+	for _, lifetime := range []time.Duration{-1, messages.MaxTicketLifetime + 1} {
+		_, err := client.Invite(patient(t), waymeet.InviteRequest{Lifetime: lifetime})
+		if p := problem(t, err); p.Code != waymeet.ExitUsage || !strings.Contains(p.Whose, "a lifetime of "+lifetime.String()) || len(node.Contexts()) != 0 {
+			t.Errorf("%v; the contexts are %v", err, node.Contexts())
+		}
 	}
 }
 

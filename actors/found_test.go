@@ -3,6 +3,7 @@ package actors_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -135,6 +136,46 @@ func TestContextIsMadeWhileTheirSupervisorRestarts(t *testing.T) {
 		}
 		if _, err := node.Append(context.Background(), cx, remark("it works")); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// Whoever waited in vain for a ticket into a new context is told which one that is, and
+// why, in words for people and programs.
+func TestTicketThatIsNotMadeNamesTheContextThatIs(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		node := w.start(dir, nil)
+		if node.Tree().Suspend("/bootstrap/inviter") != 1 {
+			t.Fatal("there is no inviter")
+		}
+		for _, end := range []struct {
+			cause error
+			code  messages.ExitCode
+		}{
+			{context.DeadlineExceeded, messages.ExitWaiting},
+			{context.Canceled, messages.ExitFailed},
+			{actors.ErrStopped, messages.ExitNoNode},
+		} {
+			before := node.Contexts()
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			time.AfterFunc(time.Second, func() {
+				switch end.cause {
+				case context.Canceled:
+					cancel()
+				case actors.ErrStopped:
+					_ = node.Stop(context.Background())
+				}
+			})
+			_, err := node.InviteIntoNew(ctx, 0)
+			cancel()
+			made := slices.DeleteFunc(node.Contexts(), func(cx messages.ContextID) bool { return slices.Contains(before, cx) })
+			if len(made) != 1 {
+				t.Fatalf("it made %v, and says %v", made, err)
+			}
+			expectEnd(t, err, end.code, end.cause, "; the new context "+made[0].String()+" is there")
 		}
 	})
 }

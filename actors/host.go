@@ -14,6 +14,7 @@ import (
 	"github.com/waymeet/waymeet/messages"
 	"github.com/waymeet/waymeet/rendezvous"
 	"github.com/waymeet/waymeet/rendezvous/channel"
+	"github.com/waymeet/waymeet/rendezvous/discovery"
 	"github.com/waymeet/waymeet/rendezvous/journal"
 	"github.com/waymeet/waymeet/supervision"
 )
@@ -117,6 +118,41 @@ func (n *Node) Invite(ctx context.Context, cx messages.ContextID, lifetime time.
 			return ticket, err
 		}
 	}
+}
+
+// InviteIntoNew founds a context and invites into it. What goes wrong after the
+// founding says which context it is: whoever asks again may want to be invited into
+// that, and not into one more.
+func (n *Node) InviteIntoNew(ctx context.Context, lifetime time.Duration) (string, error) {
+	if err := discovery.CheckLifetime(lifetime); err != nil {
+		return "", err
+	}
+	founded, err := n.Found(ctx)
+	if err != nil {
+		return "", err
+	}
+	ticket, err := n.Invite(ctx, founded, lifetime)
+	if err != nil {
+		return "", notInvited(founded, err)
+	}
+	return ticket, nil
+}
+
+// notInvited says of a context that it was founded, and why no ticket into it was made.
+func notInvited(founded messages.ContextID, cause error) error {
+	problem := messages.Problem{
+		Code: messages.ExitFailed, What: "no ticket was made", Whose: cause.Error(),
+		Hint: "waymeet invite --context " + founded.String(),
+	}
+	switch {
+	case errors.As(cause, &problem): // it says itself what failed, and what to do
+	case errors.Is(cause, context.DeadlineExceeded):
+		problem.Code, problem.Whose = messages.ExitWaiting, "the node did not get to it in time"
+	case errors.Is(cause, context.Canceled):
+		problem.Whose = "the caller left before"
+	}
+	problem.Whose += fmt.Sprintf("; the new context %s is there", founded)
+	return because{problem, cause}
 }
 
 // errInviterDied: the inviter crashed before it answered. The half-made ticket

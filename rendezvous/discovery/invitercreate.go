@@ -37,16 +37,16 @@ func (i *Inviter) newTicket(now time.Time, m messages.CreateTicket) (*heldTicket
 	if role != messages.RoleParticipant && role != messages.RoleWitness {
 		return refuse(messages.InvitationMalformed, fmt.Sprintf("role %d is unknown", role))
 	}
-	lifetime := cmp.Or(m.Lifetime, messages.TicketLifetime)
-	if lifetime < 0 || lifetime > messages.MaxTicketLifetime {
-		return refuse(messages.InvitationMalformed, fmt.Sprintf("a lifetime of %v is not between 0 and %v", lifetime, messages.MaxTicketLifetime))
+	var bad messages.InvitationFailure
+	if errors.As(CheckLifetime(m.Lifetime), &bad) {
+		return nil, &bad
 	}
 	if len(m.Slots)+len(m.Direct) == 0 {
 		return refuse(messages.Unreachable, "this node has neither a relay nor an address of its own")
 	}
 	ticket := messages.Ticket{
 		Version: messages.CurrentVersion, Context: m.Context, Inviter: i.key,
-		Secret: m.Secret, Expires: messages.MillisOf(now).Add(lifetime),
+		Secret: m.Secret, Expires: messages.MillisOf(now).Add(cmp.Or(m.Lifetime, messages.TicketLifetime)),
 	}
 	t := &heldTicket{state: ticketSaving, request: m.Request}
 	for _, slot := range m.Slots {
@@ -54,7 +54,6 @@ func (i *Inviter) newTicket(now time.Time, m messages.CreateTicket) (*heldTicket
 		t.slotsLeft = append(t.slotsLeft, slot.Endpoint.Slot)
 	}
 	ticket.Endpoints = append(ticket.Endpoints, m.Direct...)
-	var bad messages.InvitationFailure
 	if errors.As(ticket.Validate(), &bad) {
 		return refuse(messages.InvitationMalformed, bad.Whose)
 	}
@@ -64,6 +63,15 @@ func (i *Inviter) newTicket(now time.Time, m messages.CreateTicket) (*heldTicket
 		return refuse(messages.InvitationMalformed, "the secret was used before")
 	}
 	return t, nil
+}
+
+// CheckLifetime refuses, with an InvitationFailure, how long no ticket may live. Zero
+// is TicketLifetime.
+func CheckLifetime(lifetime time.Duration) error {
+	if lifetime < 0 || lifetime > messages.MaxTicketLifetime {
+		return failure(messages.InvitationMalformed, fmt.Sprintf("a lifetime of %v is not between 0 and %v", lifetime, messages.MaxTicketLifetime))
+	}
+	return nil
 }
 
 // saved: the ticket is durable, now it may be reached.

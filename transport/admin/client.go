@@ -116,7 +116,7 @@ func readLines[L any](ctx context.Context, answer *http.Response) <-chan L {
 
 // Invite makes a ticket.
 func (c *Client) Invite(ctx context.Context, request InviteRequest) (ticket string, err error) {
-	reply, err := ask[inviteReply](ctx, c, http.MethodPost, "/v1/invite", jsonBody(request))
+	reply, err := change[inviteReply](ctx, c, "/v1/invite", jsonBody(request))
 	return reply.Ticket, err
 }
 
