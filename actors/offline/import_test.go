@@ -127,14 +127,18 @@ func TestImportSeesAHarmedBodyOfAFactThatIsHeld(t *testing.T) {
 func TestImportSeesAForgedSignatureOfAFactThatIsHeld(t *testing.T) {
 	ana, ben, file := twoEpochs(t)
 	all := factsOf(t, file)
-	for _, fact := range all {
+	for at, fact := range all {
 		forged := fact
 		forged.Signature[7] ^= 1
-		imported, err := ana.take(exportOf(t, ana.context, append(slices.Clone(all), forged)...))
-		if err != nil || imported.Sound || imported.Complete || imported.Admitted != 0 {
-			t.Errorf("%s: %+v, %v", fact.Header.Type, imported, err)
+		inItsPlace := slices.Clone(all)
+		inItsPlace[at] = forged
+		for where, facts := range map[string][]messages.Fact{"beside it": append(slices.Clone(all), forged), "in its place": inItsPlace} {
+			imported, err := ana.take(exportOf(t, ana.context, facts...))
+			if err != nil || imported.Sound || imported.Complete || imported.Admitted != 0 {
+				t.Errorf("%s, %s: %+v, %v", fact.Header.Type, where, imported, err)
+			}
+			wantProblem(t, imported.Verdict(), messages.ExitFailed, "not those that it was made of")
 		}
-		wantProblem(t, imported.Verdict(), messages.ExitFailed, "not those that it was made of")
 	}
 	twice := all[len(all)-1]
 	twice.Signature[7] ^= 1
