@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"maps"
+	"slices"
 	"sync"
 
 	bolt "go.etcd.io/bbolt"
@@ -36,8 +37,18 @@ func begin(f *file) *change {
 
 // over leaves its memory to another one.
 func (c *change) over() {
-	*c = change{reader: c.reader, sealed: c.sealed}
+	c.forget()
 	changes.Put(c)
+}
+
+// forget keeps nothing but memory: neither the file nor what was written, which may be
+// keys.
+//
+// SPEC 2.4: "Secrets are dropped and overwritten as far as Go allows".
+func (c *change) forget() {
+	clear(c.sealed)
+	c.reader.restart(pageFile{})
+	*c = change{reader: c.reader, sealed: c.sealed}
 }
 
 // run writes the records, and keeps count and fingerprint.
@@ -58,6 +69,7 @@ func (c *change) run(tx *bolt.Tx, records []messages.Record) error {
 	if stored != c.tallies.all() {
 		return &Damage{File: c.path, Bucket: bucketMeta, Key: []byte(keyFingerprint), What: "it is not that of the last transaction"}
 	}
+	c.sealed = slices.Grow(c.sealed, sealedSize(records)) // at once: growing leaves copies behind
 	for _, record := range records {
 		if err := c.put(record); err != nil {
 			return err
@@ -86,11 +98,11 @@ func (c *change) put(record messages.Record) error {
 	if record.Value == nil {
 		return bucket.Delete(record.Key)
 	}
-	begin := len(c.sealed)
+	from := len(c.sealed)
 	var hash recordSum
 	c.sealed, hash = seal(c.sealed, record.Bucket, record.Key, record.Value)
 	c.tallies.add(record.Bucket, hash)
-	return bucket.Put(record.Key, c.sealed[begin:len(c.sealed):len(c.sealed)])
+	return bucket.Put(record.Key, c.sealed[from:len(c.sealed):len(c.sealed)])
 }
 
 // found writes the meta bucket of an empty database.

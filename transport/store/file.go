@@ -88,6 +88,7 @@ func (f *file) writeLocked(records []messages.Record) error {
 	}
 	if err != nil {
 		f.stopped, f.attempted = err, c.tallies
+		c.forget()
 		return &Stopped{File: f.path, Cause: err}
 	}
 	f.tallies = c.tallies

@@ -51,6 +51,15 @@ func seal(to []byte, bucket messages.Bucket, key, value []byte) (stored []byte, 
 	return append(append(to, value...), hash[:sumSize]...), hash
 }
 
+// sealedSize is the most that the values of the records take on disk, in bytes.
+func sealedSize(records []messages.Record) int {
+	size := 0
+	for _, record := range records {
+		size += len(record.Value) + sumSize
+	}
+	return size
+}
+
 // check compares a value from disk with its checksum. What is wrong with it is
 // empty if nothing is.
 func check(bucket messages.Bucket, key, stored []byte) (hash recordSum, what string) {
