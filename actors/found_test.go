@@ -64,6 +64,38 @@ func TestContextOfANodeThatStopsIsMade(t *testing.T) {
 	})
 }
 
+// Nor does it matter who is the first to lose patience while the node stops: whoever
+// waits for the context, or whoever stops the node.
+func TestContextOfANodeThatStopsIsMadeThoughNobodyWaits(t *testing.T) {
+	for name, patience := range map[string]struct{ founder, stopper time.Duration }{
+		"the founder does not": {time.Second, time.Minute},
+		"the stopper does not": {time.Minute, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				defer w.stop()
+				within := func(most time.Duration) context.Context {
+					ctx, cancel := context.WithTimeout(context.Background(), most)
+					t.Cleanup(cancel)
+					return ctx
+				}
+				node := w.slowStart(dir, func(n *actors.Node) { go func() { _ = n.Stop(within(patience.stopper)) }() })
+				began := time.Now()
+				cx, err := node.Found(within(patience.founder))
+				if took := time.Since(began); err != nil || cx.IsZero() || took != time.Second {
+					t.Errorf("made %v after %v, and yet %v", cx, took, err)
+				}
+				<-node.Done()
+				w.nodes = nil // to stop it again says once more who was not waited for
+				time.Sleep(3 * time.Second)
+				w.expectContext(dir, cx)
+			})
+		})
+	}
+}
+
 // A stop that is under way, and takes its time, makes nothing more.
 func TestNodeThatStopsMakesNoContext(t *testing.T) {
 	dir := t.TempDir()
