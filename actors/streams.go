@@ -3,6 +3,7 @@ package actors
 import (
 	"cmp"
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/waymeet/waymeet/messages"
@@ -137,21 +138,21 @@ func (n *Node) awaitChannel(ctx context.Context, pair channel.Pair) (*vault.Line
 }
 
 // unreachable says why the pair is to have no channel; nil: it may have one. An
-// authority that was never heard of may be about to join: its op is not here yet.
+// authority that has not been a member may become one: its op is not here yet, or
+// rivals contest it.
 func (n *Node) unreachable(pair channel.Pair) error {
 	view := n.views.View(pair.Context)
 	if view == nil {
 		return noContext(pair.Context)
 	}
 	problem := messages.Problem{Code: messages.ExitFailed, What: "cannot reach " + pair.Peer.Short()}
-	_, heardOf := view.Frontier[pair.Peer]
 	switch {
 	case pair.Peer == n.identity.Authority():
 		problem.Code, problem.Whose, problem.Hint = messages.ExitUsage, "it is this node itself", "another member"
 	case n.removedFor(pair):
 		problem.Whose = "this node was removed from " + pair.Context.Short()
 		problem.Hint = "a new ticket of one who is a member, with waymeet join"
-	case heardOf && !view.Roster.Has(pair.Peer):
+	case slices.Contains(view.Roster.Former(), pair.Peer):
 		problem.Whose = "it was removed from " + pair.Context.Short()
 		problem.Hint = "a new ticket for it, with waymeet invite"
 	default:

@@ -243,6 +243,16 @@ func (v *naive) view() rendezvous.View {
 	return view
 }
 
+// former are those who were in an epoch and are not in the open one.
+func (v *naive) former() []messages.AuthorityID {
+	gone := map[messages.AuthorityID]bool{}
+	for _, epoch := range v.timeline {
+		maps.Copy(gone, epoch.members)
+	}
+	maps.DeleteFunc(gone, func(id messages.AuthorityID, _ bool) bool { return v.timeline[len(v.timeline)-1].members[id] })
+	return slices.SortedFunc(maps.Keys(gone), messages.AuthorityID.Compare)
+}
+
 // isNewer: a greater sequence, else seq, else a smaller id.
 func isNewer(a, b rendezvous.DescriptorRecord) bool {
 	return cmp.Or(cmp.Compare(a.Descriptor.Sequence, b.Descriptor.Sequence), cmp.Compare(a.Seq, b.Seq), b.Fact.Compare(a.Fact)) > 0
@@ -373,6 +383,9 @@ func (n *node) expectNaive() {
 	}
 	if open := v.timeline[len(v.timeline)-1]; !maps.Equal(members, open.members) {
 		n.t.Fatalf("%s: members %v, want %v", n, members, open.members)
+	}
+	if former := v.former(); !slices.Equal(got.Roster.Former(), former) {
+		n.t.Fatalf("%s: former members %v, want %v", n, got.Roster.Former(), former)
 	}
 	got.Keys, got.Roster = nil, membership.Roster{}
 	if got.Ready < want.Ready {

@@ -64,6 +64,10 @@ func (r Roster) Members() []Member {
 	return members
 }
 
+// Former are those who were members and are none any more, sorted. The slice is the
+// caller's.
+func (r Roster) Former() []messages.AuthorityID { return slices.Clone(r.former) }
+
 // Len is how many members there are.
 func (r Roster) Len() int { return len(r.entries) }
 
