@@ -73,7 +73,7 @@ func (n *Node) awaitContent(ctx context.Context, cx messages.ContextID, after me
 // readContent reads the next facts after a cursor.
 func (n *Node) readContent(ctx context.Context, cx messages.ContextID, after messages.FactCursor, query messages.FactQuery) (content, error) {
 	if n.views.View(cx) == nil {
-		return content{}, noContext(cx)
+		return content{}, n.noView(cx)
 	}
 	read := messages.ReadContent{
 		Request: messages.ContentRequest(n.requests.Add(1)), After: after, Author: query.Author,

@@ -87,6 +87,9 @@ func TestContextOfANodeThatStopsIsMadeThoughNobodyWaits(t *testing.T) {
 				if took := time.Since(began); err != nil || cx.IsZero() || took != time.Second {
 					t.Errorf("made %v after %v, and yet %v", cx, took, err)
 				}
+				if _, err := node.Append(context.Background(), cx, remark("too late")); !errors.Is(err, actors.ErrStopped) {
+					t.Errorf("it says of the context: %v", err)
+				}
 				<-node.Done()
 				w.nodes = nil // to stop it again says once more who was not waited for
 				time.Sleep(3 * time.Second)
@@ -134,6 +137,15 @@ func TestContextThatIsNotUpInTimeIsNamed(t *testing.T) {
 		expectEnd(t, err, messages.ExitWaiting, context.DeadlineExceeded, "did not come up in time")
 		if cx.IsZero() || !strings.HasPrefix(err.Error(), cx.String()+" is made") {
 			t.Errorf("made %v: %v", cx, err)
+		}
+		_, appended := node.Append(context.Background(), cx, remark("too soon"))
+		_, opened := node.OpenStream(context.Background(), actors.Pair{Context: cx, Peer: messages.AuthorityID{1}}, "chat/1")
+		_, invited := node.Invite(context.Background(), cx, 0)
+		for _, err := range []error{appended, opened, invited} {
+			wantProblem(t, err, messages.ExitWaiting, "its journal is not up yet")
+		}
+		for _, err := range node.Facts(context.Background(), cx, messages.FactQuery{}) {
+			wantProblem(t, err, messages.ExitWaiting, "its journal is not up yet")
 		}
 		time.Sleep(5 * time.Second)
 		if contexts := node.Contexts(); len(contexts) != 1 || contexts[0] != cx {

@@ -104,7 +104,7 @@ func notUp(cx messages.ContextID, cause error) error {
 func (n *Node) Invite(ctx context.Context, cx messages.ContextID, lifetime time.Duration) (string, error) {
 	view := n.views.View(cx)
 	if view == nil {
-		return "", noContext(cx)
+		return "", n.noView(cx)
 	}
 	ctx, done := n.living(ctx)
 	defer done()
@@ -293,7 +293,18 @@ func (n *Node) pairs() []channel.Pair {
 	return pairs
 }
 
-func noContext(cx messages.ContextID) error {
+// noView says why nothing is known of a context: its journal is not up, or it is none
+// of this node's.
+func (n *Node) noView(cx messages.ContextID) error {
+	if n.stopping.Load() {
+		return ErrStopped
+	}
+	if _, there := n.databases.find(cx); there {
+		return messages.Problem{
+			Code: messages.ExitWaiting, What: cx.Short() + " cannot be used yet", Whose: "its journal is not up yet",
+			Hint: "again, once it is in `waymeet status`",
+		}
+	}
 	return messages.Problem{
 		Code: messages.ExitUsage, What: fmt.Sprintf("no context %s", cx.Short()),
 		Whose: "this node is not a member of it", Hint: "see the contexts in `waymeet status`",

@@ -77,7 +77,7 @@ func (n *Node) operate(
 		return journal.Reply{}, err
 	}
 	if n.views.View(cx) == nil {
-		return journal.Reply{}, noContext(cx)
+		return journal.Reply{}, n.noView(cx)
 	}
 	switch {
 	case ctx.Err() != nil:

@@ -92,7 +92,8 @@ func (n *Node) ticketStream(l *vault.Line, over messages.ChannelID, protocol str
 }
 
 // OpenStream opens a stream of the host's protocol to a peer. It waits for a
-// channel that takes streams, unless it is known here that there will be none.
+// channel that takes streams, unless it is known here that there will be none. A
+// context that is not up yet is refused, as everywhere.
 func (n *Node) OpenStream(ctx context.Context, pair Pair, protocol string) (*Stream, error) {
 	line, err := n.awaitChannel(ctx, pair)
 	if err != nil {
@@ -143,7 +144,7 @@ func (n *Node) awaitChannel(ctx context.Context, pair channel.Pair) (*vault.Line
 func (n *Node) unreachable(pair channel.Pair) error {
 	view := n.views.View(pair.Context)
 	if view == nil {
-		return noContext(pair.Context)
+		return n.noView(pair.Context)
 	}
 	problem := messages.Problem{Code: messages.ExitFailed, What: "cannot reach " + pair.Peer.Short()}
 	switch {
