@@ -194,12 +194,10 @@ func (b backend) Join(ctx context.Context, ticket string) (admin.JoinResult, err
 
 // Send implements admin.Backend.
 func (b backend) Send(ctx context.Context, to, name string, size int64, body io.Reader) (admin.SendResult, error) {
-	peers := b.n.Status().Peers
-	peer, err := admin.ResolvePeer(to, peers)
+	pair, err := b.recipient(to)
 	if err != nil {
 		return admin.SendResult{}, err
 	}
-	pair := pairWith(peer, peers)
 	sent, err := b.n.node.SendFile(ctx, pair, name, uint64(max(size, 0)), body)
 	if err != nil {
 		return admin.SendResult{}, err
@@ -208,6 +206,20 @@ func (b backend) Send(ctx context.Context, to, name string, size int64, body io.
 		Peer: sent.Peer, Context: pair.Context, StoredAs: sent.StoredAs, SHA256: sent.SHA256, Bytes: sent.Bytes,
 		Millis: uint64(sent.Took.Milliseconds()),
 	}, nil
+}
+
+// recipient is who a text means, and where it is met. Where no peer is meant, it may be
+// somebody who is none: the node knows why.
+func (b backend) recipient(to string) (actors.Pair, error) {
+	known := b.n.Status().Peers
+	peer, err := admin.ResolvePeer(to, known)
+	if err != nil {
+		known = append(known, b.n.node.NoPeers()...)
+		if other, failed := admin.ResolvePeer(to, known); failed == nil {
+			peer, err = other, nil
+		}
+	}
+	return pairWith(peer, known), err
 }
 
 // pairWith is where the peer is met: of several contexts the first that has a

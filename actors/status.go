@@ -156,6 +156,19 @@ func (n *Node) peerStatus(pair channel.Pair) messages.PeerStatus {
 	return status
 }
 
+// NoPeers are those who may be taken for a peer and are none: this node itself, and, in
+// each context, who was removed from it.
+func (n *Node) NoPeers() []messages.PeerStatus {
+	known := []messages.PeerStatus{{Peer: n.identity.Authority(), Nickname: n.config.Nickname}}
+	for _, cx := range n.views.contexts() {
+		view := n.views.View(cx)
+		for _, id := range view.Roster.Former() {
+			known = append(known, messages.PeerStatus{Context: cx, Peer: id, Nickname: view.Descriptors[id].Descriptor.NicknameSuggestion})
+		}
+	}
+	return known
+}
+
 // whyNoChannel says why a pair has no channel now (SPEC 10.8: "'Why?' always has
 // an answer").
 func (n *Node) whyNoChannel(pair channel.Pair) string {

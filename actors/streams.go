@@ -142,14 +142,13 @@ func (n *Node) awaitChannel(ctx context.Context, pair channel.Pair) (*vault.Line
 // authority that has not been a member may become one: its op is not here yet, or
 // rivals contest it.
 func (n *Node) unreachable(pair channel.Pair) error {
-	view := n.views.View(pair.Context)
-	if view == nil {
-		return n.noView(pair.Context)
-	}
 	problem := messages.Problem{Code: messages.ExitFailed, What: "cannot reach " + pair.Peer.Short()}
+	view := n.views.View(pair.Context)
 	switch {
 	case pair.Peer == n.identity.Authority():
 		problem.Code, problem.Whose, problem.Hint = messages.ExitUsage, "it is this node itself", "another member"
+	case view == nil:
+		return n.noView(pair.Context)
 	case n.removedFor(pair):
 		problem.Whose = "this node was removed from " + pair.Context.Short()
 		problem.Hint = "a new ticket of one who is a member, with waymeet join"

@@ -91,7 +91,7 @@ func unresolved(noun, text string, hits, known []match) error {
 		problem.Whose = "it may mean " + list(hits)
 		problem.Hint = "more characters of one of them"
 	case len(known) == 0:
-		problem.Whose = fmt.Sprintf("there is no %s yet", noun)
+		problem.Whose = fmt.Sprintf("there is no %s", noun)
 		problem.Hint = "waymeet invite, to have one join"
 	case len(text) < minPrefix:
 		problem.Whose = fmt.Sprintf("a prefix has at least %d characters", minPrefix)

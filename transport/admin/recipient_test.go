@@ -55,7 +55,7 @@ func TestResolvePeer(t *testing.T) {
 		wantProblem(t, err, messages.ExitUsage, words)
 	}
 	_, err := ResolvePeer("bob", nil)
-	wantProblem(t, err, messages.ExitUsage, "there is no peer yet")
+	wantProblem(t, err, messages.ExitUsage, "there is no peer")
 }
 
 func TestANicknameThatImitatesAPrefixIsAmbiguous(t *testing.T) {
