@@ -1,8 +1,9 @@
 package messages
 
-import "time"
-
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Capability names a right inside one context (SPEC 5.3). Unknown names fail
 // closed.

@@ -13,8 +13,8 @@ func (c *command) journalExport() *cobra.Command {
 	verb := &cobra.Command{
 		Use:   "export [CONTEXT]",
 		Short: "Write the facts of a journal, sealed, to stdout or a file",
-		Long: "Write the facts of a journal that count. Nodes that agree on the facts write the same bytes.\n" +
-			"What facts say stays sealed, and no key is in the export.",
+		Long: "Write the facts of a journal that count, and those that they stand on. Nodes that agree on the facts write\n" +
+			"the same bytes. What facts say stays sealed, and no key is in the export.",
 		Args: arguments(0, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return c.oneJournal(first(args), func(journal *waymeet.Journal) error {
